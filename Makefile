@@ -1,0 +1,63 @@
+# Every target sets up what it needs: Python 3.11 or newer and make are enough to begin with.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help env demo test unit lint types imports sim e2e bench docs golden lock clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml requirements/dev.txt requirements/uv.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt requirements/uv.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+env: $(READY)    ## make the virtual environment in .venv
+
+demo: $(READY)   ## change a small web app in every way, under load, and print what was lost
+	@$(BIN)/midair demo
+
+test: $(READY)   ## everything that can fail: unit, contract, simulation, end to end
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: $(READY)   ## the fast tests alone
+	$(BIN)/python -m pytest -m "not e2e and not slow" $(ARGS)
+
+lint: $(READY)   ## style, types and import contracts
+	$(BIN)/ruff check src tests tools bench
+	$(BIN)/ruff format --check src tests tools bench
+	@$(MAKE) --no-print-directory types imports
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(READY) ## who may import whom
+	$(BIN)/lint-imports --no-cache
+
+sim: $(READY)    ## 100,000 simulated rollouts with faults
+	$(BIN)/python -m midair.testing.sim --rollouts 100000 $(ARGS)
+
+e2e: $(READY)    ## real processes under real load
+	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+bench: $(READY)  ## ratios beside other programs, measured side by side
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY)   ## write the generated pages again
+	$(BIN)/python tools/gen_docs.py $(ARGS)
+
+golden: $(READY) ## rewrite the golden files; read the diff before committing it
+	MIDAIR_GOLDEN=rewrite $(BIN)/python -m pytest -m "not e2e" -k golden $(ARGS)
+
+lock: $(READY)   ## resolve the pinned, hashed requirements again
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	  --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	printf 'uv\n' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	  - -o requirements/uv.txt
+
+clean:           ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
