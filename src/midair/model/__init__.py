@@ -1,0 +1,1 @@
+"""The nouns everyone shares: frozen values that know nothing of the outside world."""

@@ -1,0 +1,75 @@
+"""Imperatives for the shells. Performing one twice is harmless."""
+
+import msgspec
+
+from midair.model.ids import ReplicaId
+from midair.model.moment import Span
+from midair.model.project import Port
+from midair.model.seen import Route
+
+
+class StartReplica(msgspec.Struct, frozen=True, tag="start-replica"):
+    """Start the replica, unless its record says that this attempt or a later one was started already."""
+
+    replica: ReplicaId
+    attempt: int = 1
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"start {self.replica}"
+
+
+class StopReplica(msgspec.Struct, frozen=True, tag="stop-replica"):
+    """Begin the ordered end of a replica and return: `pre_stop`, stop signal, grace period, kill.
+
+    It is seen as stopping and then as exited. The core asks for it only when no request can be inside.
+    """
+
+    replica: ReplicaId
+    signal: str = "SIGTERM"
+    grace_s: Span = 10.0
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"stop {self.replica}"
+
+
+class RemoveReplica(msgspec.Struct, frozen=True, tag="remove-replica"):
+    """Forget an exited replica: its record and its files, not its log."""
+
+    replica: ReplicaId
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"remove {self.replica}"
+
+
+class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
+    """Make these the routes of a service. A router refuses a generation older than one it has seen.
+
+    A replica that was in the routes and is not any more drains: requests inside it go on, none begins. At the drain
+    timeout the router closes long-lived connections politely if `long_lived` is "close".
+    """
+
+    service: str
+    generation: int
+    routes: tuple[Route, ...] = ()
+    hold: bool = False  # hold new requests instead of refusing them when there is no route
+    ports: tuple[Port, ...] = ()  # to listen on; a port that is listed no more is closed
+    hold_timeout_s: Span = 30.0
+    hold_max_requests: int = 1000
+    drain_timeout_s: Span = 30.0
+    long_lived: str = "close"
+    stick_by: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"routes {self.service}"
+
+
+Action = StartReplica | StopReplica | RemoveReplica | SetRoutes
+RuntimeAction = StartReplica | StopReplica | RemoveReplica

@@ -1,0 +1,46 @@
+"""One thing that was asked for and can be undone: an entry in the history. Data only; `change` decides."""
+
+from typing import Literal
+
+import msgspec
+
+from midair.model.event import Event
+from midair.model.ids import ChangeId
+from midair.model.moment import Moment
+from midair.model.plan import Plan
+from midair.model.project import Applied
+from midair.model.rollout import Rollout
+from midair.model.seen import Tally
+
+ChangeKind = Literal["up", "undo", "scale", "down", "restore"]
+ChangePhase = Literal["pending", "progressing", "completed", "rolling_back", "rolled_back", "stuck", "superseded"]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """From `before` to `after`, for several services, all or nothing."""
+
+    id: ChangeId
+    project: str
+    kind: ChangeKind
+    phase: ChangePhase
+    created_at: Moment
+    after: Applied
+    before: Applied | None = None  # None: the first change of a project
+    plan: Plan | None = None
+    summary: str = ""
+    by: str = ""  # who asked
+    undoes: ChangeId | None = None
+    begun: tuple[str, ...] = ()  # services whose rollout was begun, in order
+    ended_at: Moment | None = None
+    reason: str = ""
+    baseline: Tally = Tally()  # the router's counts when it began
+    tally: Tally = Tally()  # requests during the change, once ended
+
+
+class ChangeStep(msgspec.Struct, frozen=True):
+    """What the coordinator decided. Persist, then act, as with `Step`."""
+
+    change: Change
+    rollouts: tuple[Rollout, ...] = ()  # begun, turned round or otherwise changed
+    events: tuple[Event, ...] = ()
+    wake_at: Moment | None = None

@@ -1,0 +1,103 @@
+"""Facts in the history, in the past tense. Stored, streamed, and shown to people."""
+
+import msgspec
+
+from midair.model.ids import ReplicaId
+
+
+class ChangeAccepted(msgspec.Struct, frozen=True, tag="change-accepted"):
+    """A change was stored and will be carried out."""
+
+    change: int
+    kind: str  # up, undo, scale …
+    summary: str
+
+
+class ChangeEnded(msgspec.Struct, frozen=True, tag="change-ended"):
+    """A change reached its end: completed, rolled_back, stuck or superseded."""
+
+    change: int
+    phase: str
+    reason: str = ""
+    accepted: int = 0  # requests during the change
+    lost: int = 0
+
+
+class PhaseChanged(msgspec.Struct, frozen=True, tag="phase-changed"):
+    """A rollout went from one phase to another."""
+
+    service: str
+    before: str
+    after: str
+    reason: str = ""
+
+
+class ReplicaStarted(msgspec.Struct, frozen=True, tag="replica-started"):
+    """A start was asked for."""
+
+    replica: ReplicaId
+    attempt: int = 1
+
+
+class ReplicaReady(msgspec.Struct, frozen=True, tag="replica-ready"):
+    """A replica passed its checks."""
+
+    replica: ReplicaId
+
+
+class ReplicaFailed(msgspec.Struct, frozen=True, tag="replica-failed"):
+    """A replica ended or turned unhealthy without being asked to."""
+
+    replica: ReplicaId
+    reason: str
+
+
+class ReplicaDraining(msgspec.Struct, frozen=True, tag="replica-draining"):
+    """A replica was taken out of the routes."""
+
+    replica: ReplicaId
+
+
+class ReplicaStopping(msgspec.Struct, frozen=True, tag="replica-stopping"):
+    """A stop was asked for. `cut` requests were still inside at the drain deadline."""
+
+    replica: ReplicaId
+    cut: int = 0
+
+
+class ReplicaStopped(msgspec.Struct, frozen=True, tag="replica-stopped"):
+    """A replica that was told to stop has ended."""
+
+    replica: ReplicaId
+
+
+class RoutesAsked(msgspec.Struct, frozen=True, tag="routes-asked"):
+    """The router was asked for a new generation of routes."""
+
+    service: str
+    generation: int
+    weights: dict[str, int]  # by replica
+    hold: bool = False
+
+
+class WishTaken(msgspec.Struct, frozen=True, tag="wish-taken"):
+    """An operator's wish was taken: pause, resume, promote, abort, scale, hold, release."""
+
+    service: str
+    wish: str
+
+
+Event = (
+    ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining
+    | ReplicaStopping | ReplicaStopped | RoutesAsked | WishTaken
+)  # fmt: skip
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event as it stands in the history of a project."""
+
+    number: int  # counts up within a midair home
+    at: float
+    project: str
+    change: int | None
+    event: Event

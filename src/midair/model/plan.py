@@ -1,0 +1,59 @@
+"""What a change will do, told before anything is touched. Data only; `plan` builds it."""
+
+from typing import Literal
+
+import msgspec
+
+FieldClass = Literal["live", "reload", "resize", "replace", "recreate", "refuse"]
+StepKind = Literal["add", "change", "remove", "keep"]
+
+
+class FieldChange(msgspec.Struct, frozen=True):
+    """One changed field and how it will be carried out."""
+
+    path: str  # environment.LOG_LEVEL, deploy.replicas, build (code)
+    kind: Literal["added", "changed", "removed"]
+    field_class: FieldClass
+    cause: str  # for people: why this class
+    before: str | None = None  # shown only for values that cannot be secret
+    after: str | None = None
+
+
+class PlanStep(msgspec.Struct, frozen=True):
+    """What happens to one service."""
+
+    service: str
+    kind: StepKind
+    field_class: FieldClass | None  # the heaviest of its changes; None: nothing to do
+    changes: tuple[FieldChange, ...] = ()
+    how: str = ""  # rolling, 1 at a time, start-first …
+    before: str | None = None  # revision id now
+    after: str | None = None  # revision id to be; None: unknown until built, or removed
+    replicas_before: int = 0
+    replicas_after: int = 0
+    waits_for: tuple[str, ...] = ()  # services that must be there first
+
+
+class Confirmation(msgspec.Struct, frozen=True):
+    """Something users would notice, so that somebody has to say yes."""
+
+    kind: str  # stable: gap, data-loss …
+    service: str
+    text: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Steps in the order in which they are carried out, with everything a person should know first."""
+
+    project: str
+    steps: tuple[PlanStep, ...] = ()
+    warnings: tuple[str, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
+    refusals: tuple[str, ...] = ()  # any of them: the change is not carried out
+    drift: tuple[str, ...] = ()  # differences made by commands that this change keeps
+    digest: str = ""  # of what was compared; an accepted plan is carried out only if it is still the same
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is nothing to do."""
+        return all(step.kind == "keep" for step in self.steps)

@@ -1,0 +1,191 @@
+"""What should run: a project of services, as the Compose file and its `x-midair` say it.
+
+Values are resolved (interpolated, merged, defaults filled in). `Service.fields` is the whole resolved service in
+Compose's canonical long form, for comparing and for runtimes that pass it on; the typed attributes beside it are
+those that midair itself acts on.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from midair.model.ids import RevisionId
+from midair.model.moment import Span
+
+Protocol = Literal["http", "tcp", "udp"]
+Order = Literal["start-first", "stop-first"]
+FailureAction = Literal["rollback", "pause", "continue"]
+RuntimeName = Literal["process", "docker", "swarm", "kubernetes"]
+
+
+class Port(msgspec.Struct, frozen=True):
+    """A published port: the router listens on it, replicas never do."""
+
+    port: int  # published
+    target: int  # what the Compose file says the container listens on
+    host: str = ""  # address to listen on; "" is every interface
+    protocol: Protocol = "http"
+
+
+class Build(msgspec.Struct, frozen=True):
+    """Where a service's code comes from."""
+
+    context: str  # absolute directory
+    dockerfile: str | None = None
+    target: str | None = None
+    args: dict[str, str] = {}
+    command: str | None = None  # x-midair.build: a shell command run inside the snapshot
+    ignore: tuple[str, ...] = ()  # more ignore rules, in .gitignore syntax
+
+
+class HealthCheck(msgspec.Struct, frozen=True):
+    """Compose's `healthcheck`. `test` starts with CMD, CMD-SHELL or NONE."""
+
+    test: tuple[str, ...]
+    interval_s: Span = 30.0
+    timeout_s: Span = 30.0
+    retries: int = 3
+    start_period_s: Span = 0.0
+    start_interval_s: Span = 5.0
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """`x-midair.ready`: what must answer before a replica is given requests. One of http, tcp and command."""
+
+    http: str | None = None  # a path that answers 2xx or 3xx
+    tcp: bool = False  # the port accepts a connection
+    command: tuple[str, ...] = ()  # exits with 0
+    interval_s: Span = 0.25
+    timeout_s: Span = 2.0
+    retries: int = 3  # failures in a row that make a ready replica unhealthy
+
+
+class Update(msgspec.Struct, frozen=True):
+    """`deploy.update_config` or `rollback_config`; defaults as in SwarmKit where Compose is silent."""
+
+    parallelism: int = 1  # 0 is all at once
+    delay_s: Span = 0.0  # between batches
+    order: Order | None = None  # None: chosen from the volumes and the replica count
+    monitor_s: Span = 5.0  # a new replica that fails this soon after ready is a failure of the change
+    failure_action: FailureAction = "rollback"
+    max_failure_ratio: float = 0.0
+
+
+class Restart(msgspec.Struct, frozen=True):
+    """When a replica that ended comes back."""
+
+    condition: Literal["any", "on-failure", "none"] = "any"
+    delay_s: Span = 0.0  # the first wait; it doubles up to a limit
+    max_attempts: int | None = None
+    window_s: Span = 10.0  # up this long: the count of attempts starts again
+
+
+class Hook(msgspec.Struct, frozen=True):
+    """A command of `post_start` or `pre_stop`."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = {}
+    working_dir: str | None = None
+    user: str | None = None
+
+
+class Dependency(msgspec.Struct, frozen=True):
+    """One entry of `depends_on`."""
+
+    condition: Literal["service_started", "service_healthy", "service_completed_successfully"] = "service_started"
+    restart: bool = False
+    required: bool = True
+
+
+class StrategyStep(msgspec.Struct, frozen=True):
+    """One step of a canary: exactly one of the attributes is set."""
+
+    weight: int | None = None  # percent of requests for the new revision
+    pause_s: Span | None = None  # -1: until promoted
+    analysis: str | None = None
+
+
+class Strategy(msgspec.Struct, frozen=True):
+    """`x-midair.rollout`: which counts and weights to want next."""
+
+    kind: Literal["rolling", "recreate", "canary", "blue-green"] = "rolling"
+    steps: tuple[StrategyStep, ...] = ()
+    stick_by: str | None = None  # header:NAME or cookie:NAME
+    progress_deadline_s: Span = 600.0
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """What happens to requests inside a replica that is taken out of the routes."""
+
+    timeout_s: Span = 30.0
+    long_lived: Literal["close", "wait"] = (
+        "close"  # WebSockets and streams: closed politely at the deadline, or waited for
+    )
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """How requests wait while nothing is ready."""
+
+    timeout_s: Span = 30.0
+    max_requests: int = 1000
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One service of a project, with defaults filled in."""
+
+    name: str
+    runtime: RuntimeName = "process"
+    replicas: int = 1
+    image: str | None = None
+    build: Build | None = None
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    environment: dict[str, str] = {}
+    working_dir: str | None = None  # absolute, or relative to the release
+    user: str | None = None
+    ports: tuple[Port, ...] = ()
+    healthcheck: HealthCheck | None = None
+    ready: Ready | None = None
+    update: Update = Update()
+    rollback: Update = Update()
+    restart: Restart = Restart()
+    stop_signal: str = "SIGTERM"
+    stop_grace_s: Span = 10.0
+    post_start: tuple[Hook, ...] = ()
+    pre_stop: tuple[Hook, ...] = ()
+    depends_on: dict[str, Dependency] = {}
+    strategy: Strategy = Strategy()
+    drain: Drain = Drain()
+    hold: Hold = Hold()
+    on_change: dict[str, str] = {}  # file pattern -> signal or URL
+    writable_volume: bool = False  # mounts a volume that it may write to
+    fields: dict[str, Any] = {}  # the resolved Compose service in canonical form, without x-midair
+    extension: dict[str, Any] = {}  # the resolved x-midair of the service
+
+
+class Project(msgspec.Struct, frozen=True):
+    """What one set of Compose files says should run."""
+
+    name: str
+    services: dict[str, Service]  # the active ones, by name
+    folder: str = ""  # absolute project directory
+    files: tuple[str, ...] = ()  # absolute, in merge order
+    fields: dict[str, Any] = {}  # the whole resolved file in canonical form
+    extension: dict[str, Any] = {}  # project-level x-midair
+    warnings: tuple[str, ...] = ()  # told by the plan
+    shell: dict[str, str] = {}  # PATH, HOME, LANG … of the shell that asked, for plain processes
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """Everything that makes a replica, addressed by its content. Never changed after it was made."""
+
+    id: RevisionId
+    service: Service  # as it was when the revision was made
+    release: str | None = None  # content id of the code snapshot; None: runs in working_dir as it is
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What one change made of a project: code, config and limits that go together and come back together."""
+
+    project: Project
+    revisions: dict[str, Revision]  # by service name

@@ -1,0 +1,93 @@
+"""Everything observed about one service at one moment. Made by shells, read by the core."""
+
+from typing import Literal
+
+import msgspec
+
+from midair.model.ids import ReplicaId, RevisionId
+from midair.model.moment import Moment
+
+ReplicaState = Literal["starting", "ready", "unhealthy", "stopping", "exited"]
+
+
+class ReplicaSeen(msgspec.Struct, frozen=True):
+    """What the runtime says about one replica that it has a record of."""
+
+    id: ReplicaId
+    state: ReplicaState
+    since: Moment  # when it entered this state
+    attempt: int = 1  # how many times it was started; StartReplica raises it
+    address: str = ""  # host:port of its own, once known
+    ready_at: Moment | None = None  # when this attempt became ready first
+    exit_code: int | None = None  # when exited; None: not known; negative: the signal
+    pid: int | None = None
+    detail: str = ""  # why it is unhealthy or exited, for people
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One replica in the routes of a service. Draining replicas have no route."""
+
+    replica: ReplicaId
+    address: str  # host:port
+    weight: int = 100  # relative to the other routes
+
+
+class RouteSeen(msgspec.Struct, frozen=True):
+    """What the router says about one service."""
+
+    settled: int  # generation in force; every request begun since is routed by it
+    routes: tuple[Route, ...] = ()  # those of the settled generation
+    hold: bool = False  # the settled generation holds requests
+    held: int = 0  # requests waiting now
+    open: dict[ReplicaId, int] = {}  # requests and upgraded connections inside each replica, counted at `settled`
+    failing: tuple[ReplicaId, ...] = ()  # routed, but failing by the router's own account
+    problem: str = ""  # why the last generation asked for could not be applied
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Requests counted by the router: accepted = answered + refused + aborted + lost (+ open)."""
+
+    accepted: int = 0
+    answered: int = 0
+    refused: int = 0  # by policy: malformed, too large, held too long by an operator's hold
+    aborted: int = 0  # the client went away first
+    lost: int = 0  # no answer, or half of one
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(*(a + b for a, b in zip(self._values(), other._values(), strict=True)))
+
+    def minus(self, other: "Tally") -> "Tally":
+        """What was counted since `other`."""
+        return Tally(*(a - b for a, b in zip(self._values(), other._values(), strict=True)))
+
+    def _values(self) -> tuple[int, ...]:
+        return (self.accepted, self.answered, self.refused, self.aborted, self.lost)
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """An action that failed and has not worked since. Lets back-off be pure."""
+
+    key: str  # Action.key of what failed
+    count: int  # failures in a row
+    last_at: Moment
+    text: str  # what went wrong, for people
+
+
+class GateSeen(msgspec.Struct, frozen=True):
+    """What a gate measured about a revision."""
+
+    name: str
+    revision: RevisionId
+    verdict: Literal["successful", "failed", "inconclusive", "error"]
+    at: Moment
+    text: str = ""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One service, observed. None means not known now, which is different from empty."""
+
+    replicas: tuple[ReplicaSeen, ...] | None = None  # every replica of the service that the runtime knows
+    route: RouteSeen | None = None
+    troubles: tuple[Trouble, ...] = ()
+    gates: tuple[GateSeen, ...] = ()

@@ -1,0 +1,70 @@
+"""What every router offers: it sends requests where the core says, counts each of them, and decides nothing."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from midair.model.action import SetRoutes
+from midair.model.project import Port
+from midair.model.seen import RouteSeen, Tally
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """A histogram of seconds to the end of the answer. `counts[i]` had at most `BOUNDS[i]`, the last had more."""
+
+    counts: tuple[int, ...]
+    total_s: float = 0.0
+
+
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class RevisionCount(msgspec.Struct, frozen=True):
+    """What was counted for one service and revision since the router's counts began. They survive its restart."""
+
+    service: str
+    revision: str  # "" for requests that reached no replica
+    tally: Tally
+    by_status: dict[str, int]  # "2xx" … "5xx" of the answers
+    latency: Latency
+    connections: int = 0  # upgraded and TCP connections, ever
+    retried: int = 0  # requests sent to a second replica
+
+
+class RouterSeen(msgspec.Struct, frozen=True):
+    """All the router knows."""
+
+    routes: dict[str, RouteSeen]  # by service
+    counts: tuple[RevisionCount, ...]
+    pid: int
+    started_at: float
+
+
+class Router(Protocol):
+    """Routes the requests of one project. Methods raise `errors.RouterTrouble`."""
+
+    name: str
+
+    async def open(self) -> None:
+        """Start the router, or find the one that is running."""
+
+    async def close(self) -> None:
+        """Let go of it without stopping it."""
+
+    async def stop(self) -> None:
+        """End it: no port is listened on any more."""
+
+    async def observe(self) -> RouterSeen:
+        """Routes in force, open requests and counts, measured together."""
+
+    async def perform(self, action: SetRoutes) -> None:
+        """Ask for a new generation of a service's routes; `observe` tells when it has settled.
+
+        A generation older than the newest asked for is refused (RouterTrouble). The same one again is harmless."""
+
+    async def check(self, ports: tuple[Port, ...]) -> tuple[str, ...]:
+        """Reasons why these ports could not be listened on. Changes nothing."""
+
+    def on_change(self, nudge: Callable[[], None]) -> None:
+        """Call `nudge` (in the loop) when routes settled, or when a draining replica became idle."""

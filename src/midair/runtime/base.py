@@ -1,0 +1,53 @@
+"""What every runtime offers: it observes replicas and performs actions, and decides nothing."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from midair.model.action import RuntimeAction
+from midair.model.project import Revision, Service
+from midair.model.seen import ReplicaSeen
+
+Progress = Callable[[str], None]  # takes one line for people
+
+
+class Runtime(Protocol):
+    """Runs the replicas of one project.
+
+    `observe` and `perform` raise `errors.RuntimeTrouble`; the engine turns that into facts for the core.
+    """
+
+    name: str
+
+    async def open(self) -> None:
+        """Adopt what is still running from before. Called once, before anything else."""
+
+    async def close(self) -> None:
+        """Let go of everything without stopping any replica."""
+
+    async def observe(self) -> tuple[ReplicaSeen, ...]:
+        """Every replica that there is a record of, of every service. Fast: looks at what is known, waits for nothing."""
+
+    async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
+        """Carry out an action, or begin to: long ones go on in the background and are seen. `revision`: for starts."""
+
+    def on_change(self, nudge: Callable[[], None]) -> None:
+        """Call `nudge` (in the loop) whenever a replica's state has changed."""
+
+    async def fingerprint(self, service: Service) -> str | None:
+        """Content id of the code the service would run now (`build`), or None when it has none. Makes nothing.
+
+        Raises BuildTrouble when the code cannot be read."""
+
+    async def prepare(self, service: Service, progress: Progress) -> str | None:
+        """Make the release that `fingerprint` names: snapshot, then its build command. Idempotent.
+
+        Raises BuildTrouble; nothing that runs is touched."""
+
+    async def prune(self, keep: set[str]) -> None:
+        """Delete releases that are not in `keep`."""
+
+    async def check(self, service: Service) -> tuple[str, ...]:
+        """Reasons why the service could not be started here (missing command, unreadable folder). Starts nothing."""
+
+    def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
+        """(replica id, path) of the current log file of each replica of the service, newest replica last."""
