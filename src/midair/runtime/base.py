@@ -25,7 +25,7 @@ class Runtime(Protocol):
         """Let go of everything without stopping any replica."""
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
-        """Every replica that there is a record of, of every service. Fast: looks at what is known, waits for nothing."""
+        """Every replica on record, of every service. Fast: looks at what is known, waits for nothing."""
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to: long ones go on in the background and are seen. `revision`: for starts."""
