@@ -1,0 +1,256 @@
+"""What can be asked of the control plane, one method each. Blocking and light to import."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from midair import errors
+from midair.client.home import default_home
+from midair.client.launch import launch
+from midair.client.transport import ErrorAnswer, Transport, error_of
+from midair.model.plan import Plan
+from midair.model.project import Project
+from midair.view.ask import AskDown, AskPath, AskPlan, AskScale, AskUndo, AskUp, AskWish, WishName
+from midair.view.change import ChangeView
+from midair.view.counts import CountsView
+from midair.view.daemon import BackupView, Done, Health
+from midair.view.event import EventView
+from midair.view.log import LogLine
+from midair.view.status import ProjectSummary, ProjectView
+
+T = TypeVar("T")
+RECONNECT_S = 30.0  # how long a followed stream looks for a daemon that went away
+
+
+class Client:
+    """The control plane of one `MIDAIR_HOME`.
+
+    Every method raises the `errors.Refused` that the control plane answered with, or `errors.Trouble`:
+    `DaemonTrouble` when it cannot be reached.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or default_home()
+        self._transport = Transport(self.home)
+
+    # The daemon
+
+    def ensure_daemon(self) -> Health:
+        """Start the daemon in the background unless it answers already."""
+        try:
+            return self.health()
+        except errors.DaemonTrouble:
+            launch(self.home)
+        return self.health()
+
+    def health(self) -> Health:
+        """Who answers, and whether it can work."""
+        return self._get("/v1/health", Health)
+
+    def daemon_stop(self) -> None:
+        """End the daemon. Replicas and routers go on."""
+        self._post("/v1/daemon/stop", None, Done)
+
+    def daemon_restart(self) -> Health:
+        """Put a new process, of the version installed now, in the daemon's place. Nothing is lost meanwhile.
+
+        Returns when the successor answers. Raises DaemonTrouble when it cannot start; the old one then goes on.
+        """
+        before = self.health()
+        self._post("/v1/daemon/restart", None, Done)
+        while (now := self.health()).pid == before.pid:
+            time.sleep(0.02)
+        return now
+
+    def backup(self, path: Path) -> BackupView:
+        """Write the whole state (database and releases) into one file."""
+        return self._post("/v1/backup", AskPath(str(path.absolute())), BackupView, timeout=None)
+
+    def restore(self, path: Path) -> BackupView:
+        """Put the state of a backup in the place of the present one. What runs is then made equal to it."""
+        return self._post("/v1/restore", AskPath(str(path.absolute())), BackupView, timeout=None)
+
+    # Looking
+
+    def projects(self) -> tuple[ProjectSummary, ...]:
+        """All projects, by name."""
+        return self._get("/v1/projects", tuple[ProjectSummary, ...])
+
+    def status(self, project: str) -> ProjectView:
+        """Services, revisions and replicas as they are now."""
+        return self._get(_project(project), ProjectView)
+
+    def history(self, project: str) -> tuple[ChangeView, ...]:
+        """All changes on record, the newest first."""
+        return self._get(f"{_project(project)}/changes", tuple[ChangeView, ...])
+
+    def change(self, project: str, change: int) -> ChangeView:
+        """One change."""
+        return self._get(f"{_project(project)}/changes/{change}", ChangeView)
+
+    def counts(self, project: str) -> CountsView:
+        """Requests as the router counted them."""
+        return self._get(f"{_project(project)}/counts", CountsView)
+
+    def events(
+        self, project: str | None = None, *, after: int | None = None, follow: bool = False
+    ) -> Iterator[EventView]:
+        """Events of one project or of all, oldest first.
+
+        Args:
+            after: only those with a higher number; None: with `follow` only what happens from now on, else all.
+            follow: go on with events as they happen, over restarts of the daemon, until the caller stops iterating.
+                Passing lines (kind "progress", number 0) are part of what is followed.
+        """
+        url = f"{_project(project)}/events" if project else "/v1/events"
+        last = after
+        while True:
+            query = {"follow": "true"} if follow else {}
+            if last is not None:
+                query["after"] = str(last)
+            try:
+                for name, data in self._transport.stream("GET", f"{url}?{urlencode(query)}"):
+                    if name == "bye":
+                        return
+                    if name == "here":  # where the stream begins: from here on nothing is missed
+                        last = int(data) if last is None else last
+                        continue
+                    event = msgspec.json.decode(data, type=EventView)
+                    last = event.number or last
+                    yield event
+            except ConnectionError:
+                pass
+            if not follow:
+                return
+            self._await_daemon()
+
+    def logs(
+        self, project: str, service: str | None = None, *, follow: bool = False, tail: int | None = None
+    ) -> Iterator[LogLine]:
+        """What replicas printed.
+
+        Args:
+            service: only this one's.
+            follow: go on with lines as they are printed.
+            tail: only so many lines of each replica from before; None: all that is kept.
+        """
+        query = {"follow": "true"} if follow else {}
+        if service is not None:
+            query["service"] = service
+        if tail is not None:
+            query["tail"] = str(tail)
+        try:
+            for name, data in self._transport.stream("GET", f"{_project(project)}/logs?{urlencode(query)}"):
+                if name == "line":
+                    yield msgspec.json.decode(data, type=LogLine)
+        except ConnectionError as error:
+            raise errors.DaemonTrouble("cannot go on with the logs: the daemon went away") from error
+
+    # Changing
+
+    def plan(self, project: Project, *, services: tuple[str, ...] = ()) -> Plan:
+        """What it would take to make what runs equal to `project`. Touches nothing.
+
+        Args:
+            services: only these and what they depend on; none given: all.
+        """
+        return self._post(f"{_project(project.name)}/plan", AskPlan(project, services), Plan, timeout=None)
+
+    def apply(
+        self,
+        project: Project,
+        digest: str,
+        *,
+        confirmed: bool = False,
+        services: tuple[str, ...] = (),
+        by: str = "",
+        progress: Callable[[EventView], None] | None = None,
+    ) -> ChangeView:
+        """Carry out a plan. Returns when code is built and the change is stored; follow it with `events`.
+
+        Args:
+            digest: of the plan that was shown; raises Conflict when the plan would be another one now.
+            confirmed: somebody said yes to the plan's confirmations; without it a plan that has any raises
+                NeedsConfirmation.
+            progress: is called with each line that building prints.
+        """
+        ask = AskUp(project=project, digest=digest, confirmed=confirmed, services=services, by=by)
+        return self._accept(f"{_project(project.name)}/changes", ask, progress)
+
+    def undo_plan(self, project: str, change: int | None = None) -> Plan:
+        """What it would take to go to the state before `change`; None: before the last one not undone yet."""
+        return self._post(f"{_project(project)}/undo-plan", AskUndo(change), Plan, timeout=None)
+
+    def undo(
+        self,
+        project: str,
+        change: int | None = None,
+        *,
+        digest: str | None = None,
+        confirmed: bool = False,
+        by: str = "",
+        progress: Callable[[EventView], None] | None = None,
+    ) -> ChangeView:
+        """Go to the state before `change`. As `apply`; no digest: whatever it takes."""
+        ask = AskUndo(change=change, digest=digest, confirmed=confirmed, by=by)
+        return self._accept(f"{_project(project)}/undo", ask, progress)
+
+    def scale(self, project: str, replicas: dict[str, int], *, by: str = "") -> ChangeView:
+        """Change replica counts, by service. A change like any other."""
+        return self._post(f"{_project(project)}/scale", AskScale(replicas, by), ChangeView)
+
+    def down(self, project: str, *, by: str = "") -> ChangeView:
+        """Drain and stop everything of a project, then its router. The history stays."""
+        return self._post(f"{_project(project)}/down", AskDown(by), ChangeView)
+
+    def wish(self, project: str, service: str, wish: WishName) -> None:
+        """Steer the rollout of a service: pause, resume, promote, abort; or hold and release its requests."""
+        self._post(f"{_project(project)}/services/{quote(service, safe='')}/wish", AskWish(wish), Done)
+
+    def router_restart(self, project: str) -> None:
+        """Put a new router process, of the version installed now, in the place of the running one."""
+        self._post(f"{_project(project)}/router/restart", None, Done)
+
+    # How
+
+    def _accept(self, url: str, ask: msgspec.Struct, progress: Callable[[EventView], None] | None) -> ChangeView:
+        try:
+            for name, data in self._transport.stream("POST", url, msgspec.json.encode(ask)):
+                if name == "accepted":
+                    return msgspec.json.decode(data, type=ChangeView)
+                if name == "error":
+                    raise error_of(msgspec.json.decode(data, type=ErrorAnswer).error)
+                if name == "progress" and progress is not None:
+                    progress(msgspec.json.decode(data, type=EventView))
+        except ConnectionError:
+            pass
+        raise errors.DaemonTrouble(
+            "cannot tell whether the change was accepted: the daemon went away", hint="run midair status to see"
+        )
+
+    def _get(self, url: str, answer: type[T]) -> T:
+        return msgspec.json.decode(self._transport.call("GET", url), type=answer)
+
+    def _post(self, url: str, ask: msgspec.Struct | None, answer: type[T], *, timeout: float | None = 60.0) -> T:
+        body = msgspec.json.encode(ask) if ask is not None else b"{}"
+        return msgspec.json.decode(self._transport.call("POST", url, body, timeout=timeout), type=answer)
+
+    def _await_daemon(self) -> None:
+        """Wait for a daemon that was restarted; start one if none comes, so that its work goes on."""
+        deadline = time.monotonic() + RECONNECT_S
+        while True:
+            try:
+                self.ensure_daemon()
+                return
+            except errors.DaemonTrouble:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+
+def _project(name: str) -> str:
+    return f"/v1/projects/{quote(name, safe='')}"

@@ -1,0 +1,56 @@
+"""A change as people see it: one entry of the history."""
+
+import msgspec
+
+from midair.model.change import Change
+from midair.model.moment import Moment
+from midair.model.seen import Tally
+
+ENDED = ("completed", "rolled_back", "stuck", "superseded")
+
+
+class ChangeView(msgspec.Struct, frozen=True):
+    """What was asked for, how it went, and what it cost."""
+
+    id: int
+    project: str
+    kind: str  # up, undo, scale, down, restore
+    phase: str  # pending progressing completed rolling_back rolled_back stuck superseded
+    summary: str
+    created_at: Moment
+    ended_at: Moment | None = None
+    by: str = ""
+    reason: str = ""
+    undoes: int | None = None
+    services: tuple[str, ...] = ()  # those it touches, in order
+    revisions: dict[str, str] = {}  # by service, when it is done
+    tally: Tally = Tally()  # requests during the change, once it has ended
+    can_undo: bool = False  # the state before it can still be restored
+    first_event: int = 0  # its events begin here: follow with `after=first_event - 1`
+
+    @property
+    def has_ended(self) -> bool:
+        """True when nothing more will happen to it."""
+        return self.ended_at is not None
+
+
+def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0) -> ChangeView:
+    """The view of a stored change."""
+    steps = change.plan.steps if change.plan else ()
+    return ChangeView(
+        id=change.id,
+        project=change.project,
+        kind=change.kind,
+        phase=change.phase,
+        summary=change.summary,
+        created_at=change.created_at,
+        ended_at=change.ended_at,
+        by=change.by,
+        reason=change.reason,
+        undoes=change.undoes,
+        services=tuple(step.service for step in steps if step.kind != "keep"),
+        revisions={service: revision.id for service, revision in change.after.revisions.items()},
+        tally=change.tally,
+        can_undo=can_undo,
+        first_event=first_event,
+    )

@@ -1,0 +1,30 @@
+"""The control plane itself, as people see it."""
+
+import msgspec
+
+from midair.model.moment import Moment
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Who answers on the API socket."""
+
+    version: str
+    pid: int
+    home: str
+    started_at: Moment
+    projects: int
+    problem: str = ""  # why the control plane cannot work at the moment, for people
+
+
+class BackupView(msgspec.Struct, frozen=True):
+    """A backup that was written or read."""
+
+    path: str
+    bytes: int
+    projects: tuple[str, ...]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The answer to something that has no other: what was done, for people."""
+
+    text: str

@@ -1,0 +1,117 @@
+"""An event as people see it: the stored fact, and one line of text."""
+
+from typing import Any
+
+import msgspec
+
+from midair.model.event import (
+    ChangeAccepted,
+    ChangeEnded,
+    Event,
+    PhaseChanged,
+    Recorded,
+    ReplicaDraining,
+    ReplicaFailed,
+    ReplicaReady,
+    ReplicaStarted,
+    ReplicaStopped,
+    ReplicaStopping,
+    RoutesAsked,
+    WishTaken,
+)
+from midair.model.ids import service_of
+from midair.model.moment import Moment
+
+
+class EventView(msgspec.Struct, frozen=True):
+    """One line of the history or of the live stream."""
+
+    number: int  # counts up; 0: a passing line that is not kept (kind "progress")
+    at: Moment
+    project: str
+    change: int | None
+    kind: str  # the event's tag: replica-ready, phase-changed … or "progress"
+    text: str  # one line for people
+    service: str = ""  # "" when it concerns the whole change
+    replica: str = ""
+    fields: dict[str, Any] = {}  # the event's own attributes
+
+
+def event_view(recorded: Recorded) -> EventView:
+    """The view of a stored event."""
+    fields = msgspec.to_builtins(recorded.event)
+    kind = fields.pop("type")
+    replica = fields.get("replica", "")
+    return EventView(
+        number=recorded.number,
+        at=recorded.at,
+        project=recorded.project,
+        change=recorded.change,
+        kind=kind,
+        text=describe(recorded.event),
+        service=fields.get("service", "") or (service_of(replica) if replica else ""),
+        replica=replica,
+        fields=fields,
+    )
+
+
+def progress_view(project: str, at: Moment, service: str, text: str) -> EventView:
+    """A line of a build, shown while it happens and not kept."""
+    return EventView(number=0, at=at, project=project, change=None, kind="progress", text=text, service=service)
+
+
+def describe(event: Event) -> str:
+    """One line for people."""
+    match event:
+        case ReplicaStarted() | ReplicaReady() | ReplicaFailed() | ReplicaDraining():
+            return _describe_replica(event)
+        case ReplicaStopping(replica, cut):
+            return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
+        case ReplicaStopped(replica):
+            return f"{replica} stopped"
+        case ChangeAccepted(change, kind, summary):
+            return f"change {change} accepted: {kind}" + (f", {summary}" if summary else "")
+        case ChangeEnded():
+            return _describe_end(event)
+        case PhaseChanged(service, before, after, reason):
+            return f"{service} {_words(before)} → {_words(after)}" + (f": {reason}" if reason else "")
+        case RoutesAsked(service, generation, weights, hold):
+            return f"{service} routes {generation}: {_shares(weights, hold)}"
+        case WishTaken(service, wish):
+            return f"{service} {wish} asked for"
+
+
+def _describe_replica(event: ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining) -> str:
+    match event:
+        case ReplicaStarted(replica, attempt):
+            return f"{replica} starting" + (f", attempt {attempt}" if attempt > 1 else "")
+        case ReplicaReady(replica):
+            return f"{replica} ready"
+        case ReplicaFailed(replica, reason):
+            return f"{replica} failed: {reason}"
+        case ReplicaDraining(replica):
+            return f"{replica} draining"
+
+
+def _describe_end(event: ChangeEnded) -> str:
+    text = f"change {event.change} {_words(event.phase)}"
+    if event.reason:
+        text += f": {event.reason}"
+    if event.accepted:
+        text += f", {event.accepted:,} requests accepted, {event.lost:,} lost"
+    return text
+
+
+def _shares(weights: dict[str, int], hold: bool) -> str:
+    if not weights:
+        return "requests are held" if hold else "none"
+    total = sum(weights.values()) or 1
+    return ", ".join(f"{replica} {100 * weight / total:.0f} %" for replica, weight in sorted(weights.items()))
+
+
+def _words(phase: str) -> str:
+    return phase.replace("_", " ")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,89 @@
+"""A project as it is now: services, their revisions, their replicas."""
+
+import msgspec
+
+from midair.model.moment import Moment
+from midair.model.project import Port
+from midair.model.seen import Tally, Trouble
+from midair.view.change import ChangeView
+
+
+class ReplicaView(msgspec.Struct, frozen=True):
+    """One replica."""
+
+    id: str
+    ordinal: int
+    state: str  # pending starting ready serving draining stopping stopped unhealthy failed completed
+    since: Moment
+    attempt: int = 1
+    address: str = ""
+    pid: int | None = None
+    weight: int = 0  # in the routes; 0: gets no new requests
+    open: int = 0  # requests and connections inside it now
+    exit_code: int | None = None
+    detail: str = ""  # why it is unhealthy or failed
+
+
+class RevisionView(msgspec.Struct, frozen=True):
+    """One revision that has replicas or is to have some."""
+
+    id: str
+    role: str  # "goal": where the service goes or is · "old": on its way out
+    replicas: tuple[ReplicaView, ...] = ()
+    share: float = 0.0  # percent of new requests
+    release: str | None = None
+
+
+class ServiceView(msgspec.Struct, frozen=True):
+    """One service."""
+
+    name: str
+    phase: str  # of its rollout
+    reason: str = ""
+    strategy: str = "rolling"
+    revision: str | None = None  # the goal
+    wanted: int = 0  # replicas
+    ready: int = 0
+    serving: int = 0
+    ports: tuple[Port, ...] = ()
+    hold: bool = False  # requests are held now
+    held: int = 0  # this many
+    paused: bool = False
+    changed_at: Moment | None = None  # of its phase or last progress
+    revisions: tuple[RevisionView, ...] = ()  # the goal first
+    troubles: tuple[Trouble, ...] = ()
+    observed: bool = True  # False: runtime or router could not be asked just now; what is shown may be old
+    problem: str = ""  # why, or what the router says
+
+
+class RouterView(msgspec.Struct, frozen=True):
+    """The project's router."""
+
+    pid: int
+    started_at: Moment
+
+
+class ProjectSummary(msgspec.Struct, frozen=True):
+    """One line of the list of projects."""
+
+    name: str
+    phase: str  # of its latest change, "" when there is none
+    services: int
+    serving: int
+    wanted: int
+    change: int | None = None
+    folder: str = ""
+
+
+class ProjectView(msgspec.Struct, frozen=True):
+    """One project."""
+
+    name: str
+    now: Moment
+    services: tuple[ServiceView, ...] = ()
+    change: ChangeView | None = None  # the latest one
+    router: RouterView | None = None
+    counts: Tally = Tally()
+    folder: str = ""
+    files: tuple[str, ...] = ()
+    problem: str = ""
