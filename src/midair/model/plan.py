@@ -8,6 +8,15 @@ FieldClass = Literal["live", "reload", "resize", "replace", "recreate", "refuse"
 StepKind = Literal["add", "change", "remove", "keep"]
 
 
+class LiveService(msgspec.Struct, frozen=True):
+    """What is known of a service at the moment of planning, beside what was last applied."""
+
+    replicas: int = 0  # on record and not ended
+    ready: int = 0
+    failing: bool = False  # stuck, or its replicas have given up: an unchanged file tries again
+    reason: str = ""  # why it fails, for people
+
+
 class FieldChange(msgspec.Struct, frozen=True):
     """One changed field and how it will be carried out."""
 
@@ -24,7 +33,7 @@ class PlanStep(msgspec.Struct, frozen=True):
 
     service: str
     kind: StepKind
-    field_class: FieldClass | None  # the heaviest of its changes; None: nothing to do
+    field_class: FieldClass | None  # the heaviest of its changes; None: added, removed or kept
     changes: tuple[FieldChange, ...] = ()
     how: str = ""  # rolling, 1 at a time, start-first …
     before: str | None = None  # revision id now
@@ -37,13 +46,16 @@ class PlanStep(msgspec.Struct, frozen=True):
 class Confirmation(msgspec.Struct, frozen=True):
     """Something users would notice, so that somebody has to say yes."""
 
-    kind: str  # stable: gap, data-loss …
+    kind: str  # stable: gap, port, no-replica, data
     service: str
     text: str
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Steps in the order in which they are carried out, with everything a person should know first."""
+    """Steps in the order in which they are carried out, with everything a person should know first.
+
+    Never holds the value of an environment variable, a config or a secret: only names.
+    """
 
     project: str
     steps: tuple[PlanStep, ...] = ()

@@ -182,10 +182,20 @@ class Revision(msgspec.Struct, frozen=True):
     id: RevisionId
     service: Service  # as it was when the revision was made
     release: str | None = None  # content id of the code snapshot; None: runs in working_dir as it is
+    shell: dict[str, str] = {}  # Project.shell when the revision was first made; not part of its id
+
+
+class Override(msgspec.Struct, frozen=True):
+    """A replica count that a command set beside the file. The file wins once it says something new."""
+
+    service: str
+    replicas: int
+    file: int  # what the file said when the command was given
 
 
 class Applied(msgspec.Struct, frozen=True):
     """What one change made of a project: code, config and limits that go together and come back together."""
 
-    project: Project
+    project: Project  # with the overrides in it
     revisions: dict[str, Revision]  # by service name
+    overrides: tuple[Override, ...] = ()

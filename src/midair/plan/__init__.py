@@ -1,0 +1,17 @@
+"""What a change will do: the difference of last applied, file and live state, told before anything is touched. Pure.
+
+    plan, after = build(before, project, releases, live)    `up`: the file's project against what was last applied
+    plan = between(before, after, live)                     any two states: undo, scale, down
+    after = scaled(before, "web", 6)                        `scale`: the state with a recorded override
+    after = emptied(before)                                 `down`: the state with no service
+    revision = revision_of(service, release)                content address of everything that makes a replica
+    text = render(plan)                                     lines for people, compared by goldens
+
+`before` is the `Applied` of the last completed change (None: the first one), `project` what `spec` made of the
+files, `releases` the fingerprint of each service's code by service name (None or absent: no snapshot), `live` a
+`LiveService` by service name (absent: nothing is known). `only=("web",)` limits `build` to these services and what
+they depend on. Store `after`; carry the plan out when `plan.refusals` is empty and its confirmations are given.
+
+An override (`scale`) is recorded in `Applied.overrides` with what the file said then: the next `build` keeps it, and
+names it in `plan.drift`, for as long as the file says the same. `undo` needs no file: it is `between(now, then)`.
+"""
