@@ -1,0 +1,1 @@
+"""Replicas as containers of a Docker engine, under Compose's own names and labels."""

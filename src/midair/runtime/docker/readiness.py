@@ -1,0 +1,141 @@
+"""From an inspection to `ReplicaSeen`: the engine's own health check, midair's probes, or an open port."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from midair.model.ids import ReplicaId
+from midair.model.project import Service
+from midair.model.seen import ReplicaSeen, ReplicaState
+from midair.runtime.docker.translate import address_of, attempt_of, target_ports
+
+_ASK_S = 0.2
+_CONNECT_S = 1.0
+
+
+class Readiness:
+    """Remembers since when each container is what it is, and probes those that the engine does not check."""
+
+    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None]) -> None:
+        self._clock = clock
+        self._nudge = nudge
+        self._since: dict[tuple[ReplicaId, int], tuple[ReplicaState, float]] = {}
+        self._ready_at: dict[tuple[ReplicaId, int], float] = {}
+        self._open: set[tuple[ReplicaId, int]] = set()  # their port accepted a connection
+        self._probes: dict[tuple[ReplicaId, int], asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        """End all probes."""
+        for task in self._probes.values():
+            task.cancel()
+        await asyncio.gather(*self._probes.values(), return_exceptions=True)
+
+    def forget(self, replica: ReplicaId) -> None:
+        """The replica is gone."""
+        for known in (self._since, self._ready_at, self._probes):
+            for key in [key for key in known if key[0] == replica]:
+                known.pop(key)
+
+    def seen(
+        self, container: dict[str, Any], replica: ReplicaId, service: Service | None, *, stopping: bool
+    ) -> ReplicaSeen:
+        """What the core is told about this container."""
+        attempt = attempt_of(container)
+        key = (replica, attempt)
+        port = _port(container, service)
+        address = address_of(container, port) if port else ""
+        state = self._state(container, key, service, address, stopping)
+        before = self._since.get(key)
+        if before is None or before[0] != state:
+            self._since[key] = (state, self._clock())
+        if state == "ready":
+            self._ready_at.setdefault(key, self._clock())
+        ended = container["State"]
+        return ReplicaSeen(
+            id=replica,
+            state=state,
+            since=self._since[key][1],
+            attempt=attempt,
+            address=address,
+            ready_at=self._ready_at.get(key),
+            exit_code=ended.get("ExitCode") if state == "exited" else None,
+            pid=ended.get("Pid") or None,
+            detail=_detail(ended, state),
+        )
+
+    def _state(
+        self,
+        container: dict[str, Any],
+        key: tuple[ReplicaId, int],
+        service: Service | None,
+        address: str,
+        stopping: bool,
+    ) -> ReplicaState:
+        status = container["State"]["Status"]
+        if status in ("exited", "dead", "removing", "restarting"):
+            return "exited"
+        if stopping:
+            return "stopping"
+        if status in ("created", "paused"):
+            return "starting" if status == "created" else "unhealthy"
+        health = (container["State"].get("Health") or {}).get("Status", "none")
+        if health == "starting":
+            return "starting"
+        if health == "unhealthy":
+            return "unhealthy"
+        if address and (service is None or service.ports or service.ready) and key not in self._open:
+            self._probe(key, address, service)
+            return "starting"
+        return "ready"
+
+    def _probe(self, key: tuple[ReplicaId, int], address: str, service: Service | None) -> None:
+        if key not in self._probes:
+            path = service.ready.http if service and service.ready else None
+            self._probes[key] = asyncio.create_task(self._ask(key, address, path))
+
+    async def _ask(self, key: tuple[ReplicaId, int], address: str, path: str | None) -> None:
+        host, _, port = address.rpartition(":")
+        while key not in self._open:
+            try:
+                async with asyncio.timeout(_CONNECT_S):
+                    if await _answers(host, int(port), path):
+                        self._open.add(key)
+                        self._nudge()
+                        return
+            except (OSError, TimeoutError):
+                pass
+            await asyncio.sleep(_ASK_S)
+
+
+async def _answers(host: str, port: int, path: str | None) -> bool:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        if path is None:
+            return True
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        status = (await reader.readline()).split()
+        return len(status) > 1 and status[1][:1] in (b"2", b"3")
+    finally:
+        writer.close()
+
+
+def _port(container: dict[str, Any], service: Service | None) -> int | None:
+    """The port that requests go to: the file's first, else the lowest that the image exposes."""
+    named = target_ports(service) if service else ()
+    if named:
+        return named[0]
+    exposed = [
+        int(entry.split("/")[0]) for entry in container["Config"].get("ExposedPorts") or {} if entry.endswith("/tcp")
+    ]
+    return min(exposed, default=None)
+
+
+def _detail(state: dict[str, Any], seen: ReplicaState) -> str:
+    if state.get("OOMKilled"):
+        return "out of memory"
+    if state.get("Error"):
+        return str(state["Error"])
+    if seen == "unhealthy":
+        log = (state.get("Health") or {}).get("Log") or [{}]
+        return str(log[-1].get("Output", "")).strip()[-200:]
+    return ""

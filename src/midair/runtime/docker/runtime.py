@@ -1,0 +1,301 @@
+"""The Docker runtime: observes containers, performs actions on them, decides nothing."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiodocker
+from aiodocker.exceptions import DockerError
+
+from midair.errors import RuntimeTrouble
+from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.ids import ReplicaId, service_of
+from midair.model.project import Hook, Port, Project, Revision, Service
+from midair.model.seen import ReplicaSeen
+from midair.runtime.base import Progress
+from midair.runtime.docker import images, shared
+from midair.runtime.docker.client import connect, trouble
+from midair.runtime.docker.ending import end, run_hook
+from midair.runtime.docker.readiness import Readiness
+from midair.runtime.docker.translate import (
+    COMPOSE,
+    Placement,
+    attempt_of,
+    container_name,
+    create_body,
+    network_endpoints,
+    replica_of,
+    target_ports,
+)  # fmt: skip
+from midair.runtime.docker.watch import Containers
+
+FOREIGN = "compose"  # revision of containers that `docker compose up` made
+
+
+class DockerRuntime:
+    """Runs the replicas of one project as containers. See `runtime.base.Runtime`."""
+
+    name = "docker"
+
+    def __init__(self, project: str, folder: Path, clock: Callable[[], float]) -> None:
+        self._name = project
+        self._folder = folder
+        self._clock = clock
+        self._project = Project(name=project, services={})
+        self._client: aiodocker.Docker | None = None
+        self._containers: Containers | None = None
+        self._readiness = Readiness(clock, self._nudge)
+        self._addresses: dict[str, str] = {}  # service → where the router answers for its name
+        self._listening: dict[str, tuple[int, ...]] = {}  # service → ports that its name has
+        self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
+        self._starting: set[ReplicaId] = set()
+        self._numbers: set[int] = set()
+        self._listeners: list[Callable[[], None]] = []
+        self._desktop = False
+
+    async def open(self) -> None:
+        """Find the engine and what runs there already."""
+        self._client = await connect(dict(os.environ))
+        async with trouble("ask the Docker engine what it is"):
+            info = await self._client.system.info()
+        self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
+        self._containers = Containers(self._client, self._name)
+        await self._containers.open(self._nudge)
+
+    async def close(self) -> None:
+        """Let go. Containers go on."""
+        for task in self._ending.values():
+            task.cancel()
+        await asyncio.gather(*self._ending.values(), return_exceptions=True)
+        await self._readiness.close()
+        if self._containers is not None:
+            await self._containers.close()
+        if self._client is not None:
+            await self._client.close()
+
+    async def arrange(self, project: Project) -> None:
+        """Make networks, volumes and the addresses of names. Raises RuntimeTrouble."""
+        self._project = project
+        await shared.ensure_networks(self._engine, project)
+        await shared.ensure_volumes(self._engine, project)
+        for service in project.services.values():
+            ports = await self._ports_of(service)
+            if ports and not self._desktop and not service.fields.get("network_mode"):
+                address = await shared.ensure_address(self._engine, project.name, service.name)
+                if address:
+                    self._addresses[service.name], self._listening[service.name] = address, ports
+
+    def listeners(self, service: Service) -> tuple[Port, ...]:
+        """Where the router answers for the service's name inside the project."""
+        address = self._addresses.get(service.name)
+        if address is None:
+            return ()
+        http = {port.target for port in service.ports if port.protocol == "http"}
+        tcp = {port.target for port in service.ports if port.protocol == "tcp"}
+        return tuple(
+            Port(port=port, target=port, host=address, protocol="http" if port in http and port not in tcp else "tcp")
+            for port in self._listening[service.name]
+        )
+
+    async def observe(self) -> tuple[ReplicaSeen, ...]:
+        """Every container of the project that belongs to a service."""
+        assert self._containers is not None
+        return tuple(self._seen(container) for container in self._containers.current())
+
+    async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
+        """Carry out an action, or begin to."""
+        if isinstance(action, StartReplica):
+            assert revision is not None, "a start needs its revision"
+            if action.replica not in self._starting:
+                self._starting.add(action.replica)
+                try:
+                    await self._start(action, revision)
+                finally:
+                    self._starting.discard(action.replica)
+        elif isinstance(action, StopReplica):
+            self._stop(action)
+        else:
+            await self._remove(action)
+
+    def on_change(self, nudge: Callable[[], None]) -> None:
+        """Call `nudge` whenever a container's state has changed."""
+        self._listeners.append(nudge)
+
+    async def fingerprint(self, service: Service) -> str | None:
+        """The image that the service would run now."""
+        return await images.fingerprint(self._engine, self._name, service)
+
+    async def prepare(self, service: Service, progress: Progress) -> str | None:
+        """Pull or build, and pin."""
+        return await images.prepare(self._engine, self._name, service, progress)
+
+    async def prune(self, keep: set[str]) -> None:
+        """Images are the engine's own; `docker image prune` removes them."""
+
+    async def check(self, service: Service) -> tuple[str, ...]:
+        """Reasons why the service could not be started here."""
+        if service.image is None and service.build is None:
+            return (f'service "{service.name}" has neither image nor build',)
+        return ()
+
+    def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
+        """The engine's own log files, where this user may read them."""
+        assert self._containers is not None
+        found = [
+            (str(replica), str(container.get("LogPath") or ""))
+            for container in self._containers.current()
+            if (replica := replica_of(container)) and service_of(replica) == service
+        ]
+        return tuple(sorted(entry for entry in found if entry[1]))
+
+    @property
+    def _engine(self) -> aiodocker.Docker:
+        assert self._client is not None, "open() comes first"
+        return self._client
+
+    def _nudge(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _find(self, replica: ReplicaId) -> dict[str, Any] | None:
+        assert self._containers is not None
+        return next((found for found in self._containers.current() if replica_of(found) == replica), None)
+
+    def _seen(self, container: dict[str, Any]) -> ReplicaSeen:
+        replica = replica_of(container)
+        assert replica is not None
+        service = self._project.services.get(service_of(replica))
+        return self._readiness.seen(container, replica, service, stopping=replica in self._ending)
+
+    async def _start(self, action: StartReplica, revision: Revision) -> None:
+        found = self._find(action.replica)
+        if found is not None:
+            if attempt_of(found) >= action.attempt or found["State"]["Status"] == "restarting":
+                return await self._start_created(found, revision)
+            await self._delete(found["Id"])
+        image = await self._image(revision)
+        number = self._free_number(revision.service.name)
+        placement = self._placement(revision.service)
+        body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
+        name = self._container_name(revision.service, action.replica, number)
+        assert self._containers is not None
+        try:
+            async with trouble(f'create container "{name}"'):
+                created = await self._engine.containers.create(body, name=name)
+            endpoints = network_endpoints(revision.service, placement, action.replica)
+            for network, settings in list(endpoints.items())[1:]:
+                async with trouble(f'connect container "{name}" to network "{network}"'):
+                    await (await self._engine.networks.get(network)).connect(
+                        {"Container": created.id, "EndpointConfig": settings}
+                    )
+            fresh = await self._containers.refresh(created.id)
+            if fresh is not None:
+                await self._start_created(fresh, revision)
+        finally:
+            self._numbers.discard(number)
+
+    async def _start_created(self, container: dict[str, Any], revision: Revision) -> None:
+        """A daemon that died between creating and starting left a container in state "created"."""
+        assert self._containers is not None
+        if container["State"]["Status"] != "created":
+            return
+        async with trouble(f'start container "{container["Name"].lstrip("/")}"'):
+            await self._engine.containers.container(container["Id"]).start()
+        await self._containers.refresh(container["Id"])
+        for hook in revision.service.post_start:
+            await self._post_start(container["Id"], hook)
+
+    async def _post_start(self, container: str, hook: Hook) -> None:
+        try:
+            await run_hook(self._engine, container, hook)
+        except RuntimeTrouble:
+            # Compose: a container whose post_start fails is stopped.
+            with suppress(RuntimeTrouble, DockerError):
+                await self._engine.containers.container(container).kill()
+            raise
+
+    def _stop(self, action: StopReplica) -> None:
+        found = self._find(action.replica)
+        if found is None or action.replica in self._ending or not found["State"]["Running"]:
+            return
+        service = self._project.services.get(service_of(action.replica))
+        hooks = service.pre_stop if service else ()
+        task = asyncio.create_task(self._end(action, found["Id"], hooks))
+        self._ending[action.replica] = task
+        self._nudge()
+
+    async def _end(self, action: StopReplica, container: str, hooks: tuple[Hook, ...]) -> None:
+        assert self._containers is not None
+        try:
+            with suppress(RuntimeTrouble):  # it is still seen running, so the core asks again
+                await end(self._engine, container, action, hooks)
+                await self._containers.refresh(container)
+        finally:
+            self._ending.pop(action.replica, None)
+            self._nudge()
+
+    async def _remove(self, action: RemoveReplica) -> None:
+        found = self._find(action.replica)
+        if found is not None:
+            await self._delete(found["Id"])
+            self._readiness.forget(action.replica)
+
+    async def _delete(self, container: str) -> None:
+        assert self._containers is not None
+        async with trouble(f'remove container "{container[:12]}"'):
+            try:
+                await self._engine.containers.container(container).delete(v=True)
+            except DockerError as error:
+                if error.status not in (404, 409):
+                    raise
+        await self._containers.refresh(container)
+
+    async def _image(self, revision: Revision) -> str:
+        wanted = revision.release or revision.service.image
+        assert wanted is not None
+        if await images.present(self._engine, wanted) is None:
+            raise RuntimeTrouble(
+                f'cannot start a replica of "{revision.service.name}": image "{wanted}" is not here any more',
+                hint="pull or build it again with midair up",
+            )
+        return wanted
+
+    async def _ports_of(self, service: Service) -> tuple[int, ...]:
+        """Ports that the name of the service has: those of the file, and those that its image exposes."""
+        named = set(target_ports(service))
+        if service.image:
+            with suppress(DockerError, RuntimeTrouble):
+                async with trouble("inspect the image"):
+                    config = (await self._engine.images.inspect(service.image)).get("Config") or {}
+                for entry in config.get("ExposedPorts") or {}:
+                    port, _, protocol = entry.partition("/")
+                    if protocol == "tcp":
+                        named.add(int(port))
+        return tuple(sorted(named))
+
+    def _placement(self, service: Service) -> Placement:
+        return Placement(self._project, hosts=self._addresses, publish_loopback=self._desktop)
+
+    def _free_number(self, service: str) -> int:
+        """Compose's container number: the first that no container of the service has."""
+        assert self._containers is not None
+        taken = set(self._numbers)
+        for container in self._containers.current():
+            found = container["Config"]["Labels"]
+            if found.get(f"{COMPOSE}service") == service:
+                taken.add(int(found.get(f"{COMPOSE}container-number") or 0))
+        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+        self._numbers.add(number)
+        return number
+
+    def _container_name(self, service: Service, replica: ReplicaId, number: int) -> str:
+        """`container_name` if it is free now, else Compose's own form."""
+        assert self._containers is not None
+        wanted = service.fields.get("container_name")
+        names = {container["Name"].lstrip("/") for container in self._containers.current()}
+        if wanted and wanted not in names:
+            return str(wanted)
+        return container_name(self._name, replica, service.name, number)

@@ -1,0 +1,156 @@
+"""What the services of a project share: networks, volumes, and the addresses at which the router answers for names.
+
+A service that another one calls by its name must lose nothing either, so the name has to lead to the router. Each such
+service gets a small network of its own whose gateway address belongs to this machine: the router listens on that
+address at the service's own ports, and every container of the project finds the name there through its hosts file.
+Nothing is ever attached to these networks; an address of this machine can be reached from any bridge.
+"""
+
+from typing import Any
+
+import aiodocker
+from aiodocker.exceptions import DockerError
+
+from midair.errors import RuntimeTrouble
+from midair.model.project import Project
+from midair.runtime.docker.client import trouble
+from midair.runtime.docker.translate import COMPOSE, Placement
+
+NAME_OF = "io.midair.name-of"  # label of a network that holds a service's address
+
+
+async def ensure_networks(client: aiodocker.Docker, project: Project) -> None:
+    """Make the networks that the file names and the engine does not have. Raises RuntimeTrouble."""
+    placement = Placement(project)
+    wanted: set[str] = set()
+    for service in project.services.values():
+        if not service.fields.get("network_mode"):
+            wanted |= set(service.fields.get("networks") or {"default": None})
+    for key in sorted(wanted):
+        entry = (project.fields.get("networks") or {}).get(key) or {}
+        name = placement.network(key)
+        if await _network(client, name) is not None:
+            continue
+        if entry.get("external"):
+            raise _missing("network", name)
+        async with trouble(f'use network "{name}"'):
+            await client.networks.create(_network_body(project, key, name, entry))
+
+
+def _network_body(project: Project, key: str, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "Name": name,
+        "CheckDuplicate": True,
+        "Driver": entry.get("driver") or "bridge",
+        "Internal": bool(entry.get("internal")),
+        "Attachable": bool(entry.get("attachable")),
+        "EnableIPv6": bool(entry.get("enable_ipv6")),
+        "Options": {str(k): str(v) for k, v in (entry.get("driver_opts") or {}).items()},
+        "Labels": {
+            **(entry.get("labels") or {}),
+            f"{COMPOSE}project": project.name,
+            f"{COMPOSE}network": key,
+            f"{COMPOSE}version": "2.40.0",
+        },
+    }
+    ipam = entry.get("ipam") or {}
+    if ipam.get("config"):
+        body["IPAM"] = {
+            "Driver": ipam.get("driver") or "default",
+            "Config": [
+                {
+                    api: value
+                    for name, api in (("subnet", "Subnet"), ("gateway", "Gateway"), ("ip_range", "IPRange"))
+                    if (value := pool.get(name))
+                }
+                for pool in ipam["config"]
+            ],
+        }
+    return body
+
+
+async def ensure_volumes(client: aiodocker.Docker, project: Project) -> None:
+    """Make the named volumes that the engine does not have. Raises RuntimeTrouble for a missing external one."""
+    placement = Placement(project)
+    for key, entry in (project.fields.get("volumes") or {}).items():
+        entry = entry or {}
+        name = placement.volume(key)
+        async with trouble(f'use volume "{name}"'):
+            try:
+                await client._query_json(f"volumes/{name}")
+            except DockerError as error:
+                if error.status != 404:
+                    raise
+                if entry.get("external"):
+                    raise _missing("volume", name) from None
+                await client._query_json(
+                    "volumes/create",
+                    method="POST",
+                    data={
+                        "Name": name,
+                        "Driver": entry.get("driver") or "local",
+                        "DriverOpts": {str(k): str(v) for k, v in (entry.get("driver_opts") or {}).items()},
+                        "Labels": {
+                            **(entry.get("labels") or {}),
+                            f"{COMPOSE}project": project.name,
+                            f"{COMPOSE}volume": key,
+                            f"{COMPOSE}version": "2.40.0",
+                        },
+                    },
+                )
+
+
+async def ensure_address(client: aiodocker.Docker, project: str, service: str) -> str | None:
+    """The address at which the router answers for the service's name, made if it is not there yet.
+
+    None when the engine has no address pool left: the name then leads to the replicas themselves.
+    """
+    name = f"{project}_midair_{service}"
+    found = await _network(client, name)
+    if found is None:
+        body = {
+            "Name": name,
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "Labels": {NAME_OF: service, "io.midair.project": project},
+        }
+        try:
+            await client.networks.create(body)
+        except DockerError:
+            return None
+        found = await _network(client, name)
+    pools = ((found or {}).get("IPAM") or {}).get("Config") or []
+    return next((str(pool["Gateway"]) for pool in pools if pool.get("Gateway")), None)
+
+
+async def remove(client: aiodocker.Docker, project: Project) -> None:
+    """Remove the project's networks, its own and midair's. Volumes stay, as with `docker compose down`."""
+    placement = Placement(project)
+    mine = {f"{project.name}_midair_{service}" for service in project.services}
+    named = {
+        placement.network(key)
+        for key, entry in (project.fields.get("networks") or {"default": None}).items()
+        if not (entry or {}).get("external")
+    }
+    for name in mine | named:
+        found = await _network(client, name)
+        if found is not None and not found.get("Containers"):
+            async with trouble(f'remove network "{name}"'):
+                await (await client.networks.get(found["Id"])).delete()
+
+
+def _missing(kind: str, name: str) -> RuntimeTrouble:
+    return RuntimeTrouble(
+        f'cannot use {kind} "{name}": it is external and does not exist', hint=f"create it: docker {kind} create {name}"
+    )
+
+
+async def _network(client: aiodocker.Docker, name: str) -> dict[str, Any] | None:
+    async with trouble(f'look up network "{name}"'):
+        try:
+            found: dict[str, Any] = await (await client.networks.get(name)).show()
+        except DockerError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found

@@ -1,0 +1,283 @@
+"""Model → bodies of the engine's API, and the engine's answers → `ReplicaSeen`. Pure; `limits.py` has the resources.
+
+Names and labels are Compose's own, so that `docker compose ps`, `logs`, `exec` and `down` see midair's containers.
+Field names on the right are those of the Docker Engine API v1.41.
+"""
+
+import json
+from hashlib import sha256
+from typing import Any
+
+from midair.model.ids import ReplicaId, replica_id
+from midair.model.moment import parse_span
+from midair.model.project import Project, Revision, Service
+from midair.runtime.docker.limits import resources, restart_policy
+
+REPLICA = "io.midair.replica"  # web/7f3a91c2/0
+ATTEMPT = "io.midair.attempt"
+COMPOSE = "com.docker.compose."
+
+# Compose field → key of the create body, or of its HostConfig, with the same shape on both sides.
+_BODY = {
+    "hostname": "Hostname", "domainname": "Domainname", "user": "User", "working_dir": "WorkingDir", "tty": "Tty",
+    "stdin_open": "OpenStdin", "stop_signal": "StopSignal", "mac_address": "MacAddress",
+}  # fmt: skip
+_HOST = {
+    "cap_add": "CapAdd", "cap_drop": "CapDrop", "cgroup_parent": "CgroupParent", "dns": "Dns", "dns_opt": "DnsOptions",
+    "dns_search": "DnsSearch", "group_add": "GroupAdd", "init": "Init", "isolation": "Isolation",
+    "cgroup": "CgroupnsMode", "oom_score_adj": "OomScoreAdj", "privileged": "Privileged", "read_only": "ReadonlyRootfs",
+    "runtime": "Runtime",
+    "security_opt": "SecurityOpt", "storage_opt": "StorageOpt", "sysctls": "Sysctls", "userns_mode": "UsernsMode",
+    "uts": "UTSMode", "device_cgroup_rules": "DeviceCgroupRules", "pid": "PidMode", "ipc": "IpcMode",
+}  # fmt: skip
+
+
+class Placement:
+    """What a container needs to know beside its revision: names of shared things, hosts, files."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        hosts: dict[str, str] | None = None,
+        files: tuple[tuple[str, str], ...] = (),
+        publish_loopback: bool = False,
+    ) -> None:
+        self.project = project
+        self.hosts = hosts or {}  # service name → address at which the router answers for it
+        self.files = files  # (path on this machine, path in the container): configs and secrets
+        self.publish_loopback = publish_loopback  # the host cannot reach container addresses (Docker Desktop)
+
+    def volume(self, key: str) -> str:
+        """The engine's name of a named volume of the file."""
+        return _shared_name(self.project, "volumes", key)
+
+    def network(self, key: str) -> str:
+        """The engine's name of a network of the file."""
+        return _shared_name(self.project, "networks", key)
+
+
+def _shared_name(project: Project, kind: str, key: str) -> str:
+    entry = project.fields.get(kind, {}).get(key) or {}
+    return str(entry.get("name") or f"{project.name}_{key}")
+
+
+def container_name(project: str, replica: ReplicaId, service: str, number: int) -> str:
+    """Compose's own form, with the first free `number`."""
+    return f"{project}-{service}-{number}"
+
+
+def labels(project: Project, revision: Revision, replica: ReplicaId, attempt: int, number: int) -> dict[str, str]:
+    """Compose's labels, midair's own two, and the service's."""
+    service = revision.service
+    depends = ",".join(
+        f"{name}:{needed.condition}:{str(needed.restart).lower()}" for name, needed in service.depends_on.items()
+    )
+    return {
+        **{str(key): str(value) for key, value in (service.fields.get("labels") or {}).items()},
+        f"{COMPOSE}project": project.name,
+        f"{COMPOSE}service": service.name,
+        f"{COMPOSE}container-number": str(number),
+        f"{COMPOSE}oneoff": "False",
+        f"{COMPOSE}version": "2.40.0",  # the label version whose meaning these labels follow
+        f"{COMPOSE}config-hash": sha256(json.dumps(service.fields, sort_keys=True).encode()).hexdigest(),
+        f"{COMPOSE}project.config_files": ",".join(project.files),
+        f"{COMPOSE}project.working_dir": project.folder,
+        f"{COMPOSE}image": revision.release or "",
+        f"{COMPOSE}depends_on": depends,
+        REPLICA: replica,
+        ATTEMPT: str(attempt),
+    }
+
+
+def create_body(
+    revision: Revision, replica: ReplicaId, placement: Placement, *, attempt: int, number: int, image: str
+) -> dict[str, Any]:
+    """The body of `POST /containers/create`."""
+    service, fields = revision.service, revision.service.fields
+    body: dict[str, Any] = {
+        "Image": image,
+        "Labels": labels(placement.project, revision, replica, attempt, number),
+        "Env": environment(service),
+        "ExposedPorts": {f"{port}/tcp": {} for port in target_ports(service)},
+        "HostConfig": host_config(service, placement),
+    }
+    for name, key in _BODY.items():
+        if fields.get(name) is not None:
+            body[key] = fields[name]
+    if service.entrypoint is not None:
+        body["Entrypoint"] = list(service.entrypoint)
+    if service.command is not None:
+        body["Cmd"] = list(service.command)
+    health = healthcheck(fields.get("healthcheck"))
+    if health:
+        body["Healthcheck"] = health
+    first = next(iter(network_endpoints(service, placement, replica).items()), None)
+    if first:
+        body["NetworkingConfig"] = {"EndpointsConfig": {first[0]: first[1]}}
+    return body
+
+
+def host_config(service: Service, placement: Placement) -> dict[str, Any]:
+    """The `HostConfig` part of a create body."""
+    fields = service.fields
+    config: dict[str, Any] = {key: fields[name] for name, key in _HOST.items() if fields.get(name) is not None}
+    config |= resources(fields)
+    config["RestartPolicy"] = restart_policy(service.restart)
+    config["NetworkMode"] = network_mode(service, placement)
+    config["Mounts"] = [mount(entry, placement) for entry in fields.get("volumes") or []]
+    config["Mounts"] += [
+        {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True} for source, target in placement.files
+    ]
+    hosts = [entry.replace("=", ":", 1) for entry in fields.get("extra_hosts") or []]
+    named = {entry.split(":", 1)[0] for entry in hosts}
+    if config["NetworkMode"] != "host":
+        hosts += [f"{name}:{address}" for name, address in placement.hosts.items() if name not in named]
+    if hosts:
+        config["ExtraHosts"] = hosts
+    if fields.get("devices"):
+        config["Devices"] = [
+            {
+                "PathOnHost": entry["source"],
+                "PathInContainer": entry.get("target") or entry["source"],
+                "CgroupPermissions": entry.get("permissions") or "rwm",
+            }
+            for entry in fields["devices"]
+        ]
+    if fields.get("logging"):
+        logging = fields["logging"]
+        config["LogConfig"] = {"Type": logging.get("driver") or "", "Config": logging.get("options") or {}}
+    if fields.get("tmpfs"):
+        entries = fields["tmpfs"] if isinstance(fields["tmpfs"], list) else [fields["tmpfs"]]
+        config["Tmpfs"] = dict((*entry.split(":", 1), "")[:2] for entry in entries)
+    if fields.get("shm_size") is not None:
+        config["ShmSize"] = int(fields["shm_size"])
+    if fields.get("volumes_from"):
+        config["VolumesFrom"] = fields["volumes_from"]
+    if placement.publish_loopback:
+        config["PortBindings"] = {
+            f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}] for port in target_ports(service)
+        }
+    return config
+
+
+def environment(service: Service) -> list[str]:
+    """`NAME=value` entries."""
+    return [f"{name}={value}" for name, value in service.environment.items()]
+
+
+def target_ports(service: Service) -> tuple[int, ...]:
+    """Container ports that the file names: targets of published ports, then `expose`."""
+    named = [port.target for port in service.ports if port.protocol != "udp"]
+    for entry in service.fields.get("expose") or []:
+        first, _, protocol = str(entry).partition("/")
+        if protocol in ("", "tcp") and first.isdigit():
+            named.append(int(first))
+    return tuple(dict.fromkeys(named))
+
+
+def healthcheck(entry: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Compose's `healthcheck` with durations in nanoseconds."""
+    if not entry:
+        return None
+    if entry.get("disable") or entry.get("test") == ["NONE"]:
+        return {"Test": ["NONE"]}
+    body: dict[str, Any] = {"Test": entry["test"]} if entry.get("test") else {}
+    for name, key in (("interval", "Interval"), ("timeout", "Timeout"), ("start_period", "StartPeriod")):
+        if entry.get(name):
+            body[key] = round(parse_span(str(entry[name])) * 1e9)
+    if entry.get("retries") is not None:
+        body["Retries"] = int(entry["retries"])
+    return body
+
+
+def network_mode(service: Service, placement: Placement) -> str:
+    """`HostConfig.NetworkMode`: as the file says, else the service's first network."""
+    mode = service.fields.get("network_mode")
+    if mode:
+        return str(mode)
+    networks = list(service.fields.get("networks") or {"default": None})
+    return placement.network(networks[0])
+
+
+def network_endpoints(service: Service, placement: Placement, replica: ReplicaId) -> dict[str, dict[str, Any]]:
+    """The engine's network name → endpoint settings, in the file's order of priority.
+
+    The service's own name is an alias only if the router does not answer to it.
+    """
+    if service.fields.get("network_mode"):
+        return {}
+    endpoints: dict[str, dict[str, Any]] = {}
+    entries = service.fields.get("networks") or {"default": None}
+    for key, settings in sorted(entries.items(), key=lambda item: -int((item[1] or {}).get("priority") or 0)):
+        settings = settings or {}
+        address = {
+            "IPv4Address": settings.get("ipv4_address"),
+            "IPv6Address": settings.get("ipv6_address"),
+            "LinkLocalIPs": settings.get("link_local_ips"),
+        }
+        endpoint: dict[str, Any] = {"Aliases": [service.name, *(settings.get("aliases") or [])]}
+        ipam = {name: value for name, value in address.items() if value}
+        if ipam:
+            endpoint["IPAMConfig"] = ipam
+        if settings.get("driver_opts"):
+            endpoint["DriverOpts"] = settings["driver_opts"]
+        endpoints[placement.network(key)] = endpoint
+    return endpoints
+
+
+def mount(entry: dict[str, Any], placement: Placement) -> dict[str, Any]:
+    """One entry of `volumes` as the engine's mount."""
+    kind = entry.get("type", "volume")
+    body: dict[str, Any] = {"Type": kind, "Target": entry["target"], "ReadOnly": bool(entry.get("read_only"))}
+    if kind == "bind":
+        body["Source"] = _absolute(entry["source"], placement.project.folder)
+        bind = entry.get("bind") or {}
+        if bind.get("propagation"):
+            body["BindOptions"] = {"Propagation": bind["propagation"]}
+    elif kind == "volume":
+        if entry.get("source"):
+            body["Source"] = placement.volume(entry["source"])
+        if (entry.get("volume") or {}).get("nocopy"):
+            body["VolumeOptions"] = {"NoCopy": True}
+    elif kind == "tmpfs":
+        options = entry.get("tmpfs") or {}
+        body["TmpfsOptions"] = {
+            key: int(options[name]) for name, key in (("size", "SizeBytes"), ("mode", "Mode")) if options.get(name)
+        }
+    else:
+        body["Source"] = entry.get("source", "")
+    return body
+
+
+def _absolute(path: str, folder: str) -> str:
+    return path if path.startswith("/") else f"{folder}/{path.removeprefix('./')}"
+
+
+def replica_of(container: dict[str, Any]) -> ReplicaId | None:
+    """Which replica a container is. One that `docker compose` made belongs to the revision "compose"."""
+    found = (container.get("Config") or {}).get("Labels") or {}
+    if REPLICA in found:
+        return ReplicaId(found[REPLICA])
+    service, number = found.get(f"{COMPOSE}service"), found.get(f"{COMPOSE}container-number", "")
+    if service and number.isdigit():
+        return replica_id(service, "compose", int(number))
+    return None
+
+
+def attempt_of(container: dict[str, Any]) -> int:
+    """Which start this is: the one it was made for, and those the engine added."""
+    first = int(((container.get("Config") or {}).get("Labels") or {}).get(ATTEMPT, "1"))
+    return first + int(container.get("RestartCount") or 0)
+
+
+def address_of(container: dict[str, Any], port: int) -> str:
+    """host:port at which this machine reaches `port` of the container, or "" when it has no address now."""
+    settings = container.get("NetworkSettings") or {}
+    bound = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
+    if (container.get("HostConfig") or {}).get("NetworkMode") == "host":
+        return f"127.0.0.1:{port}"
+    for network in (settings.get("Networks") or {}).values():
+        if network.get("IPAddress"):
+            return f"{network['IPAddress']}:{port}"
+    return f"{bound[0]['HostIp']}:{bound[0]['HostPort']}" if bound else ""

@@ -1,0 +1,112 @@
+"""What is known of the project's containers: kept current by the engine's events, looked at in full now and then."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import aiodocker
+import aiohttp
+from aiodocker.exceptions import DockerError
+
+from midair.errors import RuntimeTrouble
+from midair.runtime.docker.client import trouble
+from midair.runtime.docker.translate import COMPOSE, replica_of
+
+_AGAIN_S = 15.0  # events may be missed; a look this often puts that right
+_RETRY_S = 1.0
+_FOREVER = aiohttp.ClientTimeout(total=None)
+_WORTH = {"create", "start", "die", "stop", "destroy", "rename", "pause", "unpause", "oom", "update"}
+
+
+class Containers:
+    """Inspections by container id. `current` raises while the engine cannot be asked."""
+
+    def __init__(self, client: aiodocker.Docker, project: str) -> None:
+        self._client = client
+        self._project = project
+        self._known: dict[str, dict[str, Any]] = {}
+        self._trouble: RuntimeTrouble | None = None
+        self._nudge: Callable[[], None] = lambda: None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, nudge: Callable[[], None]) -> None:
+        """Look once, then follow. Raises RuntimeTrouble when the engine cannot be asked."""
+        self._nudge = nudge
+        await self.look()
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._look_again())]
+
+    async def close(self) -> None:
+        """Stop following."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def current(self) -> tuple[dict[str, Any], ...]:
+        """Every container of the project that belongs to a service."""
+        if self._trouble is not None:
+            raise self._trouble
+        return tuple(self._known.values())
+
+    async def look(self) -> None:
+        """Inspect all of them."""
+        try:
+            async with trouble("list containers"):
+                labels = {"label": [f"{COMPOSE}project={self._project}", f"{COMPOSE}oneoff=False"]}
+                listed = await self._client.containers.list(all=True, filters=labels)
+            fresh = [await self._inspect(entry.id) for entry in listed]
+        except RuntimeTrouble as error:
+            self._trouble = error
+            self._nudge()
+            raise
+        self._trouble = None
+        self._known = {entry["Id"]: entry for entry in fresh if entry is not None and replica_of(entry)}
+        self._nudge()
+
+    async def refresh(self, container: str) -> dict[str, Any] | None:
+        """Inspect one of them; None when it is gone."""
+        found = await self._inspect(container)
+        if found is None:
+            self._known.pop(container, None)
+        elif replica_of(found):
+            self._known[found["Id"]] = found
+        self._nudge()
+        return found
+
+    async def _inspect(self, container: str) -> dict[str, Any] | None:
+        async with trouble(f'inspect container "{container[:12]}"'):
+            try:
+                found: dict[str, Any] = await self._client.containers.container(container).show()
+            except DockerError as error:
+                if error.status == 404:
+                    return None
+                raise
+            return found
+
+    async def _follow(self) -> None:
+        filters = {"type": ["container"], "label": [f"{COMPOSE}project={self._project}"]}
+        while True:
+            with suppress(RuntimeTrouble):
+                async with trouble("follow the engine's events"):
+                    path = "events"
+                    params = {"filters": json.dumps(filters)}
+                    async with self._client._query(path, params=params, timeout=_FOREVER) as answer:
+                        await self.look()
+                        async for line in answer.content:
+                            await self._take(line)
+            await asyncio.sleep(_RETRY_S)
+            with suppress(RuntimeTrouble):
+                await self.look()
+
+    async def _take(self, line: bytes) -> None:
+        event = json.loads(line)
+        action = str(event.get("Action", ""))
+        if action.split(":")[0] in _WORTH or action.startswith("health_status"):
+            await self.refresh(event["Actor"]["ID"])
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(_AGAIN_S)
+            with suppress(RuntimeTrouble):
+                await self.look()
