@@ -1,0 +1,134 @@
+"""A real Docker engine for the tests: the one that runs, or one started here with its own folder, and a small image.
+
+Where there is no engine and no way to start one the tests are skipped; in CI that is a failure.
+"""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+IMAGE = "midair-test/python"
+_SKIPPED_FOLDERS = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"}
+
+
+class Engine:
+    """A running engine: where it listens, and its command line."""
+
+    def __init__(self, host: str, process: "subprocess.Popen[bytes] | None" = None, folder: Path | None = None) -> None:
+        self.host = host
+        self.process = process
+        self.folder = folder
+
+    def docker(self, *arguments: str, check: bool = True) -> str:
+        """Run the docker command against this engine."""
+        done = subprocess.run([command(), "-H", self.host, *arguments], capture_output=True, text=True, timeout=100)
+        if check and done.returncode != 0:
+            raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr}")
+        return done.stdout.strip()
+
+    def stop(self) -> None:
+        """End the engine if it was started here."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+
+
+def command() -> str:
+    """Debian's docker command: another one on the PATH may be a newer client without its plugins."""
+    return "/usr/bin/docker" if Path("/usr/bin/docker").exists() else (shutil.which("docker") or "docker")
+
+
+def start(folder: Path) -> Engine:
+    """The user's engine if it answers, else one of our own. Skips (in CI: fails) when neither can be had."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if _answers(host):
+        return Engine(host)
+    if os.geteuid() != 0 or shutil.which("dockerd") is None:
+        reason = "no Docker engine runs here, and none can be started (needs root and dockerd)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return start_own(folder)
+
+
+def start_own(folder: Path) -> Engine:
+    """An engine with its own data under `folder`. Raises AssertionError with its log when it does not come up."""
+    host = f"unix://{folder}/docker.sock"
+    log = (folder / "dockerd.log").open("wb")
+    process = subprocess.Popen(
+        ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
+         "--pidfile", str(folder / "pid"), "-H", host, "--insecure-registry", "127.0.0.0/8"],
+        stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    log.close()
+    deadline = time.monotonic() + 60
+    while not _answers(host):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"dockerd did not start:\n{(folder / 'dockerd.log').read_text()[-3000:]}")
+        time.sleep(0.2)
+    return Engine(host, process, folder)
+
+
+def _answers(host: str) -> bool:
+    if shutil.which("docker") is None:
+        return False
+    done = subprocess.run([command(), "-H", host, "version"], capture_output=True, timeout=30)
+    return done.returncode == 0
+
+
+def ensure_image(engine: Engine, folder: Path) -> None:
+    """Import an image made of this machine's own Python, so that no registry is needed."""
+    if engine.docker("images", "-q", IMAGE):
+        return
+    archive = folder / "python.tar"
+    pack_python(archive)
+    engine.docker("import", "-c", "ENV PATH=/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1", str(archive), IMAGE)
+    archive.unlink()
+
+
+def pack_python(archive: Path) -> None:
+    """This Python, its standard library and the libraries they are linked with, as a root file system."""
+    needed: dict[str, Path] = {}
+    standard = Path(sysconfig.get_path("stdlib"))
+    inside = f"usr/local/lib/python{sys.version_info.major}.{sys.version_info.minor}"
+    executable = Path(sys.executable).resolve()
+    with tarfile.open(archive, "w") as tar:
+        needed |= _libraries(executable)
+        tar.add(executable, "usr/local/bin/python3")
+        for path in sorted(standard.rglob("*")):
+            parts = set(path.relative_to(standard).parts)
+            if parts & _SKIPPED_FOLDERS or path.suffix == ".a" or ".opt-" in path.name or path.is_dir():
+                continue
+            if path.suffix == ".so":
+                needed |= _libraries(path)
+            tar.add(path, f"{inside}/{path.relative_to(standard)}", recursive=False)
+        for name, path in needed.items():
+            tar.add(path, name.lstrip("/"), recursive=False)
+        for name, path in _shell().items():
+            tar.add(path, name, recursive=False)
+        for name in ("tmp", "proc", "sys", "dev", "etc", "root"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+            tar.addfile(entry)
+        users = b"root:x:0:0:root:/root:/bin/sh\n"
+        entry = tarfile.TarInfo("etc/passwd")
+        entry.size = len(users)
+        tar.addfile(entry, io.BytesIO(users))
+
+
+def _libraries(path: Path) -> dict[str, Path]:
+    listed = subprocess.run(["ldd", str(path)], capture_output=True, text=True).stdout
+    return {name: Path(name).resolve() for name in re.findall(r"(/\S+) \(0x", listed)}
+
+
+def _shell() -> dict[str, Path]:
+    """A shell, for health checks of the CMD-SHELL kind, with what it is linked with."""
+    dash = Path("/bin/sh").resolve()
+    return {"bin/sh": dash, **{name.lstrip("/"): path for name, path in _libraries(dash).items()}}

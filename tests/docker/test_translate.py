@@ -1,0 +1,128 @@
+"""Model → the engine's words. No engine needed."""
+
+from midair.model.ids import replica_id
+from midair.model.project import Port, Project, Restart, Revision, Service
+from midair.runtime.docker import limits
+from midair.runtime.docker.translate import Placement, address_of, attempt_of, create_body, healthcheck, replica_of
+
+PROJECT = Project(
+    name="shop",
+    services={},
+    folder="/srv/shop",
+    fields={
+        "networks": {"default": {"name": "shop_default"}, "back": {"name": "shop_back"}},
+        "volumes": {"data": {"name": "shop_data"}},
+    },
+)
+
+
+def body_of(fields=None, **typed):
+    service = Service(name="web", runtime="docker", image="nginx", fields=fields or {}, **typed)
+    revision = Revision(id="7f3a91c2", service=service, release="sha256:1")
+    placement = Placement(PROJECT, hosts={"web": "172.30.0.1", "db": "172.31.0.1"})
+    return create_body(revision, replica_id("web", "7f3a91c2", 0), placement, attempt=2, number=4, image="sha256:1")
+
+
+def test_compose_finds_the_container_by_its_labels():
+    labels = body_of()["Labels"]
+    assert labels["com.docker.compose.project"] == "shop"
+    assert labels["com.docker.compose.service"] == "web"
+    assert labels["com.docker.compose.container-number"] == "4"
+    assert labels["com.docker.compose.oneoff"] == "False"
+    assert labels["io.midair.replica"] == "web/7f3a91c2/0"
+
+
+def test_a_published_port_is_exposed_and_never_bound():
+    body = body_of(ports=(Port(80, 8080), Port(53, 53, protocol="udp")))
+    assert body["ExposedPorts"] == {"8080/tcp": {}}
+    assert "PortBindings" not in body["HostConfig"]
+
+
+def test_names_of_services_lead_to_the_router_unless_the_file_says_otherwise():
+    hosts = body_of({"extra_hosts": ["db=10.0.0.9"]})["HostConfig"]["ExtraHosts"]
+    assert hosts == ["db:10.0.0.9", "web:172.30.0.1"]
+
+
+def test_volumes_become_mounts_with_the_projects_names_and_absolute_paths():
+    volumes = [
+        {"type": "volume", "source": "data", "target": "/data"},
+        {"type": "bind", "source": "./html", "target": "/html", "read_only": True},
+        {"type": "tmpfs", "target": "/run", "tmpfs": {"size": "1048576"}},
+    ]
+    mounts = body_of({"volumes": volumes})["HostConfig"]["Mounts"]
+    assert [(m["Type"], m.get("Source"), m["Target"], m["ReadOnly"]) for m in mounts] == [
+        ("volume", "shop_data", "/data", False),
+        ("bind", "/srv/shop/html", "/html", True),
+        ("tmpfs", None, "/run", False),
+    ]
+    assert mounts[2]["TmpfsOptions"] == {"SizeBytes": 1048576}
+
+
+def test_the_first_network_is_joined_at_creation_with_the_services_alias():
+    body = body_of({"networks": {"back": {"aliases": ["api"], "ipv4_address": "10.1.0.5"}}})
+    assert body["HostConfig"]["NetworkMode"] == "shop_back"
+    endpoint = body["NetworkingConfig"]["EndpointsConfig"]["shop_back"]
+    assert endpoint == {"Aliases": ["web", "api"], "IPAMConfig": {"IPv4Address": "10.1.0.5"}}
+
+
+def test_host_networking_joins_no_network_and_gets_no_hosts():
+    body = body_of({"network_mode": "host"})
+    assert body["HostConfig"]["NetworkMode"] == "host"
+    assert "NetworkingConfig" not in body
+    assert "ExtraHosts" not in body["HostConfig"]
+
+
+def test_health_check_times_are_nanoseconds():
+    entry = {"test": ["CMD", "true"], "interval": "1m30s", "timeout": "500ms", "retries": 4, "start_period": "2s"}
+    assert healthcheck(entry) == {
+        "Test": ["CMD", "true"],
+        "Interval": 90_000_000_000,
+        "Timeout": 500_000_000,
+        "StartPeriod": 2_000_000_000,
+        "Retries": 4,
+    }
+    assert healthcheck({"disable": True}) == {"Test": ["NONE"]}
+    assert healthcheck(None) is None
+
+
+def test_limits_of_deploy_and_of_the_service_are_one():
+    deploy = {"deploy": {"resources": {"limits": {"cpus": 0.5, "memory": "67108864", "pids": 50}}}}
+    assert limits.changeable(deploy) == {"NanoCpus": 500_000_000, "Memory": 67108864, "PidsLimit": 50}
+    assert limits.changeable({"cpus": 0.25, "mem_limit": "1024"}) == {"NanoCpus": 250_000_000, "Memory": 1024}
+
+
+def test_a_limit_that_is_named_no_more_is_taken_away_in_place():
+    body = limits.update_body({}, Restart("any"))
+    assert (body["Memory"], body["MemorySwap"], body["NanoCpus"], body["PidsLimit"]) == (-1, -1, 0, -1)
+    assert body["RestartPolicy"] == {"Name": "unless-stopped"}
+
+
+def test_a_raised_memory_limit_raises_its_swap_limit_too():
+    body = limits.update_body({"mem_limit": "1000"}, Restart("none"))
+    assert (body["Memory"], body["MemorySwap"]) == (1000, 2000)
+    assert body["RestartPolicy"] == {"Name": "no"}
+
+
+def test_block_device_limits_have_the_engines_names():
+    found = limits.blkio({"weight": 300, "device_read_bps": [{"path": "/dev/sda", "rate": "1024"}]})
+    assert found == {"BlkioWeight": 300, "BlkioDeviceReadBps": [{"Path": "/dev/sda", "Rate": 1024}]}
+
+
+def test_a_container_made_by_compose_is_a_replica_of_the_revision_compose():
+    labels = {"com.docker.compose.service": "web", "com.docker.compose.container-number": "2"}
+    assert replica_of({"Config": {"Labels": labels}}) == "web/compose/2"
+    assert replica_of({"Config": {"Labels": {}}}) is None
+
+
+def test_starts_by_the_engine_count_as_attempts():
+    assert attempt_of({"Config": {"Labels": {"io.midair.attempt": "3"}}, "RestartCount": 2}) == 5
+    assert attempt_of({"Config": {"Labels": {}}}) == 1
+
+
+def test_the_address_is_the_containers_own_and_the_bound_one_where_there_is_no_other():
+    own = {"NetworkSettings": {"Networks": {"a": {"IPAddress": "172.18.0.2"}}}}
+    assert address_of(own, 80) == "172.18.0.2:80"
+    bound = {"NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}]}}}
+    assert address_of(bound, 80) == "127.0.0.1:49153"
+    assert address_of({"HostConfig": {"NetworkMode": "host"}}, 80) == "127.0.0.1:80"
+    assert address_of({}, 80) == ""
