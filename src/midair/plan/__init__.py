@@ -15,3 +15,11 @@ they depend on. Store `after`; carry the plan out when `plan.refusals` is empty 
 An override (`scale`) is recorded in `Applied.overrides` with what the file said then: the next `build` keeps it, and
 names it in `plan.drift`, for as long as the file says the same. `undo` needs no file: it is `between(now, then)`.
 """
+
+from midair.plan.build import between, build
+from midair.plan.exchange import order_of
+from midair.plan.merge import emptied, scaled
+from midair.plan.render import render
+from midair.plan.revision import revision_of
+
+__all__ = ["between", "build", "emptied", "order_of", "render", "revision_of", "scaled"]

@@ -1,0 +1,184 @@
+"""Builds the plan: steps in order, each with class and cause, and what a person should know before saying yes."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from midair.model.ids import RevisionId
+from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
+from midair.model.project import Applied, Project, Revision, Service
+from midair.plan import confirm, exchange, order, refuse, warn
+from midair.plan.classify import classify, heaviest
+from midair.plan.diff import diff
+from midair.plan.fields import fields_of
+from midair.plan.merge import merge
+from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, revision_of
+
+_DIGITS = 16
+_NOTHING = Applied(Project("", {}), {})
+
+
+def build(
+    before: Applied | None,
+    project: Project,
+    releases: Mapping[str, str | None],
+    live: Mapping[str, LiveService] | None = None,
+    *,
+    only: tuple[str, ...] = (),
+) -> tuple[Plan, Applied]:
+    """The plan of an `up`, and the state it leads to. `only`: these services and what they depend on."""
+    chosen = order.with_dependencies(only, project.services) if only else None
+    merged = merge(before, project, chosen)
+    after = Applied(merged.project, _revisions(before, merged.project, releases, chosen), merged.overrides)
+    plan = between(before, after, live)
+    own = tuple(service for name, service in merged.project.services.items() if chosen is None or name in chosen)
+    return (
+        msgspec.structs.replace(
+            plan,
+            warnings=(*project.warnings, *plan.warnings, *warn.of_file(own)),
+            refusals=(*plan.refusals, *refuse.of_file(own)),
+            drift=merged.drift,
+        ),
+        after,
+    )
+
+
+def between(before: Applied | None, after: Applied, live: Mapping[str, LiveService] | None = None) -> Plan:
+    """The plan from one state to another, with no file: for undo, scale and down."""
+    old, new = before or _NOTHING, after
+    steps = (*_forward(old, new, live or {}), *_removals(old, new))
+    changed = tuple(step for step in steps if step.kind != "keep")
+    return Plan(
+        project=after.project.name,
+        steps=steps,
+        warnings=warn.of_steps(changed, new.project.services),
+        confirmations=confirm.of_steps(changed, old.project.services, new.project.services),
+        refusals=refuse.of_steps(changed),
+        digest=_digest(before, after),
+    )
+
+
+def _revisions(
+    before: Applied | None, project: Project, releases: Mapping[str, str | None], only: frozenset[str] | None
+) -> dict[str, Revision]:
+    """The revision of each service: dependencies first, since some are restarted with them."""
+    old = before.revisions if before is not None else {}
+    revisions: dict[str, Revision] = {}
+    for name in order.in_order(project.services):
+        service = project.services[name]
+        kept = old.get(name)
+        if only is not None and name not in only and kept is not None:
+            revisions[name] = kept
+            continue
+        partners = {other: revisions[other].id for other in _restarts_with(service) if other in revisions}
+        made = revision_of(service, releases.get(name), shell=project.shell, restarts_with=partners)
+        same = kept is not None and kept.id == made.id
+        revisions[name] = msgspec.structs.replace(made, shell=kept.shell) if same and kept is not None else made
+    return {name: revisions[name] for name in project.services}
+
+
+def _restarts_with(service: Service) -> list[str]:
+    return [name for name, dependency in service.depends_on.items() if dependency.restart]
+
+
+def _forward(old: Applied, new: Applied, live: Mapping[str, LiveService]) -> tuple[PlanStep, ...]:
+    services = new.project.services
+    return tuple(
+        _change(name, old, new, live.get(name)) if name in old.project.services else _addition(name, new)
+        for name in order.in_order(services)
+    )
+
+
+def _addition(name: str, new: Applied) -> PlanStep:
+    service = new.project.services[name]
+    return PlanStep(
+        service=name,
+        kind="add",
+        field_class=None,
+        how=_count(service.replicas),
+        after=new.revisions[name].id,
+        replicas_after=service.replicas,
+        waits_for=order.waits_for(service, new.project.services),
+    )
+
+
+def _change(name: str, old: Applied, new: Applied, live: LiveService | None) -> PlanStep:
+    earlier, service = old.project.services[name], new.project.services[name]
+    first, second = old.revisions[name], new.revisions[name]
+    changes = _changes(earlier, service, first, second) + _recovery(live)
+    found = heaviest(changes) if changes else None
+    if found == "replace" and exchange.has_gap(service):
+        found = "recreate"
+    return PlanStep(
+        service=name,
+        kind="change" if changes else "keep",
+        field_class=found,
+        changes=changes,
+        how=_how(service, found),
+        before=first.id,
+        after=second.id,
+        replicas_before=earlier.replicas,
+        replicas_after=service.replicas,
+        waits_for=order.waits_for(service, new.project.services),
+    )
+
+
+def _changes(earlier: Service, service: Service, first: Revision, second: Revision) -> tuple[FieldChange, ...]:
+    """Fields that differ; and, when none of them says why the revision is another, what does."""
+    changes = tuple(classify(difference, service.runtime) for difference in diff(earlier, service))
+    if first.release != second.release:
+        cause = "new code runs beside the old until it has taken over"
+        return (FieldChange("build (code)", "changed", "replace", cause), *changes)
+    if first.id != second.id and not any(change.field_class in MAKES_A_REVISION for change in changes):
+        partners = ", ".join(_restarts_with(service))
+        cause = f"{partners} is exchanged, and depends_on asks for a restart with it"
+        return (*changes, FieldChange("depends_on (restart)", "changed", "replace", cause))
+    return changes
+
+
+def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:
+    """What does not run as it should is tried again, though the file is the same."""
+    if live is None or not live.failing:
+        return ()
+    cause = f"failing: {live.reason}" if live.reason else "failing: it is tried again"
+    return (FieldChange("(state)", "changed", "live", cause),)
+
+
+def _how(service: Service, found: str | None) -> str:
+    if found in MAKES_A_REVISION:
+        return exchange.in_words(service)
+    return {"live": "no process touched", "resize": "in place", "reload": "reloaded"}.get(found or "", "")
+
+
+def _removals(old: Applied, new: Applied) -> tuple[PlanStep, ...]:
+    """Services that are gone: last, and the ones that others depended on after those others."""
+    gone = [name for name in order.in_order(old.project.services) if name not in new.project.services]
+    return tuple(
+        PlanStep(
+            service=name,
+            kind="remove",
+            field_class=None,
+            how="drained, then stopped",
+            before=old.revisions[name].id,
+            replicas_before=old.project.services[name].replicas,
+        )
+        for name in reversed(gone)
+    )
+
+
+def _count(replicas: int) -> str:
+    return "1 replica" if replicas == 1 else f"{replicas} replicas"
+
+
+def _digest(before: Applied | None, after: Applied) -> str:
+    return digest_of([_identity(before), _identity(after)])[:_DIGITS]
+
+
+def _identity(applied: Applied | None) -> list[tuple[str, RevisionId, list[object]]] | None:
+    """Everything that a plan compares: revisions with their code, and every field."""
+    if applied is None:
+        return None
+    return [
+        (name, applied.revisions[name].id, [*in_order(fields_of(service))])
+        for name, service in sorted(applied.project.services.items())
+    ]

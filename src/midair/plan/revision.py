@@ -1,0 +1,54 @@
+"""The content address of everything that makes a replica. What can be changed without a new replica is not in it."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from midair.model.ids import RevisionId
+from midair.model.project import Revision, RuntimeName, Service
+from midair.plan.fields import Fields, fields_of
+from midair.plan.table import row_of
+
+MAKES_A_REVISION = ("replace", "recreate")
+_DIGITS = 8
+
+
+def revision_of(
+    service: Service,
+    release: str | None,
+    runtime: RuntimeName | None = None,
+    *,
+    shell: Mapping[str, str] | None = None,
+    restarts_with: Mapping[str, str] | None = None,
+) -> Revision:
+    """The revision that a service is with this code.
+
+    Its id depends on exactly the fields whose class on the runtime is replace or recreate, and on the release;
+    live changes keep it. `shell` goes along without being part of it. `restarts_with` is the revision of each
+    service this one is restarted with (`depends_on`, `restart: true`).
+    """
+    where = runtime or service.runtime
+    content = {
+        "runtime": where,
+        "release": release,
+        "restarts_with": dict(restarts_with or {}),
+        "fields": in_order(lasting(fields_of(service), where)),
+    }
+    return Revision(RevisionId(digest_of(content)[:_DIGITS]), service, release, dict(shell or {}))
+
+
+def lasting(fields: Fields, runtime: RuntimeName) -> Fields:
+    """The fields that are fixed for the life of a replica."""
+    return {path: value for path, value in fields.items() if row_of(path).on(runtime) in MAKES_A_REVISION}
+
+
+def digest_of(content: Any) -> str:
+    """Hex SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+
+
+def in_order(fields: Fields) -> list[tuple[Any, ...]]:
+    """Fields as a sorted list, since JSON has no mapping with paths as keys."""
+    return [(path, fields[path]) for path in sorted(fields)]

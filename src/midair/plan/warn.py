@@ -1,0 +1,121 @@
+"""What a person should know about a plan that needs no decision. One sentence each, never twice."""
+
+from collections.abc import Iterable, Mapping
+
+from midair.model.plan import PlanStep
+from midair.model.project import RuntimeName, Service
+from midair.plan import exchange
+from midair.plan.exchange import span
+from midair.plan.fields import Fields, fields_of
+from midair.plan.table import GROUPS, row_of
+
+_PLACES: dict[RuntimeName, str] = {
+    "process": "plain processes",
+    "docker": "Docker",
+    "swarm": "Swarm",
+    "kubernetes": "Kubernetes",
+}
+_LIMITS = {row.path for group in GROUPS if group.title == "Limits" for row in group.rows}
+
+
+def of_file(services: Iterable[Service]) -> tuple[str, ...]:
+    """What the file asks for that its runtime does not do, in one line for each kind."""
+    plain: dict[RuntimeName, list[str]] = {}
+    limits: list[str] = []
+    udp: list[str] = []
+    for service in services:
+        names = without_effect(fields_of(service), service.runtime)
+        limiting = [name for name in names if name in _LIMITS and service.runtime == "process"]
+        others = [name for name in names if name not in limiting]
+        if others:
+            plain.setdefault(service.runtime, []).append(f"{service.name} ({', '.join(others)})")
+        if limiting:
+            limits.append(f"{service.name} ({', '.join(limiting)})")
+        udp += [f"{service.name}: port {port.port}/udp" for port in service.ports if port.protocol == "udp"]
+    found = [f"without effect on {_PLACES[runtime]}: {', '.join(parts)}" for runtime, parts in plain.items()]
+    found += [f"limits are not applied to plain processes yet: {', '.join(limits)}"] if limits else []
+    return (*found, *(f"{port} is not published: the router carries HTTP and TCP" for port in udp))
+
+
+def without_effect(fields: Fields, runtime: RuntimeName) -> list[str]:
+    """The fields that are set and have no effect on this runtime, as the table names them."""
+    names: dict[str, None] = {}
+    for path, value in fields.items():
+        row = row_of(path)
+        if row.on(runtime) == "named" and value not in (None, False, "", [], {}):
+            names[row.path] = None
+    return sorted(names)
+
+
+def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:
+    """What the steps of a plan mean for those who use the services."""
+    begun = [services[step.service] for step in steps if _starts_replicas(step)]
+    exchanged = [services[step.service] for step in steps if step.kind == "change" and _starts_replicas(step)]
+    found: list[str] = []
+    for service in begun:
+        found += _of_start(service)
+    for service in exchanged:
+        found += _of_exchange(service)
+    return tuple(found) + _of_connections(exchanged)
+
+
+def _starts_replicas(step: PlanStep) -> bool:
+    return step.kind == "add" or (step.kind == "change" and step.before != step.after)
+
+
+def _of_start(service: Service) -> Iterable[str]:
+    name = service.name
+    if service.runtime == "process" and service.build is None:
+        yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
+    if service.ports and service.healthcheck is None and service.ready is None:
+        yield f"{name}: no health check, so a port that accepts connections counts as ready"
+    if service.runtime == "process" and (fixed := _fixed_port(service)):
+        yield f"{name}: its command names port {fixed}; each replica has to listen on $PORT instead"
+
+
+def _fixed_port(service: Service) -> int | None:
+    """The target port, if the command names it and not PORT: two replicas could not both listen on it."""
+    words = (*(service.entrypoint or ()), *(service.command or ()))
+    if any("PORT" in word for word in words):
+        return None
+    for port in service.ports:
+        if any(word == str(port.target) or word.endswith((f":{port.target}", f"={port.target}")) for word in words):
+            return port.target
+    return None
+
+
+def _of_exchange(service: Service) -> Iterable[str]:
+    name = service.name
+    if exchange.has_gap(service):
+        reason = "its only replica writes to a volume" if service.writable_volume else "the file asks for stop-first"
+        yield (
+            f"{name}: {reason}, so the old one stops before the new one starts; "
+            f"requests are held meanwhile, up to {span(service.hold.timeout_s)}"
+        )
+    if service.ports and service.drain.timeout_s < service.stop_grace_s:
+        yield (
+            f"{name}: drains for {span(service.drain.timeout_s)}, which is shorter than its stop grace period of "
+            f"{span(service.stop_grace_s)}: longer requests are cut"
+        )
+
+
+def _of_connections(services: list[Service]) -> tuple[str, ...]:
+    """Long-lived connections end when their replica does: one line for each way in which they do."""
+    politely: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    tcp: list[str] = []
+    for service in services:
+        protocols = {port.protocol for port in service.ports}
+        if "http" in protocols and service.drain.long_lived == "wait":
+            waiting.append(service.name)
+        elif "http" in protocols:
+            politely.setdefault(span(service.drain.timeout_s), []).append(service.name)
+        if "tcp" in protocols:
+            tcp.append(service.name)
+    found = [
+        f"{', '.join(names)}: WebSockets and streams that are open for {timeout} more are closed politely"
+        for timeout, names in politely.items()
+    ]
+    found += [f"{', '.join(waiting)}: waits for WebSockets and streams for as long as they last"] if waiting else []
+    found += [f"{', '.join(tcp)}: TCP connections end with the replica; clients connect again"] if tcp else []
+    return tuple(found)
