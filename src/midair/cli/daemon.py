@@ -1,0 +1,126 @@
+"""`midair daemon …`: the control plane itself."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from midair import errors
+from midair.cli import out, when
+from midair.cli.group import Group
+from midair.cli.session import Session, json_option, pass_session
+from midair.view.daemon import BackupView, Health
+
+LOOK_S = 0.2
+
+
+@click.group(cls=Group, short_help="Look after the control plane")
+def command() -> None:
+    """Look after the control plane. Replicas and routers go on without it."""
+
+
+@command.command(short_help="Show whether it runs")
+@json_option
+@pass_session
+def status(session: Session, as_json: bool) -> int:
+    """Show whether it runs."""
+    try:
+        health = session.client().health()
+    except errors.DaemonTrouble:
+        if as_json:
+            out.json_line(None)
+            return 1
+        raise
+    if as_json:
+        out.json_line(health)
+    else:
+        _show(health)
+    return 1 if health.problem else 0
+
+
+@command.command(short_help="Start it in the background")
+@pass_session
+def start(session: Session) -> None:
+    """Start it in the background, if it does not run."""
+    _show(session.client().ensure_daemon())
+
+
+@command.command(short_help="End it; replicas and routers go on")
+@pass_session
+def stop(session: Session) -> None:
+    """End it. Replicas and routers go on; nothing looks after them until it is started again."""
+    session.client().daemon_stop()
+    out.say("stopped; replicas and routers go on, midair daemon start takes over again")
+
+
+@command.command(short_help="Replace its process; nothing is lost")
+@pass_session
+def restart(session: Session) -> None:
+    """Put a new process, of the version installed now, in its place. Nothing is lost."""
+    _show(session.client().daemon_restart())
+
+
+@command.command(short_help="Show its own log")
+@click.option("-f", "--follow", is_flag=True, help="Go on with lines as they are written.")
+@click.option("-n", "--tail", type=int, default=50, show_default=True, metavar="LINES", help="Only so many lines.")
+@pass_session
+def logs(session: Session, follow: bool, tail: int) -> None:
+    """Show its own log."""
+    path = session.client().home / "daemon.log"
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        raise errors.NotFound(f'cannot show the log: no "{path}"', hint="midair up starts the daemon") from None
+    for line in lines[-tail:] if tail else []:
+        out.say(line)
+    if follow:
+        for line in _grow(path):
+            out.say(line)
+
+
+def _grow(path: Path) -> Iterator[str]:
+    with path.open(errors="replace") as file:
+        file.seek(0, 2)
+        while True:
+            if line := file.readline():
+                yield line.rstrip("\n")
+            else:
+                time.sleep(LOOK_S)
+
+
+@command.command(short_help="Write the whole state into a file")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@pass_session
+def backup(session: Session, file: Path) -> None:
+    """Write the whole state, old code included, into FILE.
+
+    \b
+    Example:
+      midair daemon backup midair.backup
+    """
+    _told("wrote", session.client().backup(file))
+
+
+@command.command(short_help="Put the state of a backup back")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@pass_session
+def restore(session: Session, file: Path) -> None:
+    """Put the state of a backup in the place of the present one, and make what runs equal to it."""
+    client = session.client()
+    client.ensure_daemon()
+    _told("read", client.restore(file))
+
+
+def _told(verb: str, backup: BackupView) -> None:
+    projects = out.count(len(backup.projects), "project")
+    out.say(f"{verb} {backup.path}: {backup.bytes / 1e6:.1f} MB, {projects} {' '.join(backup.projects)}".rstrip())
+
+
+def _show(health: Health) -> None:
+    out.say(
+        f"midair {health.version} runs as pid {health.pid} for {when.span(time.time() - health.started_at)}, "
+        f"{out.count(health.projects, 'project')}, state in {health.home}"
+    )
+    if health.problem:
+        out.fail(health.problem, "see midair doctor")

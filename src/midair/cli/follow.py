@@ -1,0 +1,158 @@
+"""Stays with a change until it has ended: shows its progress, says how it went, and chooses the exit code."""
+
+import sys
+import time
+from typing import Protocol
+
+from midair import errors
+from midair.cli import out, story
+from midair.cli.feed import Feed
+from midair.client import Client
+from midair.view.change import ChangeView
+from midair.view.event import EventView
+
+TICK_S = 0.4
+LAST_LINES = 10
+EXIT_BY_PHASE = {"completed": 0, "rolled_back": 3}
+
+
+class Screen(Protocol):
+    """Where the progress is shown."""
+
+    def event(self, event: EventView) -> None:
+        """Something happened."""
+
+    def tick(self) -> None:
+        """A moment has passed."""
+
+    def close(self) -> None:
+        """Nothing more will be shown."""
+
+
+class Lines:
+    """A line for each event: the same text in a pipe as in a log."""
+
+    def __init__(self, began: float, *, all_of_it: bool = False) -> None:
+        self.began, self.all_of_it = began, all_of_it
+
+    def event(self, event: EventView) -> None:
+        text = story.tell(event, self.began, all_of_it=self.all_of_it)
+        if text is not None:
+            out.say(text)
+            sys.stdout.flush()
+
+    def tick(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class JsonLines:
+    """An event a line, as JSON."""
+
+    def event(self, event: EventView) -> None:
+        out.json_line({"type": "event", "event": event})
+        sys.stdout.flush()
+
+    def tick(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def follow(client: Client, change: ChangeView, *, as_json: bool, timeout: float | None = None) -> int:
+    """Show the change until it has ended, say how it went, and return the exit code."""
+    screen = _screen(client, change, as_json=as_json)
+    failed = _Failed()
+    try:
+        ended = _until_ended(client, change, screen, failed, timeout)
+    except KeyboardInterrupt:
+        screen.close()
+        out.note(f"left change {change.id}, which goes on without you")
+        out.note("hint: see it again with midair watch, take it back with midair undo")
+        return 130
+    finally:
+        screen.close()
+    if as_json:
+        out.json_line({"type": "change", "change": ended})
+    else:
+        _verdict(client, ended, failed)
+    return EXIT_BY_PHASE.get(ended.phase, 1)
+
+
+class _Failed:
+    """Remembers the replica that failed last, for its log."""
+
+    replica = ""
+
+    def look(self, event: EventView) -> None:
+        if event.kind == "replica-failed":
+            self.replica = event.replica
+
+
+def _screen(client: Client, change: ChangeView, *, as_json: bool) -> Screen:
+    if as_json:
+        return JsonLines()
+    if sys.stdout.isatty():
+        from midair.cli.live import Live
+
+        return Live(client, change.project, change.created_at, only=change.services)
+    return Lines(change.created_at)
+
+
+def _until_ended(
+    client: Client, change: ChangeView, screen: Screen, failed: _Failed, timeout: float | None
+) -> ChangeView:
+    feed = Feed(client, change.project, change.first_event - 1)
+    deadline = time.monotonic() + timeout if timeout is not None else float("inf")
+    while True:
+        event = feed.next(min(TICK_S, deadline - time.monotonic()))
+        if event is None:
+            screen.tick()
+            if time.monotonic() >= deadline:
+                raise errors.Trouble(
+                    f"cannot see the end of change {change.id}: it goes on after {timeout:g} s",
+                    hint="see it again with midair watch, take it back with midair undo",
+                )
+        elif event.change == change.id:
+            failed.look(event)
+            screen.event(event)
+            if event.kind == "change-ended":
+                return client.change(change.project, change.id)
+
+
+def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
+    """The last lines: what it was, how long it took, what it cost."""
+    services = out.count(len(change.services), "service")
+    took = (change.ended_at or change.created_at) - change.created_at
+    counts = f"{out.count(change.tally.accepted, 'request')} accepted, {change.tally.lost:,} lost"
+    if change.phase == "completed":
+        out.say(
+            out.line("done", f"{services} in {took:.1f}s, {counts}", colour="red" if change.tally.lost else "green")
+        )
+        return
+    how = change.phase.replace("_", " ")
+    label = "back" if change.phase == "rolled_back" else "ended"
+    out.say(out.line(label, f"{services} {how} after {took:.1f}s, {counts}", colour="yellow"))
+    hint = {
+        "rolled_back": "mend it and run midair up again; nothing else is needed",
+        "stuck": "see what it waits for with midair status",
+        "superseded": "see the change that came after it with midair history",
+    }.get(change.phase)
+    if failed.replica:
+        _last_words(client, change.project, failed.replica)
+    out.fail(f"change {change.id} {how}" + (f": {change.reason}" if change.reason else ""), hint)
+
+
+def _last_words(client: Client, project: str, replica: str) -> None:
+    """What the failing replica printed last."""
+    try:
+        lines = [
+            line for line in client.logs(project, replica.split("/")[0], tail=LAST_LINES) if line.replica == replica
+        ]
+    except errors.MidairError:
+        return
+    for line in lines[-LAST_LINES:]:
+        out.note(f"{line.replica} | {line.text}")

@@ -1,0 +1,87 @@
+"""Progress on a terminal: events scroll by above a panel that shows every replica as it is now. Loads rich."""
+
+import time
+
+from rich.console import Console, Group
+from rich.live import Live as RichLive
+from rich.table import Table
+from rich.text import Text
+
+from midair import errors
+from midair.cli import out, story
+from midair.client import Client
+from midair.view.event import EventView
+from midair.view.status import ProjectView, RevisionView, ServiceView
+
+SIGNS = {
+    "serving": "●", "ready": "◕", "starting": "◔", "pending": "○", "draining": "◑", "stopping": "◌",
+    "unhealthy": "✗", "failed": "✗", "completed": "✓", "stopped": "·",
+}  # fmt: skip
+LOOK_S = 0.3
+
+
+class Live:
+    """Lines above, state below. `only`: services to show; none: all."""
+
+    def __init__(self, client: Client, project: str, began: float, *, only: tuple[str, ...] = ()) -> None:
+        self._client, self._project, self._began, self._only = client, project, began, only
+        self._console = Console(highlight=False)
+        self._live = RichLive(console=self._console, refresh_per_second=8, transient=True)
+        self._live.start()
+        self._looked = 0.0
+        self.tick()
+
+    def event(self, event: EventView) -> None:
+        """Print the line of an event, and look at the state soon."""
+        text = story.tell(event, self._began)
+        if text is not None:
+            self._console.print(Text.from_ansi(text))
+        self.tick()
+
+    def tick(self) -> None:
+        """Show the state as it is now, if the last look was long enough ago."""
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        try:
+            self._live.update(panel(self._client.status(self._project), self._only))
+        except errors.MidairError:
+            self._live.update(Text("the control plane is away; replicas and router go on", style="yellow"))
+
+    def close(self) -> None:
+        """Take the panel away; the lines stay."""
+        self._live.stop()
+
+
+def panel(project: ProjectView, only: tuple[str, ...] = ()) -> Group:
+    """Services with their replicas, and the counts."""
+    grid = Table.grid(padding=(0, 2))
+    for service in project.services:
+        if not only or service.name in only:
+            grid.add_row(Text(service.name, style="bold"), _phase(service), _replicas(service), _held(service))
+    counts = project.counts
+    lost = Text(f"{counts.lost:,} lost", style="bold red" if counts.lost else "bold green")
+    return Group(Text(""), grid, Text(f"{counts.accepted:,} requests accepted, ", style="dim") + lost)
+
+
+def _phase(service: ServiceView) -> Text:
+    return Text(service.phase.replace("_", " "), style=out.colour_of(service.phase) or "")
+
+
+def _replicas(service: ServiceView) -> Text:
+    text = Text()
+    for revision in service.revisions:
+        text.append(_dots(revision)).append(f" {revision.id} ", style="dim" if revision.role == "old" else "")
+        text.append(f"{revision.share:.0f} %   ", style="dim")
+    return text if service.revisions else Text("no replicas", style="dim")
+
+
+def _dots(revision: RevisionView) -> Text:
+    dots = Text()
+    for replica in revision.replicas:
+        dots.append(SIGNS.get(replica.state, "?"), style=out.colour_of(replica.state) or "dim")
+    return dots
+
+
+def _held(service: ServiceView) -> Text:
+    return Text(f"{service.held} held", style="magenta") if service.hold else Text("")

@@ -1,0 +1,54 @@
+"""A plan on the way to becoming a change: shown, refused, or agreed to."""
+
+import sys
+
+import click
+
+from midair import errors
+from midair.cli import out
+from midair.model.plan import Plan
+from midair.plan.render import render
+
+_COLOURS = {
+    "add": "green", "live": "green", "reload": "cyan", "resize": "cyan", "replace": "yellow", "recreate": "magenta",
+    "remove": "red", "refuse": "red",
+}  # fmt: skip
+_NOTES = {"drift:": "cyan", "warning:": "yellow", "confirm:": "magenta", "refused:": "red"}
+
+
+def show(plan: Plan) -> None:
+    """The plan, with its classes in colour on a terminal."""
+    for line in render(plan).splitlines():
+        out.say(_painted(line))
+
+
+def _painted(line: str) -> str:
+    first, _, rest = line.partition(" ")
+    if first in _NOTES:
+        return f"{click.style(first, fg=_NOTES[first])} {rest}"
+    for word in line.split()[1:3]:
+        if word in _COLOURS:
+            return line.replace(f" {word}", f" {click.style(word, fg=_COLOURS[word])}", 1)
+    return line
+
+
+def check(plan: Plan, *, yes: bool) -> bool:
+    """Whether somebody agreed to what users would notice. Raises when the plan cannot be carried out like this."""
+    if plan.refusals:
+        raise errors.PlanRefused(
+            "\n".join(f"cannot carry out the plan: {text}" for text in plan.refusals),
+            hint="change the file and look at the plan again; nothing was touched",
+        )
+    if not plan.confirmations:
+        return False
+    if yes:
+        return True
+    needed = out.count(len(plan.confirmations), "thing")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise errors.NeedsConfirmation(
+            f"cannot carry out the plan: {needed} that users would notice and nobody said yes",
+            hint="say yes with --yes",
+        )
+    if not click.confirm(f"{needed} that users would notice. Go on?", err=True):
+        raise errors.NeedsConfirmation("cannot carry out the plan: the answer was no", hint="nothing was touched")
+    return True

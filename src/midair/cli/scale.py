@@ -1,0 +1,41 @@
+"""`midair scale`: another number of replicas."""
+
+import click
+
+from midair import errors
+from midair.cli import out
+from midair.cli.follow import follow
+from midair.cli.session import Session, file_options, json_option, pass_session, who
+
+
+@click.command(short_help="Run another number of replicas")
+@click.argument("counts", metavar="SERVICE=REPLICAS...", nargs=-1, required=True)
+@file_options
+@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@json_option
+@pass_session
+def command(session: Session, counts: tuple[str, ...], detach: bool, timeout: float | None, as_json: bool) -> int:
+    """Run another number of replicas of a service.
+
+    The next midair up keeps this number unless the file's own number has changed meanwhile, and says so in its plan.
+
+    \b
+    Example:
+      midair scale web=6 api=2
+    """
+    wanted = dict(_parse(text) for text in counts)
+    client = session.client()
+    client.ensure_daemon()
+    change = client.scale(session.project(client), wanted, by=who())
+    if detach:
+        out.left(change.id, as_json=as_json)
+        return 0
+    return follow(client, change, as_json=as_json, timeout=timeout)
+
+
+def _parse(text: str) -> tuple[str, int]:
+    service, _, number = text.partition("=")
+    if not service or not number.isdigit():
+        raise errors.UsageRefused(f'cannot scale: should be like web=3, got "{text}"')
+    return service, int(number)

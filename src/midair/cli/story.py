@@ -1,0 +1,51 @@
+"""Events as the lines that people follow a change by: who, what, how long since the beginning."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from midair.cli import out
+from midair.view.event import EventView
+
+_QUIET_PHASES = ("pending", "progressing", "baking", "promoting", "completed", "superseded")
+_COLOURS = {
+    "replica-ready": "green", "replica-failed": "red", "replica-stopped": "blue", "phase-changed": "magenta",
+    "wish-taken": "magenta", "change-accepted": "cyan", "change-ended": "cyan",
+}  # fmt: skip
+
+
+def tell(event: EventView, began: float, *, all_of_it: bool = False) -> str | None:
+    """The line of an event; None for one that only `midair events` shows."""
+    if not all_of_it and _is_quiet(event):
+        return None
+    return out.line(event.service or "change", what(event), event.at - began, colour=_COLOURS.get(event.kind))
+
+
+def what(event: EventView) -> str:
+    """What happened, without the service's name in front."""
+    text = _routes(event.fields) if event.kind == "routes-asked" else event.text
+    for opening in (f"{event.service}/", f"{event.service} "):
+        text = text.removeprefix(opening)
+    return text
+
+
+def _is_quiet(event: EventView) -> bool:
+    match event.kind:
+        case "routes-asked" | "change-accepted" | "change-ended" | "replica-draining":
+            return True
+        case "replica-stopping":
+            return not event.fields.get("cut")
+        case "phase-changed":
+            return event.fields.get("after") in _QUIET_PHASES
+    return False
+
+
+def _routes(fields: Mapping[str, Any]) -> str:
+    """Weights added up by revision: what share of new requests each gets."""
+    shares: dict[str, int] = {}
+    for replica, weight in fields.get("weights", {}).items():
+        revision = replica.split("/")[1]
+        shares[revision] = shares.get(revision, 0) + weight
+    total = sum(shares.values())
+    if not total:
+        return "requests are held" if fields.get("hold") else "no routes"
+    return "routes " + ", ".join(f"{revision} {100 * share / total:.0f} %" for revision, share in shares.items())

@@ -1,0 +1,72 @@
+"""The state of a project as a tree of lines: service, revision, replica."""
+
+import click
+
+from midair.cli import out, when
+from midair.view.status import ProjectView, ReplicaView, RevisionView, ServiceView
+
+
+def lines(project: ProjectView) -> list[str]:
+    """Everything about a project that a person should know now."""
+    made = [_head(project)]
+    if project.problem:
+        made.append(click.style(f"problem: {project.problem}", fg="red"))
+    for service in project.services:
+        made += ["", *_service(service, project.now)]
+    return made
+
+
+def _head(project: ProjectView) -> str:
+    counts = project.counts
+    lost = click.style(f"{counts.lost:,} lost", fg="red" if counts.lost else "green")
+    text = f"{click.style(project.name, bold=True)}  {out.count(counts.accepted, 'request')} accepted, {lost}"
+    if (change := project.change) is not None:
+        moment = change.ended_at or change.created_at
+        ago = when.span(project.now - moment)
+        text += f"  ·  change {change.id} {out.paint(change.phase)} {ago} ago"
+    return text
+
+
+def _service(service: ServiceView, now: float) -> list[str]:
+    ports = " ".join(f"{'' if port.protocol == 'http' else port.protocol + '/'}:{port.port}" for port in service.ports)
+    head = f"{click.style(service.name, bold=True)}  {service.serving} of {service.wanted} serving  {ports}".rstrip()
+    if service.phase != "completed":
+        head += f"  {out.paint(service.phase)}"
+    if service.reason and service.phase != "completed":
+        head += f": {service.reason}"
+    if service.hold:
+        head += click.style(f"  holding, {out.count(service.held, 'request')} waiting", fg="magenta")
+    made = [head]
+    if not service.observed:
+        made.append(click.style(f"  cannot be seen just now, this may be old: {service.problem}", fg="yellow"))
+    elif service.problem:
+        made.append(click.style(f"  {service.problem}", fg="yellow"))
+    made += [f"  {click.style('trouble', fg='red')} {trouble.text}" for trouble in service.troubles]
+    for revision in service.revisions:
+        made += _revision(revision, now)
+    return made
+
+
+def _revision(revision: RevisionView, now: float) -> list[str]:
+    role = "" if revision.role == "goal" else "  on its way out"
+    head = f"  {revision.id}  {revision.share:.0f} % of requests{role}"
+    rows = [_replica(replica, now) for replica in revision.replicas]
+    widths = [max(len(click.unstyle(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    made = [head]
+    for row in rows:
+        cells = (cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True))
+        made.append("    " + "  ".join(cells).rstrip())
+    return made
+
+
+def _replica(replica: ReplicaView, now: float) -> tuple[str, ...]:
+    return (
+        str(replica.ordinal),
+        out.paint(replica.state),
+        when.span(now - replica.since),
+        replica.address,
+        f"pid {replica.pid}" if replica.pid else "",
+        f"{replica.open} open" if replica.open else "",
+        f"attempt {replica.attempt}" if replica.attempt > 1 else "",
+        replica.detail,
+    )

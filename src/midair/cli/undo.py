@@ -1,0 +1,42 @@
+"""`midair undo`: back to the state before a change."""
+
+import click
+
+from midair.cli import out, planned
+from midair.cli.follow import follow
+from midair.cli.session import Session, file_options, json_option, pass_session, who
+
+
+@click.command(short_help="Go back to the state before a change")
+@click.argument("change", type=int, required=False)
+@file_options
+@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@json_option
+@pass_session
+def command(session: Session, change: int | None, detach: bool, yes: bool, timeout: float | None, as_json: bool) -> int:
+    """Go back to the state before the last change, or before change number CHANGE.
+
+    Code, command, environment and replica counts come back together, also when the files here have moved on. Repeat
+    it to go back further; midair history shows the numbers. An undo is a change itself and loses no request either.
+
+    \b
+    Examples:
+      midair undo
+      midair undo 12                # to the state before change 12
+    """
+    client = session.client()
+    client.ensure_daemon()
+    project = session.project(client)
+    plan = client.undo_plan(project, change)
+    if as_json:
+        out.json_line({"type": "plan", "plan": plan})
+    else:
+        planned.show(plan)
+    confirmed = planned.check(plan, yes=yes)
+    accepted = client.undo(project, change, digest=plan.digest, confirmed=confirmed, by=who())
+    if detach:
+        out.left(accepted.id, as_json=as_json)
+        return 0
+    return follow(client, accepted, as_json=as_json, timeout=timeout)

@@ -1,0 +1,76 @@
+"""`midair up`: plan, ask only if something is not safe in flight, apply, show progress until done."""
+
+import sys
+
+import click
+
+from midair.cli import out, planned
+from midair.cli.follow import follow
+from midair.cli.session import Session, file_options, json_option, pass_session, who
+from midair.client import Client
+from midair.model.project import Project
+from midair.view.event import EventView
+
+
+@click.command(short_help="Make what runs equal to the Compose file")
+@click.argument("services", metavar="[SERVICE]...", nargs=-1)
+@file_options
+@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@json_option
+@pass_session
+def command(
+    session: Session, services: tuple[str, ...], detach: bool, yes: bool, timeout: float | None, as_json: bool
+) -> int:
+    """Make what runs equal to the Compose file, while users keep using it.
+
+    Shows the plan, and asks only if users would notice something. If the new revision fails, everything goes back to
+    what ran before, by itself.
+
+    \b
+    Examples:
+      midair up                     # compose.yaml here
+      midair up web                 # web, and what it depends on
+      midair up -f a.yaml -f b.yaml --detach
+
+    \b
+    Exit codes: 0 done, 1 trouble, 2 bad file or usage, 3 rolled back, 4 needs --yes
+    """
+    project = session.load()
+    client = session.client()
+    client.ensure_daemon()
+    plan = client.plan(project, services=services)
+    if as_json:
+        out.json_line({"type": "plan", "plan": plan})
+    else:
+        planned.show(plan)
+    confirmed = planned.check(plan, yes=yes)
+    if plan.is_empty:
+        return 0
+    sys.stdout.flush()
+    change = client.apply(
+        project, plan.digest, confirmed=confirmed, services=services, by=who(), progress=None if as_json else _built
+    )
+    if detach:
+        out.left(change.id, as_json=as_json)
+        return 0
+    code = follow(client, change, as_json=as_json, timeout=timeout)
+    if code == 0 and not as_json:
+        _addresses(client, project)
+    return code
+
+
+def _built(event: EventView) -> None:
+    """A line that building printed."""
+    out.note(out.line(event.service or "build", event.text))
+
+
+def _addresses(client: Client, project: Project) -> None:
+    """Where the services answer, after the first change."""
+    if client.status(project.name).change is None or len(client.history(project.name)) > 1:
+        return
+    for service in project.services.values():
+        for port in service.ports:
+            scheme = "http" if port.protocol == "http" else port.protocol
+            out.say(out.line("open", f"{scheme}://{port.host or 'localhost'}:{port.port}  {service.name}"))
