@@ -156,18 +156,18 @@ def contains(needle: Any = None, haystack: Any = None, *_: Any) -> bool:
 
 def substring(value: Any = None, start: Any = None, length: Any = None, *_: Any) -> str:
     """`substr`: a negative start counts from the end, a negative length leaves that many out."""
-    value, begin = text(value), number(start)
-    size = len(value)
+    whole, begin = text(value), number(start)
+    size = len(whole)
     if begin != begin or begin <= -size:
         begin = 0
     begin = min(int(begin), size) if begin >= 0 else size - int(-begin)
     if length is None:
-        return value[begin:]
+        return whole[begin:]
     span = number(length)
     if span != span:
         return ""
     end = begin + int(span) if span >= 0 else max(size + int(span), begin)
-    return value[begin:end]
+    return whole[begin:end]
 
 
 def merge(*values: Any) -> list[Any]:
@@ -319,7 +319,8 @@ BRANCHING = frozenset({"if", "?:", "and", "or", "reduce", "fractional"})
 
 # Whatever they are given, they answer true, false or null, so that Python's own test of truth will do.
 YES_OR_NO = frozenset(
-    "== != === !== < <= > >= ! !! in all some none starts_with ends_with sem_ver".split()
+    ["==", "!=", "===", "!==", "<", "<=", ">", ">=", "!", "!!", "in", "all", "some", "none"]
+    + ["starts_with", "ends_with", "sem_ver"]
 )
 
 KNOWN = frozenset(PLAIN) | frozenset(READING) | frozenset(LISTING) | BRANCHING
