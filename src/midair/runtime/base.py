@@ -1,6 +1,6 @@
 """What every runtime offers: it observes replicas and performs actions, and decides nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from midair.model.action import RuntimeAction
@@ -38,15 +38,17 @@ class Runtime(Protocol):
 
         Raises BuildTrouble when the code cannot be read."""
 
-    async def prepare(self, service: Service, progress: Progress) -> str | None:
+    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
         """Make the release that `fingerprint` names: snapshot, then its build command. Idempotent.
+
+        `shell` is the environment of the shell that asked (`Project.shell`).
 
         Raises BuildTrouble; nothing that runs is touched."""
 
     async def prune(self, keep: set[str]) -> None:
         """Delete releases that are not in `keep`."""
 
-    async def check(self, service: Service) -> tuple[str, ...]:
+    async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here (missing command, unreadable folder). Starts nothing."""
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:

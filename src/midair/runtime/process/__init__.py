@@ -1,0 +1,1 @@
+"""Replicas as plain processes: no engine, no image, nothing to install."""

@@ -1,0 +1,88 @@
+"""Finds out beforehand why a service could not be started here. Starts nothing."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from midair.errors import BuildTrouble, RuntimeTrouble
+from midair.model.project import Service
+from midair.runtime.process.identity import signal_number
+from midair.runtime.process.ignore import read_ignore
+from midair.runtime.process.place import shell_or_own
+from midair.runtime.process.translate import arguments
+from midair.runtime.process.user import find_user
+
+
+def reasons(service: Service, shell: Mapping[str, str] | None) -> tuple[str, ...]:
+    """One line per reason; empty when nothing speaks against it."""
+    return tuple(
+        f'cannot start service "{service.name}": {reason}' for reason in _reasons(service, shell_or_own(shell))
+    )
+
+
+def _reasons(service: Service, shell: Mapping[str, str]) -> Iterator[str]:
+    for find in (lambda: find_user(service.user), lambda: signal_number(service.stop_signal)):
+        try:
+            find()
+        except RuntimeTrouble as trouble:
+            yield trouble.message.removeprefix("cannot ")
+    if service.build is not None and (reason := _unreadable(Path(service.build.context))):
+        yield reason
+        return
+    folder = _folder(service, shell)
+    built = service.build is not None and service.build.command is not None  # may make anything
+    if not built and (reason := _unreadable(folder)):
+        yield reason
+        return
+    argv = arguments(service)
+    if not argv:
+        yield "it has no command"
+        return
+    path = service.environment.get("PATH", shell.get("PATH", os.defpath))
+    if reason := _missing(argv[0], folder, path, service, built):
+        yield reason
+
+
+def _folder(service: Service, shell: Mapping[str, str]) -> Path:
+    root = Path(service.build.context) if service.build else Path(shell.get("PWD") or "/")
+    return root / (service.working_dir or "")
+
+
+def _unreadable(folder: Path) -> str:
+    if not folder.exists():
+        return f'folder "{folder}" does not exist'
+    if not folder.is_dir():
+        return f'"{folder}" is not a folder'
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return f'folder "{folder}" may not be read'
+    return ""
+
+
+def _missing(program: str, folder: Path, path: str, service: Service, built: bool) -> str:
+    if "/" not in program:
+        # Relative entries of PATH count from the folder the service runs in.
+        places = os.pathsep.join(str(folder / place) for place in path.split(os.pathsep))
+        return "" if shutil.which(program, path=places) else f'command "{program}" was not found on PATH'
+    place = folder / program
+    if not os.path.isabs(program):
+        if built:
+            return ""
+        if place.exists() and (source := _left_out_by(program, service)):
+            return f'command "{program}" is left out of the release by {source}'
+    if not place.exists():
+        return f'command "{program}" does not exist'
+    return "" if os.access(place, os.X_OK) and place.is_file() else f'command "{program}" may not be executed'
+
+
+def _left_out_by(program: str, service: Service) -> str:
+    if service.build is None or service.working_dir:
+        return ""
+    try:
+        ignore = read_ignore(Path(service.build.context), service.build.ignore)
+    except BuildTrouble:
+        return ""
+    parts = os.path.normpath(program).split("/")
+    above = ("/".join(parts[: count + 1]) for count in range(len(parts)))
+    left_out = any(ignore.matches(path, folder=path != "/".join(parts)) for path in above)
+    return (ignore.source or "an ignore rule") if left_out else ""

@@ -1,0 +1,75 @@
+"""Where the process runtime keeps the files of one project. Makes and reads nothing."""
+
+from pathlib import Path
+
+import msgspec
+
+from midair.errors import RuntimeTrouble
+from midair.model.ids import ReplicaId, ordinal_of, replica_id, revision_of, service_of
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The folders of a project below a midair home."""
+
+    home: Path
+    project: str
+
+    @property
+    def folder(self) -> Path:
+        """Everything of the project."""
+        return self.home / "projects" / self.project
+
+    @property
+    def replicas(self) -> Path:
+        """One folder per replica: its record and its pid files."""
+        return self.folder / "replicas"
+
+    @property
+    def releases(self) -> Path:
+        """One folder per release."""
+        return self.folder / "releases"
+
+    @property
+    def blobs(self) -> Path:
+        """Contents that releases share, by digest."""
+        return self.folder / "blobs"
+
+    @property
+    def digests(self) -> Path:
+        """What is known about the contents of files that have not changed since."""
+        return self.folder / "digests"
+
+    @property
+    def logs(self) -> Path:
+        """One folder per service."""
+        return self.folder / "logs"
+
+    def replica(self, replica: ReplicaId) -> Path:
+        """The folder of one replica."""
+        return self.replicas.joinpath(*_parts(replica))
+
+    def pid_file(self, replica: ReplicaId, attempt: int) -> Path:
+        """Written once, by the process itself, before it becomes the service's command."""
+        return self.replica(replica) / f"pid.{attempt}"
+
+    def log(self, replica: ReplicaId) -> Path:
+        """The current log of one replica."""
+        service, revision, ordinal = _parts(replica)
+        return self.logs / service / f"{revision}.{ordinal}.log"
+
+    def release(self, release: str) -> Path:
+        """The folder of one release."""
+        return self.releases / release
+
+
+def replica_of_log(log: Path) -> ReplicaId:
+    """The replica a log belongs to: the inverse of `Layout.log`."""
+    revision, ordinal = log.name.removesuffix(".log").rsplit(".", 1)
+    return replica_id(log.parent.name, revision, int(ordinal))
+
+
+def _parts(replica: ReplicaId) -> tuple[str, str, str]:
+    parts = (service_of(replica), revision_of(replica), str(ordinal_of(replica)))
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise RuntimeTrouble(f'cannot keep files for replica "{replica}": this is no usable name')
+    return parts

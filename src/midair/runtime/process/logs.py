@@ -1,0 +1,82 @@
+"""Log files of replicas: turned over by copying and truncating, so that a replica never has to be told.
+
+A replica writes straight to its file, opened for appending; a dead daemon can neither block it nor lose what it says.
+What is written in the instant between the copy and the truncation is lost, which is the price.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+LIMIT = 10 * 1024 * 1024  # bytes of a log before it is turned over
+KEPT = 3  # older parts that are kept: web.0.log.1 is the newest
+KEPT_OF_THE_GONE = 10  # logs per service of replicas that are no more
+_LINE = 2048
+
+
+def turn_over(log: Path, limit: int = LIMIT, kept: int = KEPT) -> bool:
+    """Begin the log anew if it is longer than `limit`. True when it did."""
+    try:
+        if log.stat().st_size <= limit:
+            return False
+        part(log, kept).unlink(missing_ok=True)
+        for number in range(kept - 1, 0, -1):
+            if part(log, number).exists():
+                part(log, number).rename(part(log, number + 1))
+        _move_contents(log, part(log, 1))
+    except OSError:
+        return False  # a full disk or a missing folder; the next round tries again
+    return True
+
+
+def part(log: Path, number: int) -> Path:
+    """The older part `number` of a log; 1 is the newest."""
+    return log.with_name(f"{log.name}.{number}")
+
+
+def prune(folder: Path, used: set[Path], kept: int = KEPT_OF_THE_GONE) -> None:
+    """Delete the oldest logs in a service's folder, except those of replicas on record."""
+    try:
+        gone = sorted((log for log in folder.glob("*.log") if log not in used), key=_changed_at)
+    except OSError:
+        return
+    for log in gone[: max(0, len(gone) - kept)]:
+        for file in (log, *folder.glob(f"{log.name}.*")):
+            file.unlink(missing_ok=True)
+
+
+def last_line(log: Path, start: int) -> str:
+    """The last line written since the log had `start` bytes, shortened; "" when there is none."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            begin = max(start if start <= size else 0, size - _LINE)
+            file.seek(begin)
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip()[:200] if lines else ""
+
+
+def size(log: Path) -> int:
+    """Bytes in the log now."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
+def _move_contents(log: Path, older: Path) -> None:
+    with log.open("r+b") as source, older.open("wb") as target:
+        os.fchmod(target.fileno(), 0o600)
+        shutil.copyfileobj(source, target, 1024 * 1024)
+        while rest := source.read():  # written meanwhile
+            target.write(rest)
+        source.truncate(0)
+
+
+def _changed_at(log: Path) -> float:
+    try:
+        return log.stat().st_mtime
+    except OSError:
+        return 0.0

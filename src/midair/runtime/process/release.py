@@ -1,0 +1,226 @@
+"""Releases: immutable snapshots of build directories, named by their contents.
+
+A release is made beside its place and gets its name in one step, so that what has a name is whole. Its id is computed
+from what was copied: a file that is edited meanwhile is in it either as it was or as it became.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from shutil import rmtree
+from typing import TypeVar
+
+import msgspec
+
+from midair.errors import BuildTrouble
+from midair.model.moment import Span
+from midair.model.project import Build, Service
+from midair.runtime.base import Progress
+from midair.runtime.process import command
+from midair.runtime.process.blob import Blobs
+from midair.runtime.process.command import Command
+from midair.runtime.process.digest import Digests, digest_of, tree_digest
+from midair.runtime.process.ignore import read_ignore
+from midair.runtime.process.layout import Layout
+from midair.runtime.process.place import shell_or_own
+from midair.runtime.process.translate import MARK
+from midair.runtime.process.tree import Tree, read_tree
+
+_ATTEMPTS = 5  # while files come and go
+_BUILD_TIMEOUT_S: Span = 3600.0
+_DRAFT = ".new-"
+_LAST_LINES = 8
+_LEFT_OUT_SHOWN = 6
+
+Made = TypeVar("Made")
+
+
+class Releases:
+    """The releases of one project."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._blobs = Blobs(layout.blobs)
+        self._digests = Digests(layout.digests)
+        self._lock = asyncio.Lock()  # blobs without a link are rubbish to `prune`, and material to a snapshot
+
+    async def fingerprint(self, service: Service) -> str | None:
+        """The id of the release that `prepare` would make now."""
+        if service.build is None:
+            return None
+        async with self._lock:
+            return await asyncio.to_thread(self._fingerprint, service, service.build)
+
+    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None) -> str | None:
+        """Make the release, unless it is there."""
+        if service.build is None:
+            return None
+        async with self._lock:
+            tree, release, draft = await asyncio.to_thread(self._snapshot, service, service.build)
+        _tell(service, tree, release, draft is not None, progress)
+        if draft is None:
+            return release
+        try:
+            if service.build.command is not None:
+                await self._build(service, service.build, draft, progress, shell)
+            await asyncio.to_thread(self._name, draft, release)
+        except BaseException:
+            await asyncio.to_thread(rmtree, draft, ignore_errors=True)
+            raise
+        return release
+
+    async def prune(self, keep: set[str]) -> None:
+        """Delete all releases but these."""
+        async with self._lock:
+            await asyncio.to_thread(self._prune, keep)
+
+    def tidy(self) -> None:
+        """Remove what a dead daemon left half-made."""
+        if self._layout.releases.is_dir():
+            for draft in self._layout.releases.glob(f"{_DRAFT}*"):
+                rmtree(draft, ignore_errors=True)
+            self._blobs.tidy()
+
+    def _fingerprint(self, service: Service, build: Build) -> str:
+        def read(tree: Tree) -> str:
+            digests = {
+                entry.path: self._digests.of(tree, entry) or digest_of(tree.root / entry.path)
+                for entry in tree.entries
+                if entry.kind == "file"
+            }
+            self._digests.keep(tree, digests)
+            return tree_digest(tree, digests, *_recipe(service, build))
+
+        return self._of_tree(service, build, read)
+
+    def _snapshot(self, service: Service, build: Build) -> tuple[Tree, str, Path | None]:
+        def copy(tree: Tree) -> tuple[Tree, str, Path | None]:
+            digests = self._take_in(tree)
+            release = tree_digest(tree, digests, *_recipe(service, build))
+            if self._layout.release(release).is_dir():
+                return tree, release, None
+            return tree, release, self._lay_out(tree, digests, writable=build.command is not None)
+
+        return self._of_tree(service, build, copy)
+
+    def _of_tree(self, service: Service, build: Build, make: Callable[[Tree], Made]) -> Made:
+        context = Path(build.context)
+        for _ in range(_ATTEMPTS):
+            try:
+                return make(read_tree(context, read_ignore(context, build.ignore), self._layout.home))
+            except FileNotFoundError as error:
+                if not context.is_dir():
+                    raise BuildTrouble(
+                        f'cannot read "{context}" of service "{service.name}": no such folder'
+                    ) from error
+            except PermissionError as error:
+                raise BuildTrouble(
+                    f'cannot read "{error.filename}": permission denied',
+                    hint="name it in .dockerignore or make it readable",
+                ) from error
+            except OSError as error:
+                raise BuildTrouble(f'cannot snapshot service "{service.name}": {error}') from error
+        raise BuildTrouble(f'cannot snapshot service "{service.name}": files in "{context}" keep going away')
+
+    def _take_in(self, tree: Tree) -> dict[str, str]:
+        digests: dict[str, str] = {}
+        new: list[Path] = []
+        for entry in tree.entries:
+            if entry.kind != "file":
+                continue
+            digest = self._digests.of(tree, entry)
+            if digest is None or not self._blobs.path(digest, entry.mode).exists():
+                digest = self._blobs.take_in(tree.root / entry.path, entry.mode)
+                new.append(self._blobs.path(digest, entry.mode))
+            digests[entry.path] = digest
+        self._blobs.flush(new)
+        return digests
+
+    def _lay_out(self, tree: Tree, digests: dict[str, str], *, writable: bool) -> Path:
+        self._layout.releases.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._layout.releases))
+        try:
+            draft.chmod(0o755)
+            for entry in tree.entries:
+                place = draft / entry.path
+                if entry.kind == "folder":
+                    place.mkdir()
+                    place.chmod(entry.mode | 0o700)
+                elif entry.kind == "link":
+                    place.symlink_to(entry.target)
+                else:
+                    self._blobs.put(digests[entry.path], entry.mode, place, writable=writable)
+        except BaseException:
+            rmtree(draft, ignore_errors=True)
+            raise
+        return draft
+
+    async def _build(
+        self, service: Service, build: Build, draft: Path, progress: Progress, shell: Mapping[str, str] | None
+    ) -> None:
+        environment = {**shell_or_own(shell), **build.args, **service.environment, MARK: f"{draft}#command"}
+        argv = ("/bin/sh", "-c", build.command or "")
+        progress(f"{service.name}: {build.command}")
+        ended = await command.run(
+            Command(argv, environment, draft, _BUILD_TIMEOUT_S), lambda line: progress(f"{service.name}: {line}")
+        )
+        if ended.trouble:
+            lines = "".join(f"\n  {line}" for line in ended.output.splitlines()[-_LAST_LINES:])
+            how = f"ended with code {ended.code}" if ended.code is not None else "did not end within an hour"
+            raise BuildTrouble(f'cannot build service "{service.name}": "{build.command}" {how}{lines}')
+        await asyncio.to_thread(_protect, draft)
+
+    def _name(self, draft: Path, release: str) -> None:
+        try:
+            draft.rename(self._layout.release(release))
+        except OSError:
+            if not self._layout.release(release).is_dir():
+                raise
+            rmtree(draft, ignore_errors=True)  # somebody was faster
+            return
+        descriptor = os.open(self._layout.releases, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _prune(self, keep: set[str]) -> None:
+        if not self._layout.releases.is_dir():
+            return
+        for folder in self._layout.releases.iterdir():
+            if folder.name not in keep and not folder.name.startswith("."):
+                gone = folder.with_name(f"{_DRAFT}gone-{folder.name}")
+                folder.rename(gone)  # at once, so that no half of a release has its name
+                rmtree(gone, ignore_errors=True)
+        self._blobs.tidy()
+
+
+def _recipe(service: Service, build: Build) -> tuple[str, ...]:
+    """What beside the tree makes the release. The environment counts only for a command that may read it."""
+    if build.command is None:
+        return ()
+    settings = msgspec.json.encode((build.args, service.environment), order="sorted").decode()
+    return build.command, settings
+
+
+def _protect(folder: Path) -> None:
+    for top, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(top, name)
+            if not os.path.islink(path):
+                os.chmod(path, os.stat(path).st_mode & 0o555)
+
+
+def _tell(service: Service, tree: Tree, release: str, new: bool, progress: Progress) -> None:
+    files = [entry for entry in tree.entries if entry.kind == "file"]
+    size = sum(entry.size for entry in files) / 1e6
+    done = "new release" if new else "release unchanged"
+    progress(f"{service.name}: {done} {release}, {len(files)} files, {size:.1f} MB")
+    if new and tree.left_out:
+        shown = ", ".join(tree.left_out[:_LEFT_OUT_SHOWN])
+        more = f" and {len(tree.left_out) - _LEFT_OUT_SHOWN} more" if len(tree.left_out) > _LEFT_OUT_SHOWN else ""
+        progress(f"{service.name}: left out: {shown}{more}")
+    for path in tree.leaving:
+        progress(f"{service.name}: warning: link {path} leads out of the release; what it leads to is not kept")

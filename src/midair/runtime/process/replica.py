@@ -1,0 +1,302 @@
+"""One replica: its process, its record, and the tasks that look after it while this daemon lives."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from midair.errors import RuntimeTrouble
+from midair.model.ids import service_of
+from midair.model.moment import Moment, Span
+from midair.model.project import Hook
+from midair.runtime.process import command, health, logs, record, stop, translate
+from midair.runtime.process.command import Command
+from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
+from midair.runtime.process.layout import Layout
+from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays
+from midair.runtime.process.place import environment_of, folder_of
+from midair.runtime.process.probe import Probe, probe_of
+from midair.runtime.process.record import FILE, Record, Stopping
+from midair.runtime.process.spawn import NOT_OURS, Spawn, spawn
+from midair.runtime.process.user import find_user
+from midair.runtime.process.watch import Watch
+
+_HOOK_TIMEOUT_S = 60.0  # of one post_start hook
+_LOOKS, _LOOK_S = 20, 0.01  # for an exit code that the kernel has not handed out yet, or a pid being written
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What all replicas of a project share."""
+
+    layout: Layout
+    clock: Callable[[], Moment]
+    changed: Callable[[], None]
+
+
+class Replica:
+    """Looks after one replica. Its record is the only state that matters; it is replaced, never changed."""
+
+    def __init__(self, around: Surroundings, known: Record) -> None:
+        self.record = known
+        self.around = around
+        self.exited = asyncio.Event()
+        self.watch: Watch | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._checking: asyncio.Task[None] | None = None
+        self._judges: list[health.Judge] = []
+
+    @property
+    def folder(self) -> Path:
+        """Where its record is."""
+        return self.around.layout.replica(self.record.id)
+
+    @property
+    def mark(self) -> str:
+        """What tells the processes of this attempt from all others."""
+        return f"{self.folder}#{self.record.attempt}"
+
+    def begin(self, before: Record | None) -> None:
+        """Write the record, then start the process. When that cannot be, all is as it was."""
+        try:
+            record.write(self.folder, self.record)
+        except OSError as error:
+            raise RuntimeTrouble(f'cannot start replica "{self.record.id}": {error.strerror}') from error
+        self._pid_file.unlink(missing_ok=True)  # of a record that is no more
+        try:
+            self._spawn()
+        except RuntimeTrouble:
+            self._take_back(before)
+            raise
+
+    async def adopt(self) -> None:
+        """Go on where an earlier daemon stopped: watch a process that lives, or notice that it ended."""
+        if self.record.state == "exited":
+            self.exited.set()
+            return
+        identity = await self._find()
+        if identity is not None and is_alive(identity):
+            self._attend(identity)
+        elif identity is None and not self.record.begun and self.record.stop is None:
+            await self._start_again()
+        else:
+            await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
+            self._note_exit(None)
+
+    def stop(self, signal: str, grace_s: Span) -> None:
+        """Begin the ordered end, unless it has begun."""
+        if self.record.state == "exited" or self.record.stop is not None:
+            return
+        self.note(state="stopping", stop=Stopping(signal, grace_s), detail=self.record.blame)
+        self._end()
+
+    def forget(self) -> None:
+        """Remove what is kept about it. The record goes first: without it the rest is rubbish."""
+        self.let_go()
+        (self.folder / FILE).unlink(missing_ok=True)
+        rmtree(self.folder, ignore_errors=True)
+
+    def let_go(self) -> None:
+        """Look after it no more, and leave it as it is."""
+        for task in self._tasks:
+            task.cancel()
+        if self.watch is not None:
+            self.watch.close()
+            self.watch = None
+
+    async def settle(self) -> None:
+        """Wait until nothing is under way any more after `let_go`."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def note(self, **changes: Any) -> None:
+        """Change the record, keep it, and tell those who want to know."""
+        if changes.get("state", self.record.state) != self.record.state:
+            changes["since"] = self.around.clock()
+        self.record = replace(self.record, **changes)
+        with contextlib.suppress(OSError):  # a full disk must not keep a replica from being ended in order
+            record.write(self.folder, self.record)
+        self.around.changed()
+
+    async def hook(self, hook: Hook, timeout_s: Span) -> command.Ended:
+        """Run one hook of the service."""
+        base = self._command(timeout_s, hook.user)
+        argv = translate.substituted(hook.command, self._given)
+        environment = {**base.environment, **hook.environment}
+        folder = base.folder / (hook.working_dir or "")
+        return await command.run(replace(base, argv=argv, environment=environment, folder=folder))
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.around.layout.pid_file(self.record.id, self.record.attempt)
+
+    @property
+    def _given(self) -> dict[str, str]:
+        return translate.given(self.record.id, self.record.revision, self.record.port)
+
+    def _spawn(self) -> None:
+        revision = self.record.revision
+        log = self.around.layout.log(self.record.id)
+        start = Spawn(
+            name=f'replica "{self.record.id}"',
+            argv=translate.substituted(translate.arguments(revision.service), self._given),
+            environment=environment_of(revision, self._given, self.mark),
+            folder=folder_of(self.around.layout, revision),
+            user=find_user(revision.service.user),
+        )
+        log_start = logs.size(log)
+        identity = spawn(start, self._pid_file, log)
+        self.note(begun=True, identity=identity, log_start=log_start)
+        self._attend(identity)
+
+    def _take_back(self, before: Record | None) -> None:
+        if before is None:
+            self.forget()
+            return
+        with contextlib.suppress(OSError):
+            record.write(self.folder, before)
+
+    async def _start_again(self) -> None:
+        """The record was written, but nothing was started, or is only just being: the pid file decides who is first."""
+        try:
+            self._spawn()
+        except RuntimeTrouble as trouble:
+            self._note_exit(None, trouble.message)
+
+    async def _find(self) -> Identity | None:
+        if self.record.identity is not None:
+            return self.record.identity
+        for _ in range(_LOOKS):
+            if (identity := read_pid_file(self._pid_file)) is not None or not self._pid_file.exists():
+                return identity
+            await asyncio.sleep(_LOOK_S)
+        # The wrapper died in the middle of writing. What carries its mark is not to be trusted.
+        if find_marked(self.mark):
+            await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
+        self._pid_file.unlink(missing_ok=True)
+        return None
+
+    def _attend(self, identity: Identity) -> None:
+        self.watch = Watch(identity, lambda: self._run(self._exit()))
+        if self.record.identity != identity:
+            self.note(begun=True, identity=identity)
+        if self.record.stop is not None:
+            self._end()
+        else:
+            self._checking = self._run(self._check())
+
+    def _end(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+        self._run(stop.carry_on(self))
+
+    async def _exit(self) -> None:
+        watch, self.watch = self.watch, None
+        if watch is None:
+            return
+        await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
+        code = watch.exit_code()
+        for _ in range(_LOOKS):
+            if code is not None:
+                break
+            await asyncio.sleep(_LOOK_S)
+            code = watch.exit_code()
+        watch.close()
+        first = read_pid_file(self._pid_file)
+        if code == NOT_OURS and first is not None and first != watch.identity and is_alive(first):
+            self._attend(first)
+        else:
+            self._note_exit(code)
+
+    def _note_exit(self, code: int | None, reason: str = "") -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+        was = self.record
+        text = was.blame or reason or self._why(code)
+        if was.blame and code == 0:
+            code = 1  # it was ended because it failed
+        self.exited.set()
+        self.note(state="exited", exit_code=code, detail=text)
+
+    def _why(self, code: int | None) -> str:
+        was = self.record
+        if was.identity is not None and was.identity.boot != boot():
+            return "ended when the machine was restarted"
+        if code == NOT_OURS and read_pid_file(self._pid_file) is None:
+            return "could not be started: its pid file could not be written"
+        text = translate.exit_text(code, translate.arguments(was.revision.service), was.ready_at is not None)
+        line = logs.last_line(self.around.layout.log(was.id), was.log_start) if was.stop is None and code else ""
+        return f"{text}: {line}" if line and code not in (126, 127) else text
+
+    async def _check(self) -> None:
+        try:
+            if not await self._post_start():
+                return
+            base = self._command(0.0, None)
+        except RuntimeTrouble as trouble:
+            self._give_up(trouble.message)
+            return
+        now, known = self.around.clock(), self.record
+        verdict: health.Verdict = known.state if known.state in ("ready", "unhealthy") else "starting"
+        service = known.revision.service
+        self._judges = list(health.judges_of(service, now, passed_at=known.ready_at, verdict=verdict))
+        pid = known.identity.pid if known.identity else 0
+        probes = [probe_of(judge.kind, judge.check, base, self._given, pid) for judge in self._judges]
+        async with asyncio.TaskGroup() as group:
+            for number, probe in enumerate(probes):
+                group.create_task(self._ask(number, probe))
+
+    async def _ask(self, number: int, probe: Probe) -> None:
+        while (wait := health.wait_s(self._judges[number], self.around.clock())) is not None:
+            text = await probe()
+            self._judges[number] = health.judged(self._judges[number], not text, text, self.around.clock())
+            self._judge()
+            if (wait := health.wait_s(self._judges[number], self.around.clock())) is None:
+                return
+            await asyncio.sleep(wait)
+
+    def _judge(self) -> None:
+        verdict, text = health.verdict_of(tuple(self._judges))
+        known = self.record
+        if verdict != known.state:
+            ready_at = self.around.clock() if verdict == "ready" and known.ready_at is None else known.ready_at
+            self.note(state=verdict, detail=text, ready_at=ready_at)
+        elif text != known.detail:
+            self.record = replace(known, detail=text)  # not worth a write
+
+    async def _post_start(self) -> bool:
+        for hook in () if self.record.hooked else self.record.revision.service.post_start:
+            ended = await self.hook(hook, _HOOK_TIMEOUT_S)
+            if ended.trouble:
+                self._give_up(f"post_start failed: {ended.trouble}")
+                return False
+        if not self.record.hooked:
+            self.note(hooked=True)
+        return True
+
+    def _give_up(self, why: str) -> None:
+        service = self.record.revision.service
+        self.record = replace(self.record, blame=why)
+        self.stop(service.stop_signal, service.stop_grace_s)
+
+    def _command(self, timeout_s: Span, user: str | None) -> Command:
+        revision = self.record.revision
+        environment = environment_of(revision, self._given, f"{self.folder}#command")
+        folder = folder_of(self.around.layout, revision)
+        return Command((), environment, folder, timeout_s, find_user(user or revision.service.user))
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"{service_of(self.record.id)} replica {self.record.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f'while looking after replica "{self.record.id}"', "exception": error, "task": task}
+            )

@@ -1,0 +1,165 @@
+"""The replicas of one project as plain processes."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from midair.errors import RuntimeTrouble
+from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.ids import ReplicaId, service_of
+from midair.model.moment import Moment
+from midair.model.project import Revision, Service
+from midair.model.seen import ReplicaSeen
+from midair.runtime.base import Progress
+from midair.runtime.process import check, logs, record, translate
+from midair.runtime.process.layout import Layout, replica_of_log
+from midair.runtime.process.leftover import kill_strays
+from midair.runtime.process.ports import free_port
+from midair.runtime.process.record import FILE, Record
+from midair.runtime.process.release import Releases
+from midair.runtime.process.replica import Replica, Surroundings
+
+_LOG_LOOK_S = 10.0  # between two looks at the sizes of logs
+
+
+class ProcessRuntime:
+    """Runs replicas as processes that need nobody: see `replica` for one, `spawn` for how they begin."""
+
+    name = "process"
+
+    def __init__(self, project: str, home: Path, clock: Callable[[], Moment]) -> None:
+        self._layout = Layout(home.absolute(), project)
+        self._clock = clock
+        self._replicas: dict[ReplicaId, Replica] = {}
+        self._nudges: list[Callable[[], None]] = []
+        self._around = Surroundings(self._layout, clock, self._changed)
+        self._releases = Releases(self._layout)
+        self._log_keeper: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Adopt what is still running from before, and end what nobody knows any more."""
+        try:
+            self._layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise RuntimeTrouble(f'cannot open project "{self._layout.project}": {error}') from error
+        await asyncio.to_thread(self._releases.tidy)
+        for known in self._records():
+            self._replicas[known.id] = Replica(self._around, known)
+        await asyncio.gather(*(replica.adopt() for replica in self._replicas.values()))
+        await asyncio.to_thread(kill_strays, self._is_stray)
+        self._log_keeper = asyncio.create_task(self._keep_logs())
+
+    async def close(self) -> None:
+        """Let go of everything without stopping any replica."""
+        if self._log_keeper is not None:
+            self._log_keeper.cancel()
+            await asyncio.gather(self._log_keeper, return_exceptions=True)
+        for replica in self._replicas.values():
+            replica.let_go()
+        await asyncio.gather(*(replica.settle() for replica in self._replicas.values()))
+
+    async def observe(self) -> tuple[ReplicaSeen, ...]:
+        """Every replica on record."""
+        return tuple(translate.seen(replica.record) for replica in self._replicas.values())
+
+    async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
+        """Carry out an action, or begin to."""
+        known = self._replicas.get(action.replica)
+        if isinstance(action, StartReplica):
+            self._start(action, revision, known)
+        elif known is not None and isinstance(action, StopReplica):
+            known.stop(action.signal, action.grace_s)
+        elif known is not None and isinstance(action, RemoveReplica):
+            self._remove(known)
+
+    def on_change(self, nudge: Callable[[], None]) -> None:
+        """Call `nudge` whenever a replica's state has changed."""
+        self._nudges.append(nudge)
+
+    async def fingerprint(self, service: Service) -> str | None:
+        """Content id of the code in the service's build directory."""
+        return await self._releases.fingerprint(service)
+
+    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
+        """Make the release of the service's build directory as it is now."""
+        return await self._releases.prepare(service, progress, shell)
+
+    async def prune(self, keep: set[str]) -> None:
+        """Delete releases that are not in `keep`. What a replica on record runs in is kept as well."""
+        used = {replica.record.revision.release for replica in self._replicas.values()}
+        await self._releases.prune(keep | {release for release in used if release})
+
+    async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Reasons why the service could not be started here."""
+        return await asyncio.to_thread(check.reasons, service, shell)
+
+    def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
+        """Logs of the replicas on record, oldest first; of those that are gone when there is none."""
+        records = sorted((replica.record for replica in self._replicas.values()), key=lambda known: known.made_at)
+        paths = [self._layout.log(known.id) for known in records if service_of(known.id) == service]
+        if not paths:
+            paths = sorted((self._layout.logs / service).glob("*.log"), key=lambda log: log.stat().st_mtime)
+        return tuple((replica_of_log(path), str(path)) for path in paths if path.exists())
+
+    def _start(self, action: StartReplica, revision: Revision | None, known: Replica | None) -> None:
+        before = known.record if known is not None else None
+        if before is not None and before.attempt >= action.attempt:
+            return
+        if before is not None and before.state != "exited":
+            raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
+        if revision is None:
+            raise RuntimeTrouble(f'cannot start replica "{action.replica}": its revision is not known')
+        now = self._clock()
+        begun = Record(
+            id=action.replica,
+            revision=translate.slim(revision),
+            attempt=action.attempt,
+            port=free_port({replica.record.port for replica in self._replicas.values()}),
+            state="starting",
+            since=now,
+            made_at=before.made_at if before is not None else now,
+        )
+        replica = Replica(self._around, begun)
+        replica.begin(before)
+        self._replicas[action.replica] = replica
+
+    def _remove(self, known: Replica) -> None:
+        replica = known.record.id
+        if known.record.state != "exited":
+            raise RuntimeTrouble(f'cannot remove replica "{replica}": it is still running')
+        known.forget()
+        del self._replicas[replica]
+        used = {self._layout.log(other) for other in self._replicas}
+        logs.prune(self._layout.log(replica).parent, used)
+        self._changed()
+
+    def _records(self) -> list[Record]:
+        found = []
+        for path in sorted(self._layout.replicas.glob(f"*/*/*/{FILE}")):
+            try:
+                found.append(record.read(path.parent))
+            except (OSError, msgspec.MsgspecError):
+                # Its processes are strays from now on; the core starts the replica anew.
+                with contextlib.suppress(OSError):
+                    path.rename(path.with_suffix(".damaged"))
+        return found
+
+    def _is_stray(self, mark: str) -> bool:
+        place, _, what = mark.rpartition("#")
+        if not Path(place).is_relative_to(self._layout.folder):
+            return False
+        living = {replica.mark for replica in self._replicas.values() if replica.record.state != "exited"}
+        return what == "command" or mark not in living
+
+    def _changed(self) -> None:
+        for nudge in self._nudges:
+            nudge()
+
+    async def _keep_logs(self) -> None:
+        while True:
+            await asyncio.sleep(_LOG_LOOK_S)
+            for replica in list(self._replicas):
+                await asyncio.to_thread(logs.turn_over, self._layout.log(replica))

@@ -1,0 +1,92 @@
+"""Starts a process in its own session, so that nobody can start it twice and nobody can lose it.
+
+The process writes its own pid file, which must not exist yet, and only then becomes the command. So a daemon that
+dies in the middle leaves either no process or one that its successor finds; and of two starts of the same attempt,
+one ends before it has done anything.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from midair.errors import RuntimeTrouble
+from midair.runtime.process.identity import Identity, identity_of, stat_of
+from midair.runtime.process.user import User
+
+NOT_OURS = 125  # exit code of a wrapper that could not write its pid file
+
+_WRAPPER = f"""set -C; p=$1; shift
+if read -r s 2>/dev/null </proc/$$/stat
+then read -r b </proc/sys/kernel/random/boot_id
+else s=$(ps -o lstart= -p $$)
+fi
+{{ printf '%s\\n' "$$" "$s" "$b" >"$p"; }} 2>/dev/null || exit {NOT_OURS}
+exec "$@"
+"""
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Spawn(msgspec.Struct, frozen=True):
+    """A process to start."""
+
+    name: str  # for error texts
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+    user: User | None = None
+
+
+def spawn(start: Spawn, pid_file: Path, log: Path) -> Identity:
+    """Start the process and return at once. It is a child of this daemon as long as that lives.
+
+    Raises RuntimeTrouble when it could not even be tried; a missing command shows as exit code 127.
+    """
+    if not start.folder.is_dir():
+        raise RuntimeTrouble(f'cannot start {start.name}: folder "{start.folder}" does not exist')
+    try:
+        pid_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RuntimeTrouble(f"cannot start {start.name}: {error.strerror}: {error.filename}") from error
+    try:
+        return _popen(start, pid_file, output)
+    except (OSError, ValueError) as error:
+        raise RuntimeTrouble(f"cannot start {start.name}: {_reason(error)}") from error
+    finally:
+        os.close(output)
+
+
+def _popen(start: Spawn, pid_file: Path, output: int) -> Identity:
+    become = start.user.prefix if start.user else ()
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", _WRAPPER, "midair", str(pid_file), *become, *_odd(start.environment), *start.argv],
+        cwd=start.folder,
+        env={**start.environment, **(start.user.environment if start.user else {})},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    process.returncode = 0  # nobody waits through this object: `watch` reaps, or a later daemon only looks
+    identity = identity_of(process.pid)
+    if identity is not None:
+        return identity
+    stat = stat_of(process.pid)  # ended already, but not reaped: the pid is still its own
+    return Identity(process.pid, stat.started if stat else "")
+
+
+def _odd(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Words that set the variables a shell would drop, because of names like `discovery.type`."""
+    odd = tuple(f"{name}={value}" for name, value in environment.items() if not _SHELL_NAME.fullmatch(name))
+    return ("env", *odd) if odd else ()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+    return str(error)
