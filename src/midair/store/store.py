@@ -1,0 +1,91 @@
+"""The whole store: opened once by the daemon, used from its one thread. All that belongs together is one commit."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from midair.model.change import Change
+from midair.model.event import Event, Recorded
+from midair.model.moment import Moment
+from midair.model.project import Applied, Revision
+from midair.model.rollout import Rollout
+from midair.store.changes import Changes
+from midair.store.connection import open_database, scripts
+from midair.store.events import Events
+from midair.store.meta import Meta
+from midair.store.projects import Projects
+from midair.store.revisions import Revisions
+from midair.store.rollouts import Rollouts
+from midair.store.trouble import told
+
+FILE = "midair.db"
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """Decisions about one project that are stored together or not at all."""
+
+    project: str
+    at: Moment
+    changes: tuple[Change, ...] = ()
+    rollouts: tuple[Rollout, ...] = ()
+    gone: tuple[str, ...] = ()  # services whose rollout is forgotten
+    revisions: tuple[Revision, ...] = ()
+    events: tuple[tuple[int | None, Event], ...] = ()  # (change, event)
+    completed: Applied | None = None
+
+
+class Store:
+    """The database of one `MIDAIR_HOME`. Reading and committing raise StoreTrouble."""
+
+    def __init__(self, home: Path, *, around_commit: Callable[[str], None] = lambda moment: None) -> None:
+        self.path = home / FILE
+        self._around_commit = around_commit
+        self.database = open_database(self.path, scripts())
+        self.meta = Meta(self.database)
+        self.projects = Projects(self.database)
+        self.changes = Changes(self.database)
+        self.rollouts = Rollouts(self.database)
+        self.revisions = Revisions(self.database)
+        self.events = Events(self.database)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.database.close()
+
+    def commit(self, commit: Commit) -> tuple[Recorded, ...]:
+        """Store it all at once. Returns the events with their numbers."""
+        self._around_commit("before-commit")
+        with self.transaction("write to"):
+            self.projects.add(commit.project)
+            for change in commit.changes:
+                self.changes.put(change)
+            for rollout in commit.rollouts:
+                self.rollouts.put(commit.project, rollout)
+            for service in commit.gone:
+                self.rollouts.delete(commit.project, service)
+            for revision in commit.revisions:
+                self.revisions.put(commit.project, revision)
+            if commit.completed is not None:
+                self.projects.set_completed(commit.project, commit.completed)
+            recorded = tuple(
+                self.events.add(commit.project, change, commit.at, event) for change, event in commit.events
+            )
+            self.meta.set_moment(commit.at)
+        self._around_commit("commit")
+        return recorded
+
+    @contextmanager
+    def transaction(self, verb: str) -> Iterator[sqlite3.Connection]:
+        """All or nothing."""
+        with told(verb, self.path):
+            self.database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.database
+                self.database.execute("COMMIT")
+            except BaseException:
+                if self.database.in_transaction:
+                    self.database.execute("ROLLBACK")
+                raise
