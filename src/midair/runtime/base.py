@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from midair.model.action import RuntimeAction
-from midair.model.project import Revision, Service
+from midair.model.project import Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 
 Progress = Callable[[str], None]  # takes one line for people
@@ -23,6 +23,14 @@ class Runtime(Protocol):
 
     async def close(self) -> None:
         """Let go of everything without stopping any replica."""
+
+    async def arrange(self, project: Project) -> None:
+        """Make what the services of the project share, and bring settings that change in place to what it says.
+
+        Called before a change begins, when it goes back, and after `open`. Idempotent. Raises RuntimeTrouble."""
+
+    def listeners(self, service: Service) -> tuple[Port, ...]:
+        """Ports beside the published ones on which the router answers for the service. Known after `arrange`."""
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica on record, of every service. Fast: looks at what is known, waits for nothing."""

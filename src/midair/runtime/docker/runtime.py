@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,9 @@ class DockerRuntime:
 
     name = "docker"
 
-    def __init__(self, project: str, folder: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, project: str, home: Path, clock: Callable[[], float]) -> None:
         self._name = project
-        self._folder = folder
+        self._folder = home / "projects" / project
         self._clock = clock
         self._project = Project(name=project, services={})
         self._client: aiodocker.Docker | None = None
@@ -128,14 +128,14 @@ class DockerRuntime:
         """The image that the service would run now."""
         return await images.fingerprint(self._engine, self._name, service)
 
-    async def prepare(self, service: Service, progress: Progress) -> str | None:
+    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
         """Pull or build, and pin."""
         return await images.prepare(self._engine, self._name, service, progress)
 
     async def prune(self, keep: set[str]) -> None:
         """Images are the engine's own; `docker image prune` removes them."""
 
-    async def check(self, service: Service) -> tuple[str, ...]:
+    async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here."""
         if service.image is None and service.build is None:
             return (f'service "{service.name}" has neither image nor build',)

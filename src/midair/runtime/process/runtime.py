@@ -11,7 +11,7 @@ from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
-from midair.model.project import Revision, Service
+from midair.model.project import Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.process import check, logs, record, translate
@@ -60,6 +60,13 @@ class ProcessRuntime:
         for replica in self._replicas.values():
             replica.let_go()
         await asyncio.gather(*(replica.settle() for replica in self._replicas.values()))
+
+    async def arrange(self, project: Project) -> None:
+        """Processes share nothing that has to be made first."""
+
+    def listeners(self, service: Service) -> tuple[Port, ...]:
+        """None: processes reach each other through published ports."""
+        return ()
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica on record."""
