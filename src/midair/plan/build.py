@@ -95,7 +95,7 @@ def _addition(name: str, new: Applied) -> PlanStep:
         service=name,
         kind="add",
         field_class=None,
-        how=_count(service.replicas),
+        how=_count(service.replicas) + _after(order.waits_for(service, new.project.services)),
         after=new.revisions[name].id,
         replicas_after=service.replicas,
         waits_for=order.waits_for(service, new.project.services),
@@ -114,7 +114,7 @@ def _change(name: str, old: Applied, new: Applied, live: LiveService | None) -> 
         kind="change" if changes else "keep",
         field_class=found,
         changes=changes,
-        how=_how(service, found),
+        how=_how(earlier, service, found),
         before=first.id,
         after=second.id,
         replicas_before=earlier.replicas,
@@ -128,12 +128,21 @@ def _changes(earlier: Service, service: Service, first: Revision, second: Revisi
     changes = tuple(classify(difference, service.runtime) for difference in diff(earlier, service))
     if first.release != second.release:
         cause = "new code runs beside the old until it has taken over"
-        return (FieldChange("build (code)", "changed", "replace", cause), *changes)
+        path = "build (code)" if earlier.build or service.build else "image (content)"
+        return (FieldChange(path, "changed", "replace", cause), *changes)
     if first.id != second.id and not any(change.field_class in MAKES_A_REVISION for change in changes):
         partners = ", ".join(_restarts_with(service))
         cause = f"{partners} is exchanged, and depends_on asks for a restart with it"
         return (*changes, FieldChange("depends_on (restart)", "changed", "replace", cause))
+    if not changes and _settings(earlier) != _settings(service):
+        # The same file, read by another version of midair or from another folder.
+        return (FieldChange("(settings)", "changed", "live", "the file is the same, what follows from it is not"),)
     return changes
+
+
+def _settings(service: Service) -> Service:
+    """What midair acts on, without the canonical form that `diff` has compared."""
+    return msgspec.structs.replace(service, fields={}, extension={})
 
 
 def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:
@@ -144,10 +153,12 @@ def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:
     return (FieldChange("(state)", "changed", "live", cause),)
 
 
-def _how(service: Service, found: str | None) -> str:
+def _how(earlier: Service, service: Service, found: str | None) -> str:
     if found in MAKES_A_REVISION:
         return exchange.in_words(service)
-    return {"live": "no process touched", "resize": "in place", "reload": "reloaded"}.get(found or "", "")
+    if found is not None and earlier.replicas != service.replicas:
+        return f"{earlier.replicas} → {_count(service.replicas)}"
+    return {"live": "no replica touched", "resize": "in place", "reload": "reloaded"}.get(found or "", "")
 
 
 def _removals(old: Applied, new: Applied) -> tuple[PlanStep, ...]:
@@ -164,6 +175,10 @@ def _removals(old: Applied, new: Applied) -> tuple[PlanStep, ...]:
         )
         for name in reversed(gone)
     )
+
+
+def _after(others: tuple[str, ...]) -> str:
+    return f", after {', '.join(others)}" if others else ""
 
 
 def _count(replicas: int) -> str:

@@ -31,7 +31,7 @@ def _of_change(step: PlanStep, before: Service, after: Service) -> Iterable[Conf
     closed = {port.port for port in before.ports} - {port.port for port in after.ports}
     if closed and before.replicas:
         numbers = ", ".join(str(number) for number in sorted(closed))
-        yield Confirmation("port", name, f"nothing answers on port {numbers} any more")
+        yield Confirmation("port", name, f"no longer listens on port {numbers}")
     if after.ports and before.replicas and after.replicas == 0:
         yield Confirmation("no-replica", name, f"has no replica any more: nothing answers on {_ports(after)}")
     if step.field_class == "recreate" and after.ports and exchange.longest_gap(after) > after.hold.timeout_s:

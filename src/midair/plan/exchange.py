@@ -29,9 +29,14 @@ def has_gap(service: Service) -> bool:
 
 
 def longest_gap(service: Service) -> Span:
-    """How long a gap can be by what the file says: the old replica's grace, then the new one's start."""
+    """How long a gap can be by what the file says: the old replica's drain and grace, then the new one's start.
+
+    Requests end by themselves, long before the drain deadline; TCP clients keep their connections for as long as
+    they can.
+    """
+    drain = service.drain.timeout_s if any(port.protocol == "tcp" for port in service.ports) else 0.0
     check = service.healthcheck
-    return service.stop_grace_s + (check.start_period_s if check is not None else 0.0)
+    return drain + service.stop_grace_s + (check.start_period_s if check is not None else 0.0)
 
 
 def in_words(service: Service) -> str:

@@ -50,6 +50,8 @@ def _flatten(value: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path,
             yield from _by_key(path, inner, _KEYED[path])
         elif inner is not None:
             yield path, inner
+        elif above in _NAMES:
+            yield path, {}
 
 
 def _by_key(path: Path, items: list[Any], key: Callable[[Mapping[str, Any]], str]) -> Iterator[tuple[Path, Any]]:
@@ -73,6 +75,8 @@ def _target(item: Mapping[str, Any]) -> str:
 def _source(item: Mapping[str, Any]) -> str:
     return str(item.get("source"))
 
+
+_NAMES = (("networks",), ("models",))  # a name in them means something even without settings
 
 _KEYED: dict[Path, Callable[[Mapping[str, Any]], str]] = {
     ("ports",): _port,

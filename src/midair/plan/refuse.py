@@ -10,7 +10,8 @@ from midair.plan.table import row_of
 
 def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     """Services that their runtime could not start, whatever has changed."""
-    return tuple(text for service in services for text in _of_service(service))
+    listed = tuple(services)
+    return (*(text for service in listed for text in _of_service(service)), *_of_ports(listed))
 
 
 def of_steps(steps: tuple[PlanStep, ...]) -> tuple[str, ...]:
@@ -30,6 +31,21 @@ def _of_service(service: Service) -> Iterable[str]:
             yield f"cannot run {service.name}: {path}: {row.why(service.runtime)}"
     if service.runtime == "process" and not (service.command or service.entrypoint):
         yield f"cannot run {service.name}: {_no_command(service)}"
+
+
+def _of_ports(services: tuple[Service, ...]) -> Iterable[str]:
+    """Two services cannot publish the same port, unless each listens on an address of its own."""
+    taken: dict[tuple[int, bool], list[tuple[str, str]]] = {}
+    for service in services:
+        for port in service.ports:
+            others = taken.setdefault((port.port, port.protocol == "udp"), [])
+            for name, host in others:
+                if host == port.host or _EVERYWHERE & {host, port.host}:
+                    yield f"cannot publish port {port.port} of {service.name}: {name} publishes it too"
+            others.append((service.name, port.host))
+
+
+_EVERYWHERE = {"", "0.0.0.0", "::"}
 
 
 def _no_command(service: Service) -> str:

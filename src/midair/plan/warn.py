@@ -15,6 +15,7 @@ _PLACES: dict[RuntimeName, str] = {
     "swarm": "Swarm",
     "kubernetes": "Kubernetes",
 }
+_BY_NAME = (("networks",), ("models",))  # set by being there
 _LIMITS = {row.path for group in GROUPS if group.title == "Limits" for row in group.rows}
 
 
@@ -41,8 +42,10 @@ def without_effect(fields: Fields, runtime: RuntimeName) -> list[str]:
     """The fields that are set and have no effect on this runtime, as the table names them."""
     names: dict[str, None] = {}
     for path, value in fields.items():
+        if path == ("networks", "default"):
+            continue  # every service is in it without asking
         row = row_of(path)
-        if row.on(runtime) == "named" and value not in (None, False, "", [], {}):
+        if row.on(runtime) == "named" and (path[:1] in _BY_NAME or value not in (None, False, "", [], {})):
             names[row.path] = None
     return sorted(names)
 
@@ -94,8 +97,8 @@ def _of_exchange(service: Service) -> Iterable[str]:
         )
     if service.ports and service.drain.timeout_s < service.stop_grace_s:
         yield (
-            f"{name}: drains for {span(service.drain.timeout_s)}, which is shorter than its stop grace period of "
-            f"{span(service.stop_grace_s)}: longer requests are cut"
+            f"{name}: drains for {span(service.drain.timeout_s)}, shorter than its stop grace period of "
+            f"{span(service.stop_grace_s)}: a request that takes longer meets the stop signal"
         )
 
 

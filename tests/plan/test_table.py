@@ -1,0 +1,97 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from midair.plan.table import RUNTIMES, row_of, rows
+from midair.spec import known_fields
+
+PROCESS_LIVE = [
+    "deploy.replicas",
+    "deploy.update_config",
+    "restart",
+    "healthcheck.interval",
+    "stop_signal",
+    "stop_grace_period",
+    "pre_stop",
+    "ports",
+    "depends_on",
+    "labels",
+    "profiles",
+    "x-midair.ready",
+    "x-midair.drain",
+    "x-midair.hold",
+    "x-midair.rollout",
+]
+DOCKER_RESIZE = [
+    "cpus",
+    "mem_limit",
+    "mem_reservation",
+    "memswap_limit",
+    "pids_limit",
+    "cpu_shares",
+    "cpu_period",
+    "cpu_quota",
+    "cpuset",
+    "blkio_config.weight",
+    "restart",
+    "deploy.resources.limits.memory",
+]
+
+
+def test_every_field_stands_in_the_table_once():
+    paths = [row.path for row in rows()]
+    assert len(paths) == len(set(paths))
+
+
+def test_every_row_gives_a_cause_on_every_runtime():
+    assert [(row.path, runtime) for row in rows() for runtime in RUNTIMES if not row.why(runtime)] == []
+    assert [row.path for row in rows() for runtime in RUNTIMES if row.why(runtime).endswith(".")] == []
+
+
+@pytest.mark.parametrize("path", PROCESS_LIVE)
+def test_what_midair_does_itself_touches_no_process(path):
+    assert row_of(tuple(path.split("."))).on("process") == "live"
+
+
+@pytest.mark.parametrize("path", DOCKER_RESIZE)
+def test_what_docker_can_change_in_place_is_not_replaced(path):
+    assert row_of(tuple(path.split("."))).on("docker") == "resize"
+
+
+def test_a_field_below_a_row_is_spoken_for_by_the_nearest_row_above():
+    assert row_of(("environment", "LOG_LEVEL")).path == "environment"
+    assert row_of(("deploy", "resources", "limits", "memory")).path == "deploy.resources.limits.memory"
+    assert row_of(("deploy", "resources", "limits", "later")).path == "deploy.resources"
+    assert row_of(("depends_on", "db", "restart")).path == "depends_on.*.restart"
+
+
+def test_a_field_that_is_not_in_the_table_is_an_error():
+    with pytest.raises(KeyError, match="comand"):
+        row_of(("comand",))
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([row.path for row in rows()]), st.text(min_size=1))
+def test_looking_up_a_row_by_its_own_path_finds_it(path, below):
+    assert row_of(tuple(path.split("."))).path == path
+    assert row_of((*path.split("."), below)).path.startswith(path.split(".")[0])
+
+
+def words(path):
+    return tuple(path.replace("[]", "").split("."))
+
+
+def test_every_field_that_the_reader_knows_has_a_row():
+    missing = []
+    for field in known_fields():
+        try:
+            row_of(words(field.path))
+        except KeyError:
+            missing.append(field.path)
+    assert missing == []
+
+
+def test_every_row_is_a_field_that_the_reader_knows():
+    known = {words(field.path)[:length] for field in known_fields() for length in range(1, 9)}
+    assert known, "the reader knows no field"
+    assert [row.path for row in rows() if words(row.path) not in known and not row.path.startswith("x-midair")] == []

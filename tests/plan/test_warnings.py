@@ -1,0 +1,123 @@
+from msgspec.structs import replace
+
+from midair.model.project import Drain, Hold, Port
+from midair.plan import build
+
+
+def warnings(project, service, before=None):
+    return "\n".join(build(before, project(service), {})[0].warnings)
+
+
+def confirmations(project, service, before):
+    return [(asked.kind, asked.service) for asked in build(before, project(service), {})[0].confirmations]
+
+
+def test_a_service_without_a_snapshot_is_told_that_its_files_do_not_come_back(web, db, project):
+    assert "undo cannot restore its files" in warnings(project, db)
+    assert "undo cannot restore its files" not in warnings(project, web)
+
+
+def test_what_the_project_warns_of_comes_first(web, project):
+    told = build(None, replace(project(web), warnings=("the attribute `version` is obsolete",)), {})[0].warnings
+    assert told[0] == "the attribute `version` is obsolete"
+
+
+def test_unsupported_fields_are_named_once_for_all_services(web, db, project):
+    isolated = [replace(one, fields={"cap_add": ["SYS_TIME"], "networks": {"back": None}}) for one in (web, db)]
+    told = [text for text in build(None, project(*isolated), {})[0].warnings if "without effect" in text]
+    assert told == ["without effect on plain processes: web (cap_add, networks), db (cap_add, networks)"]
+
+
+def test_what_compose_fills_in_by_itself_is_not_named(web, project):
+    plain = replace(web, fields={"networks": {"default": None}, "privileged": False, "cap_add": [], "cgroup": None})
+    assert "without effect" not in warnings(project, plain)
+
+
+def test_a_drain_shorter_than_the_grace_period_is_told(web, project, applied):
+    hasty = replace(web, drain=Drain(5), stop_grace_s=20)
+    assert "meets the stop signal" in warnings(project, replace(hasty, user="app"), applied(hasty))
+    assert "meets the stop signal" not in warnings(project, replace(web, user="app"), applied(web))
+
+
+def test_long_lived_connections_are_told_by_how_they_end(web, project, applied):
+    patient = replace(web, drain=Drain(long_lived="wait"))
+    assert "closed politely" in warnings(project, replace(web, user="app"), applied(web))
+    assert "waits for WebSockets" in warnings(project, replace(patient, user="app"), applied(patient))
+
+
+def test_a_live_change_disturbs_no_connection(web, project, applied):
+    assert warnings(project, replace(web, replicas=5), applied(web)) == ""
+
+
+def test_a_command_that_names_its_port_is_told_about_PORT(web, project):
+    fixed = replace(web, command=("gunicorn", "-b", "0.0.0.0:8000", "app:app"))
+    assert "has to listen on $PORT" in warnings(project, fixed)
+    assert "has to listen on $PORT" not in warnings(project, web)
+
+
+def test_a_udp_port_is_named(web, project):
+    assert "web: port 53/udp is not published" in warnings(project, replace(web, ports=(Port(53, 53, protocol="udp"),)))
+
+
+def test_closing_a_port_needs_a_yes(web, project, applied):
+    more = replace(web, ports=(*web.ports, Port(9000, 9000)))
+    assert confirmations(project, web, applied(more)) == [("port", "web")]
+    assert confirmations(project, more, applied(web)) == []
+
+
+def test_removing_a_service_needs_a_yes_only_when_it_publishes_ports(web, db, project, applied):
+    assert confirmations(project, db, applied(web, db)) == [("port", "web")]
+    assert confirmations(project, web, applied(web, db)) == []
+
+
+def test_a_gap_needs_a_yes_only_when_requests_cannot_be_held_for_so_long(db, project, applied):
+    served = replace(db, ports=(Port(80, 80),))
+    slow = replace(served, stop_grace_s=45)
+    patient = replace(slow, hold=Hold(60))
+    assert confirmations(project, replace(served, user="db"), applied(served)) == []
+    assert confirmations(project, replace(slow, user="db"), applied(slow)) == [("gap", "db")]
+    assert confirmations(project, replace(patient, user="db"), applied(patient)) == []
+
+
+def test_tcp_clients_keep_connections_so_a_gap_lasts_as_long_as_the_drain(db, project, applied):
+    served = replace(db, ports=(Port(5432, 5432, protocol="tcp"),))
+    assert confirmations(project, replace(served, user="db"), applied(served)) == [("gap", "db")]
+
+
+def test_moving_data_in_containers_needs_a_yes(db, project, applied):
+    before = replace(db, runtime="docker", image="postgres", fields={"volumes": [{"target": "/data", "source": "a"}]})
+    after = replace(before, fields={"volumes": [{"target": "/data", "source": "b"}]})
+    assert confirmations(project, after, applied(before)) == [("data", "db")]
+
+
+def refusals(project, *services):
+    return "\n".join(build(None, project(*services), {})[0].refusals)
+
+
+def test_plain_processes_run_no_image(db, project):
+    assert 'cannot run an image ("redis:7")' in refusals(project, replace(db, image="redis:7", command=None))
+    assert refusals(project, replace(db, image="redis:7", runtime="docker", command=None)) == ""
+
+
+def test_a_build_without_a_command_is_refused_on_plain_processes(web, project):
+    assert "reads no Dockerfile" in refusals(project, replace(web, command=None))
+
+
+def test_two_services_cannot_publish_the_same_port(web, project):
+    other = replace(web, name="api", fields={})
+    assert refusals(project, web, other) == "cannot publish port 8000 of api: web publishes it too"
+    apart = [replace(web, ports=(Port(80, 80, "127.0.0.1"),)), replace(other, ports=(Port(80, 80, "127.0.0.2"),))]
+    assert refusals(project, *apart) == ""
+
+
+def test_a_provider_is_refused_by_name(web, project):
+    assert "provider: midair runs services itself" in refusals(
+        project, replace(web, fields={"provider": {"type": "x"}})
+    )
+
+
+def test_joining_a_network_replaces_a_container(web, project, applied):
+    before = replace(web, runtime="docker", fields={"networks": {"default": None}})
+    after = replace(before, fields={"networks": {"default": None, "back": None}})
+    step = build(applied(before), project(after), {})[0].steps[0]
+    assert [(change.path, change.field_class) for change in step.changes] == [("networks.back", "replace")]
