@@ -9,7 +9,7 @@ from midair.model.seen import Route
 
 
 class StartReplica(msgspec.Struct, frozen=True, tag="start-replica"):
-    """Start the replica, unless its record says that this attempt or a later one was started already."""
+    """Start the replica, unless it is alive or its record says that this attempt or a later one was started already."""
 
     replica: ReplicaId
     attempt: int = 1
@@ -51,13 +51,14 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
     """Make these the routes of a service. A router refuses a generation older than one it has seen.
 
     A replica that was in the routes and is not any more drains: requests inside it go on, none begins. At the drain
-    timeout the router closes long-lived connections politely if `long_lived` is "close".
+    timeout the router closes long-lived connections politely if `long_lived` is "close". With `hold` and no routes new
+    requests wait because nothing is ready; with `hold` and routes they wait because an operator wants it.
     """
 
     service: str
     generation: int
     routes: tuple[Route, ...] = ()
-    hold: bool = False  # hold new requests instead of refusing them when there is no route
+    hold: bool = False  # let new requests wait instead of routing or refusing them
     ports: tuple[Port, ...] = ()  # to listen on; a port that is listed no more is closed
     hold_timeout_s: Span = 30.0
     hold_max_requests: int = 1000

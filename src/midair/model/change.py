@@ -31,6 +31,7 @@ class Change(msgspec.Struct, frozen=True):
     by: str = ""  # who asked
     undoes: ChangeId | None = None
     begun: tuple[str, ...] = ()  # services whose rollout was begun, in order
+    waiting_since: Moment | None = None  # for a dependency, with nothing else going on
     ended_at: Moment | None = None
     reason: str = ""
     baseline: Tally = Tally()  # the router's counts when it began

@@ -4,12 +4,12 @@ from typing import Literal
 
 import msgspec
 
-from midair.model.action import Action
+from midair.model.action import Action, SetRoutes
 from midair.model.event import Event
 from midair.model.ids import ChangeId, ReplicaId, RevisionId
-from midair.model.moment import Moment
+from midair.model.moment import Moment, Span
 from midair.model.project import Drain, Hold, Port, Restart, Strategy, Update
-from midair.model.seen import Route
+from midair.model.seen import ReplicaSeen, Route
 
 Phase = Literal[
     "pending", "progressing", "paused", "baking", "promoting", "completed",
@@ -35,32 +35,35 @@ class Policy(msgspec.Struct, frozen=True):
     hold: Hold = Hold()
     ports: tuple[Port, ...] = ()
     stop_signal: str = "SIGTERM"
-    stop_grace_s: float = 10.0
+    stop_grace_s: Span = 10.0
 
 
 class Draining(msgspec.Struct, frozen=True):
-    """A replica that was taken out of the routes and is not stopped yet."""
+    """A replica that was taken out of the routes, or never was in them, and is to be stopped."""
 
     replica: ReplicaId
     generation: int  # the first that does not contain it
-    since: Moment  # when that generation was asked for
+    since: Moment | None = None  # when that generation was first seen settled; the drain deadline counts from here
 
 
 class Restarting(msgspec.Struct, frozen=True):
-    """A replica that ended and waits to come back."""
+    """A replica that ended by itself. Kept while it is back too, so that a crash loop is known as one."""
 
     replica: ReplicaId
-    attempts: int
-    at: Moment  # not before
+    attempt: int  # the one that ended
+    count: int  # ends in a row, each after less than `restart.window_s`
+    at: Moment | None  # when to start it again; None: not at all
+    asked: bool = False  # the next attempt was asked for
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A replica of the new revision that failed, counted against `max_failure_ratio`."""
+    """A replica made by this change that failed, counted against `max_failure_ratio`."""
 
     replica: ReplicaId
     attempt: int
     at: Moment
     text: str
+    forgiven: bool = False  # the operator resumed in spite of it
 
 
 class Rollout(msgspec.Struct, frozen=True):
@@ -70,21 +73,74 @@ class Rollout(msgspec.Struct, frozen=True):
     change: ChangeId
     phase: Phase
     goal: Goal
-    stable: Goal  # last known good: where a rollback goes
+    stable: Goal  # last known good: where a rollback goes; stays until the whole change has ended
     policy: Policy = Policy()
-    generation: int = 0  # of the routes asked for last
-    asked: tuple[Route, ...] = ()  # the routes of that generation
-    asked_hold: bool = False
-    draining: tuple[Draining, ...] = ()
-    restarting: tuple[Restarting, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    stable_policy: Policy = Policy()  # goes with `stable`
+    back: bool = False  # on the way to `stable`, or there, because the change failed or was aborted
+    reason: str = ""  # why it is in this phase, for people
     started_at: Moment = 0.0
-    progressed_at: Moment = 0.0  # the progress deadline counts from here; stands still while paused
+    phase_at: Moment = 0.0  # since when it is in this phase
+    waiting_since: Moment | None = None  # for a new replica to be good; the progress deadline counts from here
+    reached: int = 0  # most good replicas so far: more of them is progress
     step: int = 0  # of a strategy with steps
     step_at: Moment = 0.0
-    paused_from: Phase | None = None
+    promoted: bool = False  # the operator will not wait any longer
     held_by_operator: bool = False
-    reason: str = ""  # why it is in this phase, for people
+    asked: SetRoutes | None = None  # the routes asked for last
+    asked_at: Moment = 0.0
+    asked_times: int = 0  # in a row, without having settled
+    created: tuple[ReplicaId, ...] = ()  # replicas of the goal's revision that this change made
+    draining: tuple[Draining, ...] = ()
+    stopping: tuple[ReplicaId, ...] = ()  # a stop was asked for: never routed again
+    restarting: tuple[Restarting, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    replicas: tuple[ReplicaSeen, ...] = ()  # as they were known last
+
+    @property
+    def generation(self) -> int:
+        """Of the routes asked for last; 0: none were."""
+        return self.asked.generation if self.asked else 0
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes asked for last."""
+        return self.asked.routes if self.asked else ()
+
+    @property
+    def is_settled(self) -> bool:
+        """True when nothing is left to go back from: the change that began it has ended."""
+        return self.goal == self.stable and self.policy == self.stable_policy
+
+
+class Pause(msgspec.Struct, frozen=True, tag="pause"):
+    """Begin nothing new; keep what is there in order."""
+
+
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    """Go on; failures so far are forgiven."""
+
+
+class Promote(msgspec.Struct, frozen=True, tag="promote"):
+    """Wait no longer: skip what is left of monitoring, delays and steps."""
+
+
+class Abort(msgspec.Struct, frozen=True, tag="abort"):
+    """Go back to the last good revision."""
+
+
+class Scale(msgspec.Struct, frozen=True, tag="scale"):
+    """Have this many replicas, whatever else is going on."""
+
+    replicas: int
+
+
+class SetHold(msgspec.Struct, frozen=True, tag="set-hold"):
+    """Hold new requests, or let them go."""
+
+    on: bool
+
+
+Wish = Pause | Resume | Promote | Abort | Scale | SetHold
 
 
 class Step(msgspec.Struct, frozen=True):
