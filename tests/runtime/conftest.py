@@ -1,0 +1,86 @@
+"""Real processes for the tests of the process runtime, and the certainty that none is left behind."""
+
+import sys
+import time
+
+import msgspec
+import pytest
+
+from midair.model.project import Build, Port, Ready, Revision, Service
+from midair.runtime.process.runtime import ProcessRuntime
+
+APP = """
+import http.server, os, signal, socketserver, sys, time
+
+kind = sys.argv[1]
+if kind == "broken":
+    sys.exit(3)
+if kind == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if kind == "mute":
+    time.sleep(3600)
+born = time.monotonic()
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        well = kind != "sick" or time.monotonic() - born < 1.5
+        self.send_response(200 if well else 500)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+class ProcessHarness:
+    """The process runtime in a folder of its own."""
+
+    def __init__(self, folder):
+        self.home = folder / "home"
+        self.code = folder / "code"
+        self.home.mkdir()
+        self.code.mkdir()
+        (self.code / "app.py").write_text(APP)
+
+    def runtime(self):
+        return ProcessRuntime("shop", self.home, time.time)
+
+    def service(self, *command, **fields):
+        build = Build(str(self.code))
+        return msgspec.structs.replace(Service(name="web", build=build, command=command), **fields)
+
+    def code_service(self):
+        return self.service(sys.executable, "app.py", "good", ports=(Port(8000, 8000),))
+
+    def change_code(self):
+        with (self.code / "app.py").open("a") as file:
+            file.write("# changed\n")
+
+    def uncallable_service(self):
+        return self.service("no-such-program-anywhere")
+
+    async def revision(self, kind, runtime):
+        service = self.service(sys.executable, "-u", "app.py", kind, ports=(Port(8000, 8000),))
+        if kind == "sick":
+            service = msgspec.structs.replace(service, ready=Ready(http="/"))
+        return await self.revision_of(service, runtime)
+
+    async def revision_of(self, service, runtime, name="0123abcd"):
+        release = await runtime.prepare(service, lambda line: None)
+        return Revision(name, service, release=release)
+
+
+@pytest.fixture
+def harness(tmp_path):
+    return ProcessHarness(tmp_path)
+
+
+@pytest.fixture
+def make_harness():
+    return ProcessHarness
