@@ -1,0 +1,106 @@
+"""Real apps roll through real changes under the load client: nothing fails, and both counts agree."""
+
+import pytest
+
+from tests.e2e.place import free_port
+from tests.e2e.shop import COMMANDS, compose, service
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+
+EVERYTHING = {"get": 2, "idle": 2, "new": 1, "post": 1, "slow": 2, "stream": 1}
+
+
+def write(place, port, **changes):
+    place.write(compose(web=service("web", port, **changes)))
+
+
+@pytest.mark.parametrize("app", ["asgi", "wsgi"])
+def test_five_revisions_of_three_replicas_roll_through(place, app):
+    port = free_port()
+    place.app(app, "web")
+    write(place, port, app=app)
+    place.midair("up", expect=0)
+    sockets = {"ws": 3} if app == "asgi" else {}
+    with place.load(port, **EVERYTHING, **sockets) as load:
+        place.edit("web/app.py", '"v1"', '"v2"')  # code
+        place.midair("up", expect=0)
+        write(place, port, app=app, environment={"COLOUR": "green"})
+        place.midair("up", expect=0)
+        write(place, port, app=app, environment={"COLOUR": "green"}, command=COMMANDS[app] + " --log-level warning")
+        place.midair("up", expect=0)
+        place.edit("web/app.py", '"v2"', '"v3"')
+        write(place, port, app=app, together=2)  # code and environment, two at a time
+        place.midair("up", expect=0)
+        place.midair("undo", expect=0)
+        assert place.service("web").serving == 3
+        place.edit("web/app.py", '"v3"', '"v1"')
+        place.midair("up", expect=0)
+    place.nothing_was_lost()
+    assert {"v1", "v2", "v3"} <= set(load.report["versions"])
+    assert set(load.report["closes"]) <= {"1000", "1012"}
+    assert load.report["closes"].get("1012", 0) >= 10 * bool(sockets)
+
+
+def test_one_at_a_time_never_has_fewer_replicas_than_wanted(place):
+    port = free_port()
+    place.app("asgi", "web")
+    write(place, port, together=1, drain="2500ms")
+    place.midair("up", expect=0)
+    with place.load(port, get=2, post=1, idle=2, slow=1):
+        place.edit("web/app.py", '"v1"', '"v2"')
+        changing = place.begin("up")
+        serving = []
+        while changing.poll() is None:
+            serving.append(place.service("web").serving)
+        assert changing.communicate()[0].splitlines()[-1].startswith("done")
+    assert min(serving) == 3
+    assert max(serving) == 4
+    place.nothing_was_lost()
+
+
+def test_one_replica_is_replaced_by_its_successor_first(place):
+    port = free_port()
+    place.app("asgi", "web")
+    write(place, port, replicas=1)
+    place.midair("up", expect=0)
+    with place.load(port, get=2, idle=1, new=1, post=1, slow=1, ws=1) as load:
+        place.edit("web/app.py", '"v1"', '"v2"')
+        place.midair("up", expect=0)
+        place.midair("undo", expect=0)
+        assert load.is_on()
+    place.nothing_was_lost()
+    assert set(load.report["versions"]) == {"v1", "v2"}
+    assert load.report["by_kind"]["get"]["slowest_s"] < 1.0
+
+
+def test_requests_wait_while_one_that_cannot_run_twice_is_replaced(place):
+    port = free_port()
+    place.app("asgi", "web")
+    write(place, port, replicas=1, order="stop-first", drain="2500ms")
+    place.midair("up", expect=0)
+    with place.load(port, get=3, idle=1, new=1, post=1, slow=1, ws=1) as load:
+        for before, after in (("v1", "v2"), ("v2", "v3")):
+            place.edit("web/app.py", f'"{before}"', f'"{after}"')
+            place.midair("up", "--yes", expect=0)
+        place.midair("undo", "--yes", expect=0)
+    place.nothing_was_lost()
+    assert set(load.report["versions"]) == {"v1", "v2", "v3"}
+    assert load.report["by_kind"]["get"]["slowest_s"] > 0.1  # they did wait
+
+
+def test_three_become_six_and_then_two(place):
+    port = free_port()
+    place.app("asgi", "web")
+    write(place, port)
+    place.midair("up", expect=0)
+    with place.load(port, get=3, idle=2, new=1, post=1, slow=2, ws=4) as load:
+        place.midair("scale", "web=6", expect=0)
+        assert place.service("web").serving == 6
+        place.midair("scale", "web=2", expect=0)
+        assert len(place.replicas("web")) == 2
+        place.midair("undo", expect=0)
+        assert place.service("web").serving == 6
+        write(place, port, replicas=3, environment={"COLOUR": "green"})
+        place.midair("up", expect=0)
+    place.nothing_was_lost()
+    assert set(load.report["closes"]) <= {"1000", "1012"}
