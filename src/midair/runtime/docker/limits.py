@@ -9,6 +9,7 @@ _PLAIN = {
     "cpu_rt_runtime": "CpuRealtimeRuntime", "cpu_rt_period": "CpuRealtimePeriod", "mem_limit": "Memory",
     "mem_reservation": "MemoryReservation", "memswap_limit": "MemorySwap", "pids_limit": "PidsLimit",
 }  # fmt: skip
+IN_PLACE = frozenset({*_PLAIN, "cpus", "deploy", "restart"})
 _ONCE = {"mem_swappiness": "MemorySwappiness", "oom_kill_disable": "OomKillDisable", "cpu_count": "CpuCount"}
 _POLICY = {"any": "unless-stopped", "on-failure": "on-failure", "none": "no"}
 

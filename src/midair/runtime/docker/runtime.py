@@ -9,6 +9,7 @@ from typing import Any
 
 import aiodocker
 from aiodocker.exceptions import DockerError
+from msgspec.structs import replace
 
 from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
@@ -16,9 +17,10 @@ from midair.model.ids import ReplicaId, service_of
 from midair.model.project import Hook, Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
-from midair.runtime.docker import images, shared
+from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.client import connect, trouble
 from midair.runtime.docker.ending import end, run_hook
+from midair.runtime.docker.limits import IN_PLACE
 from midair.runtime.docker.readiness import Readiness
 from midair.runtime.docker.translate import (
     COMPOSE,
@@ -87,6 +89,18 @@ class DockerRuntime:
                 address = await shared.ensure_address(self._engine, project.name, service.name)
                 if address:
                     self._addresses[service.name], self._listening[service.name] = address, ports
+        await self._resize(project)
+
+    async def _resize(self, project: Project) -> None:
+        """Limits of what runs become those of the project."""
+        assert self._containers is not None
+        for container in self._containers.current():
+            replica = replica_of(container)
+            service = project.services.get(service_of(replica)) if replica else None
+            if service is None or not container["State"]["Running"] or not resize.differs(container, service):
+                continue
+            await resize.resize(self._engine, container, service)
+            await self._containers.refresh(container["Id"])
 
     def listeners(self, service: Service) -> tuple[Port, ...]:
         """Where the router answers for the service's name inside the project."""
@@ -179,6 +193,7 @@ class DockerRuntime:
         image = await self._image(revision)
         number = self._free_number(revision.service.name)
         placement = self._placement(revision.service)
+        revision = self._with_limits_of_today(revision)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
         name = self._container_name(revision.service, action.replica, number)
         assert self._containers is not None
@@ -278,6 +293,15 @@ class DockerRuntime:
 
     def _placement(self, service: Service) -> Placement:
         return Placement(self._project, hosts=self._addresses, publish_loopback=self._desktop)
+
+    def _with_limits_of_today(self, revision: Revision) -> Revision:
+        """Limits change in place and so are no part of a revision: a new replica gets those of the project."""
+        service = self._project.services.get(revision.service.name)
+        if service is None:
+            return revision
+        fields = {name: value for name, value in revision.service.fields.items() if name not in IN_PLACE}
+        fields |= {name: value for name, value in service.fields.items() if name in IN_PLACE}
+        return replace(revision, service=replace(revision.service, fields=fields, restart=service.restart))
 
     def _free_number(self, service: str) -> int:
         """Compose's container number: the first that no container of the service has."""
