@@ -1,7 +1,6 @@
 """A place for each test, taken down afterwards; what it was like is shown when the test failed."""
 
 import pytest
-
 from tests.e2e.place import Place
 
 

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-
 from tests.e2e.place import free_port
 from tests.e2e.shop import compose, service
 

@@ -1,7 +1,6 @@
 """Real apps roll through real changes under the load client: nothing fails, and both counts agree."""
 
 import pytest
-
 from tests.e2e.place import free_port
 from tests.e2e.shop import COMMANDS, compose, service
 
