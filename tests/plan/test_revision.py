@@ -36,7 +36,7 @@ def test_code_command_and_environment_are_part_of_the_id(web):
         revision_of(replace(web, environment={}), "r1"),
         revision_of(replace(web, working_dir="/"), "r1"),
         revision_of(replace(web, user="app"), "r1"),
-        revision_of(replace(web, extension={"build": "make"}), "r1"),
+        revision_of(replace(web, extension={"build": {"command": "make"}}), "r1"),
         revision_of(web, "r1", restarts_with={"db": "12345678"}),
     ]
     assert len({variant.id for variant in variants}) == len(variants)

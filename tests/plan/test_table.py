@@ -32,7 +32,6 @@ DOCKER_RESIZE = [
     "cpu_period",
     "cpu_quota",
     "cpuset",
-    "blkio_config.weight",
     "restart",
     "deploy.resources.limits.memory",
 ]

@@ -32,6 +32,9 @@ def _typed(service: Service) -> Iterator[tuple[Path, Any]]:
             yield (name,), list(words)
     for name, value in service.environment.items():
         yield ("environment", name), value
+    for name, digest in service.contents.items():
+        kind, _, entry = name.partition(".")
+        yield (kind, entry, "(content)"), digest
 
 
 _TYPED = {"scale", "image", "working_dir", "user", "entrypoint", "command", "environment"}

@@ -2,6 +2,7 @@
 
 from midair.plan.table.row import Group, row
 
+_NOT_PASSED = "midair does not pass it on yet"
 _AT_START = "a process is given it when it starts"
 _BUILD = "only a build uses it: what was built is compared, not how"
 
@@ -23,7 +24,7 @@ RUN = Group(
         row("build.ssh", "named live named named", _BUILD),
         row(
             "build.dockerfile",
-            "named live named named",
+            "live live named named",
             _BUILD,
             process="the process runtime reads no Dockerfile",
             shown=True,
@@ -49,8 +50,14 @@ RUN = Group(
             kubernetes="part of the pod",
             shown=True,
         ),
-        row("pull_refresh_after", "named live named named", "used when the image is looked up next", shown=True),
-        row("platform", "named replace named replace", "the code of a replica is fixed when it starts", shown=True),
+        row("pull_refresh_after", "named", _NOT_PASSED, shown=True, docker=_NOT_PASSED),
+        row(
+            "platform",
+            "named named named replace",
+            "the code of a replica is fixed when it starts",
+            shown=True,
+            docker=_NOT_PASSED,
+        ),
         row("command", "replace", "the command line is fixed when a replica starts"),
         row("entrypoint", "replace", "the command line is fixed when a replica starts"),
         row("environment", "replace", "the environment is fixed when a replica starts"),
@@ -62,7 +69,6 @@ RUN = Group(
         row("stdin_open", "named replace replace replace", _AT_START, shown=True),
         row("tty", "named replace replace replace", _AT_START, shown=True),
         row("post_start", "replace replace named replace", "it has run in the replicas that are there"),
-        row("pre_start", "named replace named replace", "it has run before the replicas that are there"),
         row("configs", "named replace replace replace", "its files are part of a revision"),
         row("secrets", "named replace replace replace", "its files are part of a revision"),
         row(

@@ -1,0 +1,87 @@
+"""What every file of the project keeps to: sizes, names, words, and links that lead somewhere."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("src", "tests", "tools", "bench", "docs", "examples")
+LINES_A_FILE = 400
+LINES_A_FUNCTION = 60
+VAGUE_NAMES = {"util", "utils", "helper", "helpers", "misc", "stuff", "manager"}
+# Put together here so that this file does not contain them.
+BANNED_WORDS = [
+    "/" + "work" + "/",
+    "/" + "root" + "/",
+    *(
+        ".".join(host)
+        for host in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("deb", "debian", "org"))
+    ),
+    "TO" + "DO",
+    "FIX" + "ME",
+]
+
+
+def files(suffix):
+    found = [path for folder in FOLDERS for path in (ROOT / folder).rglob(f"*{suffix}")]
+    return sorted(path for path in found if not any(part.startswith((".", "__pycache__")) for part in path.parts[-3:]))
+
+
+PYTHON = files(".py")
+PAGES = sorted([*ROOT.glob("*.md"), *files(".md")])
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def test_no_file_is_longer_than_400_lines():
+    lengths = {name(path): len(path.read_text().splitlines()) for path in PYTHON}
+    assert {path: lines for path, lines in lengths.items() if lines > LINES_A_FILE} == {}
+
+
+def test_no_function_is_longer_than_60_lines():
+    found = {}
+    for path in PYTHON:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LINES_A_FUNCTION:
+                    found[f"{name(path)}:{node.name}"] = lines
+    assert found == {}
+
+
+def test_every_module_says_what_it_is():
+    modules = [path for path in PYTHON if path.is_relative_to(ROOT / "src") and path.read_text().strip()]
+    assert [name(path) for path in modules if not ast.get_docstring(ast.parse(path.read_text()))] == []
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    assert [name(path) for path in PYTHON if path.stem.lower().strip("_") in VAGUE_NAMES] == []
+
+
+@pytest.mark.parametrize("word", BANNED_WORDS)
+def test_a_banned_word_stands_nowhere(word):
+    others = [ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
+    assert [name(path) for path in (*PYTHON, *PAGES, *others) if word in path.read_text()] == []
+
+
+def headings(page):
+    """The anchors of a page, as the usual Markdown viewers make them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_between_pages_lead_somewhere(page):
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"\w+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        place = (page.parent / file) if file else page
+        if not place.exists() or (anchor and anchor not in headings(place)):
+            broken.append(target)
+    assert broken == []
