@@ -318,9 +318,7 @@ LISTING: dict[str, tuple[Callable[..., Any], bool]] = {
 BRANCHING = frozenset({"if", "?:", "and", "or", "reduce", "fractional"})
 
 # Whatever they are given, they answer true, false or null, so that Python's own test of truth will do.
-YES_OR_NO = frozenset(
-    ["==", "!=", "===", "!==", "<", "<=", ">", ">=", "!", "!!", "in", "all", "some", "none"]
-    + ["starts_with", "ends_with", "sem_ver"]
-)
+COMPARING = frozenset(["==", "!=", "===", "!==", "<", "<=", ">", ">=", "!", "!!"])
+YES_OR_NO = COMPARING | {"in", "all", "some", "none", "starts_with", "ends_with", "sem_ver"}
 
 KNOWN = frozenset(PLAIN) | frozenset(READING) | frozenset(LISTING) | BRANCHING

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LONG = 8  # arguments beyond which an operator gets a function for each of them
 DEEP = 12  # operators nested in one function: Python's parser has limits of its own
 WIDE = 120  # operators in one function, so that no compilation takes long
-DEEPEST = 100  # operators nested in one rule; flagd's reference ends at three times as many
+DEEPEST = 200  # operators nested in one rule; flagd's reference ends at about 300
 
 COMPARED = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
 SEMVER = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -145,7 +145,7 @@ class Writer:
         if not is_logic(node):
             return self.constant(node)
         if self.full(depth):
-            return f"{self.constant(self.apart(node, 'value', depth))}(c)"
+            return f"{self.constant(self.apart(node, 'value', depth - 1))}(c)"
         name, given = next(iter(node.items()))
         return self.operator(name, given if isinstance(given, list) else [given], depth)
 

@@ -1,0 +1,79 @@
+"""Text or data to a set of flags. A broken file is refused whole, with all its problems at once."""
+
+import json
+from typing import Any
+
+import msgspec
+import yaml
+
+from midair.errors import FileRefused, Problem
+from midair.flags.check import check
+from midair.flags.definition import FlagSet
+
+
+def read(text: str | bytes, file: str = "") -> FlagSet:
+    """JSON or YAML. Raises FileRefused."""
+    return build(parse(text, file), file)
+
+
+def build(data: Any, file: str = "") -> FlagSet:
+    problems = check(data)
+    if problems:
+        named = tuple(msgspec.structs.replace(problem, file=file) for problem in problems)
+        raise FileRefused(named, hint="correct the flags; the flags in use stay as they are")
+    flags = data["flags"]
+    if isinstance(flags, list):
+        flags = {flag["key"]: {name: value for name, value in flag.items() if name != "key"} for flag in flags}
+    known = ("flags", "$evaluators", "metadata", "x-midair")
+    return FlagSet(
+        flags=flags,
+        evaluators=data.get("$evaluators") or {},
+        metadata=data.get("metadata") or {},
+        extension=data.get("x-midair") or {},
+        others={name: value for name, value in data.items() if name not in known},
+    )
+
+
+def parse(text: str | bytes, file: str = "") -> Any:
+    try:
+        source = text.decode() if isinstance(text, bytes) else text
+        if source.lstrip()[:1] == "{":
+            return json.loads(source, object_pairs_hook=_once, parse_constant=_finite)
+        return yaml.load(source, Loader=_Loader)
+    except RecursionError:
+        raise _refused(file, "is nested too deeply") from None
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        place = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
+        raise _refused(file, f"is not YAML: {getattr(problem, 'problem', problem)}", *place) from None
+    except json.JSONDecodeError as problem:
+        raise _refused(file, f"is not JSON: {problem.msg.lower()}", problem.lineno, problem.colno) from None
+    except ValueError as problem:
+        raise _refused(file, str(problem)) from None
+
+
+def _refused(file: str, message: str, line: int = 0, column: int = 0) -> FileRefused:
+    return FileRefused((Problem(path="", message=message, file=file, line=line, column=column),))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f'says "{name}" twice in one object')
+        found[name] = value
+    return found
+
+
+def _finite(name: str) -> Any:
+    raise ValueError(f"says {name}, which JSON has no number for")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML of the shape of JSON: a date stays the text it was written as."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
