@@ -1,0 +1,153 @@
+"""What the changing commands say while they work, when they end, and with which exit code."""
+
+import json
+
+import pytest
+from tests.cli import views
+from tests.cli.fake_daemon import Stream
+
+from midair import errors
+from midair.view.log import LogLine
+
+COMPOSE = """\
+name: shop
+services:
+  web:
+    command: python -m http.server $$PORT
+    ports: ["8000:8000"]
+"""
+
+
+@pytest.fixture
+def shop(daemon):
+    """A project file here, and a control plane that accepts everything."""
+    (daemon.home.parent / "compose.yaml").write_text(COMPOSE)
+    accepted = Stream([("accepted", views.change())])
+    daemon.answers |= {
+        "GET /v1/health": views.health(),
+        "GET /v1/projects": (views.summary(str(daemon.home.parent)),),
+        "GET /v1/projects/shop": views.project(),
+        "POST /v1/projects/shop/plan": views.plan(),
+        "POST /v1/projects/shop/undo-plan": views.plan(),
+        "POST /v1/projects/shop/changes": accepted,
+        "POST /v1/projects/shop/undo": accepted,
+        "POST /v1/projects/shop/scale": views.change(),
+        "POST /v1/projects/shop/down": views.change(),
+        "GET /v1/projects/shop/logs": Stream(
+            ("line", LogLine(f"web/{revision}/0", text))
+            for revision, text in ((views.OLD, "all is well"), (views.NEW, "no database"))
+        ),
+    }
+    ends(daemon, "completed")
+    return daemon
+
+
+def ends(daemon, phase, reason="", *before):
+    """The change ends like this."""
+    daemon.answers["GET /v1/projects/shop/events"] = views.story([*before, views.ended(phase, reason)])
+    daemon.answers["GET /v1/projects/shop/changes/2"] = views.change(phase, reason=reason)
+    daemon.answers["GET /v1/projects/shop/changes"] = (views.change(phase), views.change("completed", id=1))
+
+
+CHANGING = {"up": ("up",), "undo": ("undo",), "scale": ("scale", "web=3"), "down": ("down",)}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_golden_output_of_a_change_that_works(shop, midair, golden, name):
+    code, out, err = midair(*CHANGING[name])
+    assert (code, err) == (0, "")
+    golden(f"change-{name}", out)
+
+
+def test_golden_output_of_the_very_first_up(shop, midair, golden):
+    shop.answers["GET /v1/projects/shop/changes"] = (views.change("completed"),)
+    golden("change-first", midair("up")[1])
+
+
+def test_golden_output_of_a_change_that_goes_back(shop, midair, golden):
+    new = f"web/{views.NEW}/0"
+    failed = views.event(18, "replica-failed", f"{new} failed: exited with 1", 4.0, replica=new, reason="exited with 1")
+    back = views.event(
+        18, "phase-changed", "web progressing → rolling back: exited with 1", 4.1, before="progressing",
+        after="rolling_back", reason="exited with 1",
+    )  # fmt: skip
+    ends(shop, "rolled_back", f"{new} exited with 1", failed, back)
+    code, out, err = midair("up")
+    assert code == 3
+    golden("change-back", f"{out}--- stderr\n{err}")
+
+
+@pytest.mark.parametrize(("phase", "code"), [("completed", 0), ("rolled_back", 3), ("superseded", 1), ("stuck", 1)])
+def test_the_exit_code_says_how_it_ended(shop, midair, phase, code):
+    ends(shop, phase)
+    assert midair("up")[0] == code
+    assert midair("up", "--json")[0] == code
+
+
+def test_json_is_the_plan_the_events_and_the_change_a_line_each(shop, midair):
+    _code, out, _err = midair("up", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["type"] for line in lines] == ["plan", *["event"] * 8, "change"]
+    assert lines[-1]["change"]["tally"]["lost"] == 0
+
+
+def test_detached_says_how_to_look_again(shop, midair):
+    code, out, _err = midair("up", "--detach")
+    assert code == 0
+    assert out.splitlines()[-1] == "change 2 goes on; see it with midair watch, take it back with midair undo"
+    assert json.loads(midair("up", "-d", "--json")[1].splitlines()[-1]) == {"type": "accepted", "id": 2}
+
+
+def test_golden_output_of_a_plan(shop, midair, golden):
+    code, out, err = midair("plan")
+    assert (code, err) == (0, "")
+    golden("plan", out)
+
+
+def test_a_plan_can_tell_a_script_that_changes_are_pending(shop, midair):
+    assert midair("plan", "--exit-code")[0] == 2
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(steps=())
+    assert midair("plan", "--exit-code")[0] == 0
+
+
+def test_what_users_would_notice_needs_a_yes(shop, midair):
+    shop.answers["POST /v1/projects/shop/plan"] = views.risky_plan()
+    code, out, err = midair("up")
+    assert code == 4
+    assert err.splitlines() == [
+        "error: cannot carry out the plan: 1 thing that users would notice and nobody said yes",
+        "hint: say yes with --yes",
+    ]
+    assert "confirm: api may be away for 12s [gap]" in out
+    assert midair("up", "--yes")[0] == 0
+    [applied] = [body for what, _, body in shop.asked if what == "POST /v1/projects/shop/changes"]
+    assert applied["confirmed"] is True
+    assert (applied["digest"], applied["by"]) == ("d1", "ann")
+
+
+def test_a_refused_plan_touches_nothing(shop, midair):
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(refusals=("web: privileged needs docker", "api: no"))
+    code, _out, err = midair("up", "--yes")
+    assert code == 2
+    assert err.count("error: cannot carry out the plan: ") == 2
+    assert not any(what.endswith("/changes") for what, _, _ in shop.asked)
+
+
+def test_nothing_to_do_is_no_change(shop, midair):
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(steps=(), warnings=())
+    code, out, err = midair("up")
+    assert (code, out, err) == (0, "nothing to do\n", "")
+    assert not any(what.endswith("/changes") for what, _, _ in shop.asked)
+
+
+def test_a_change_that_takes_too_long_goes_on_alone(shop, midair):
+    shop.answers["GET /v1/projects/shop/events"] = views.story([])
+    code, _out, err = midair("up", "--timeout", "0.3")
+    assert code == 1
+    assert "it goes on after 0.3 s" in err
+
+
+@pytest.mark.parametrize("error", [errors.NotFound, errors.Conflict, errors.BuildTrouble, errors.StoreTrouble])
+def test_errors_of_the_control_plane_keep_their_exit_code_and_hint(shop, midair, error):
+    shop.answers["POST /v1/projects/shop/scale"] = error("cannot scale: because", hint="try again")
+    assert midair("scale", "web=3") == (error.exit_code, "", "error: cannot scale: because\nhint: try again\n")

@@ -1,0 +1,59 @@
+"""How the command line is spoken to, and what it says to mistakes."""
+
+import os
+
+import click
+import pytest
+
+from midair.cli.main import GROUPS, Commands, cli
+
+COMMANDS = [name for names in GROUPS.values() for name in names]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_golden_help(midair, golden, name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, err = midair(*name.split(), "--help")
+    assert (code, err) == (0, "")
+    golden(f"help-{name}" if name else "help", out)
+
+
+def test_every_command_has_a_short_help_of_one_line():
+    assert isinstance(cli, Commands)
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command.short_help
+        assert len(command.short_help) <= 60
+        assert not command.short_help.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("stauts", 'no such command "stauts"', "did you mean midair status?"),
+        ("daemon statu", 'no such command "statu"', "did you mean midair daemon status?"),
+        ("fly", 'no such command "fly"', "run midair --help to see all commands"),
+        ("up --jsn", 'no such option "--jsn"', "did you mean --json or --yes?"),
+        ("pause", 'missing argument "SERVICE"', "see midair pause --help"),
+        ("scale web=x", 'cannot scale: should be like web=3, got "web=x"', None),
+    ],
+)
+def test_mistakes_are_answered_with_a_hint(midair, line, message, hint):
+    code, out, err = midair(*line.split())
+    assert (code, out) == (2, "")
+    assert err == f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
+
+
+@pytest.mark.parametrize("line", ["status", "ps", "history", "logs", "watch", "events", "pause web", "daemon status"])
+def test_looking_starts_no_daemon(midair, line, monkeypatch, tmp_path):
+    monkeypatch.setenv("MIDAIR_HOME", str(tmp_path / "home"))
+    code, out, err = midair("-p", "shop", *line.split())
+    assert (code, out) == (1, "")
+    assert err.startswith("error: cannot reach the daemon: it is not running\nhint: ")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_traceback_is_shown_only_when_asked_for(midair, monkeypatch, tmp_path):
+    monkeypatch.setenv("MIDAIR_HOME", str(tmp_path))
+    assert "Traceback" not in midair("status")[2]
+    assert "Traceback" in midair("--debug", "status")[2]
