@@ -35,22 +35,43 @@ class Users:
     async def run(self, kind: str) -> None:
         """One user of a kind, until `leaving`."""
         once, pause = _KINDS[kind]
-        kept: Connection | None = None
+        user = User(self)
         while not self.leaving:
             began = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(None if kind == "ws" else PATIENCE_S):
-                    kept = await once(self, kept)
+                    await once(user)
                 self.answered[kind] += 1
             except (Lost, OSError, asyncio.IncompleteReadError, TimeoutError) as error:
                 self.lost[kind] += 1
                 self.first_loss = self.first_loss or f"{NAMES[kind]}: {error or type(error).__name__}"
-                kept = None
+                user.hang_up()
             if kind in ("get", "new", "post"):
                 self.slowest_s = max(self.slowest_s, asyncio.get_running_loop().time() - began)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-        if kept is not None:
-            kept.writer.close()
+        user.hang_up()
+
+
+class User:
+    """One of them, with the connection that is kept between requests."""
+
+    def __init__(self, users: Users) -> None:
+        self.users = users
+        self._kept: Connection | None = None
+
+    async def connect(self) -> "Connection":
+        """The kept connection, unless the server has closed it meanwhile; else a new one."""
+        await asyncio.sleep(0)
+        if self._kept is None or self._kept.reader.at_eof():
+            self.hang_up()
+            self._kept = Connection(*await asyncio.open_connection("127.0.0.1", self.users.port))
+        return self._kept
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        if self._kept is not None:
+            self._kept.writer.close()
+            self._kept = None
 
 
 class Connection:
@@ -58,16 +79,6 @@ class Connection:
 
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def of(cls, users: Users, kept: "Connection | None" = None) -> "Connection":
-        """The kept one, unless the server has closed it meanwhile; else a new one."""
-        if kept is not None:
-            await asyncio.sleep(0)
-            if not kept.reader.at_eof():
-                return kept
-            kept.writer.close()
-        return cls(*await asyncio.open_connection("127.0.0.1", users.port))
 
     async def ask(self, head: str, body: bytes = b"") -> bytes:
         """Send a request and read its whole answer, which must be a 200."""
@@ -95,43 +106,36 @@ class Connection:
         return parts
 
 
-async def _get(users: Users, kept: Connection | None) -> Connection:
-    connection = await Connection.of(users, kept)
-    await connection.ask("GET / HTTP/1.1")
-    return connection
+async def _get(user: User) -> None:
+    await (await user.connect()).ask("GET / HTTP/1.1")
 
 
-async def _new(users: Users, kept: Connection | None) -> None:
-    connection = await Connection.of(users)
-    await connection.ask("GET / HTTP/1.1\r\nConnection: close")
-    connection.writer.close()
+async def _new(user: User) -> None:
+    user.hang_up()
+    await (await user.connect()).ask("GET / HTTP/1.1\r\nConnection: close")
 
 
-async def _post(users: Users, kept: Connection | None) -> Connection:
-    connection = await Connection.of(users, kept)
+async def _post(user: User) -> None:
     body = os.urandom(1024).hex().encode()
-    if await connection.ask(f"POST /echo HTTP/1.1\r\nContent-Length: {len(body)}", body) != body:
+    if await (await user.connect()).ask(f"POST /echo HTTP/1.1\r\nContent-Length: {len(body)}", body) != body:
         raise Lost("the echo is not what was sent")
-    return connection
 
 
-async def _slow(users: Users, kept: Connection | None) -> Connection:
-    connection = await Connection.of(users, kept)
-    await connection.ask("GET /slow HTTP/1.1")
-    return connection
+async def _slow(user: User) -> None:
+    await (await user.connect()).ask("GET /slow HTTP/1.1")
 
 
-async def _stream(users: Users, kept: Connection | None) -> Connection:
-    connection = await Connection.of(users, kept)
-    got = await connection.ask(f"GET /stream?parts={STREAM_PARTS} HTTP/1.1")
+async def _stream(user: User) -> None:
+    got = await (await user.connect()).ask(f"GET /stream?parts={STREAM_PARTS} HTTP/1.1")
     if got.count(b"part") != STREAM_PARTS:
         raise Lost("the stream was cut")
-    return connection
 
 
-async def _websocket(users: Users, kept: Connection | None) -> None:
+async def _websocket(user: User) -> None:
     """Say something now and then until the server says goodbye, which has to be a close frame."""
-    connection = await Connection.of(users)
+    users = user.users
+    user.hang_up()
+    connection = await user.connect()
     key = base64.b64encode(os.urandom(16)).decode()
     connection.writer.write(
         "GET /ws HTTP/1.1\r\nHost: demo\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -148,12 +152,11 @@ async def _websocket(users: Users, kept: Connection | None) -> None:
             if not users.leaving:
                 users.closed_politely += 1
                 connection.writer.write(b"\x88\x82\x00\x00\x00\x00\x03\xf4")
-            connection.writer.close()
             return
         await asyncio.sleep(0.1)
 
 
-Once = Callable[[Users, Connection | None], Awaitable[Connection | None]]
+Once = Callable[[User], Awaitable[None]]
 _KINDS: dict[str, tuple[Once, float]] = {
     "get": (_get, 0.008), "new": (_new, 0.02), "post": (_post, 0.015), "slow": (_slow, 0.1),
     "stream": (_stream, 0.1), "ws": (_websocket, 0.05),
