@@ -28,7 +28,7 @@ class Blobs:
 
     def take_in(self, source: Path, mode: int) -> str:
         """Copy a file into the store and return the digest of what was copied."""
-        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".new-", dir=self._folder)
         draft = Path(name)
         try:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import IO
 import msgspec
 
 from midair.model.moment import Span, format_span
-from midair.runtime.process.identity import Identity, identity_of, stat_of
+from midair.runtime.process.child import start_child
+from midair.runtime.process.identity import Identity
 from midair.runtime.process.user import User
 from midair.runtime.process.watch import Watch
 
@@ -42,33 +42,18 @@ async def run(command: Command, line: Callable[[str], None] | None = None) -> En
     """Run it; `line` gets each line of output as it comes. Cancelling kills it and all it started."""
     with tempfile.TemporaryFile() as output:
         try:
-            identity = _start(command, output)
+            become = command.user.prefix if command.user else ()
+            argv = (*become, *command.argv)
+            identity = start_child(argv, command.environment, command.folder, command.user, output)
         except (OSError, ValueError) as error:
-            return Ended(None, "", f'"{command.argv[0]}" could not be run: {getattr(error, "strerror", error)}')
+            place = f": {command.folder}" if getattr(error, "filename", "") == str(command.folder) else ""
+            reason = getattr(error, "strerror", None) or str(error)
+            return Ended(None, "", f'"{command.argv[0]}" could not be run: {reason}{place}')
         code = await _finish(identity, command.timeout_s, output, line)
         tail = _tail(output)
     if code is None:
         return Ended(None, tail, f'"{command.argv[0]}" did not end within {format_span(command.timeout_s)}')
     return Ended(code, tail, "" if code == 0 else f'"{command.argv[0]}" ended with code {code}' + _last_line(tail))
-
-
-def _start(command: Command, output: IO[bytes]) -> Identity:
-    become = command.user.prefix if command.user else ()
-    process = subprocess.Popen(
-        [*become, *command.argv],
-        cwd=command.folder,
-        env={**command.environment, **(command.user.environment if command.user else {})},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
-    process.returncode = 0  # `Watch` reaps it
-    identity = identity_of(process.pid)
-    if identity is not None:
-        return identity
-    stat = stat_of(process.pid)
-    return Identity(process.pid, stat.started if stat else "")
 
 
 async def _finish(
@@ -83,14 +68,15 @@ async def _finish(
     except TimeoutError:
         pass
     finally:
-        finished = ended.is_set()
-        _kill_group(identity.pid)  # before it is reaped: until then the pid cannot be another's
-        if not finished:
-            await asyncio.shield(ended.wait())
-        code = watch.exit_code()
-        watch.close()
         if follower is not None:
             follower.cancel()
+        finished = ended.is_set()
+        _kill_group(identity.pid)  # before it is reaped: until then the pid cannot be another's
+        try:
+            await ended.wait()
+        finally:
+            code = watch.exit_code()
+            watch.close()
     lines.rest()
     return code if finished else None
 

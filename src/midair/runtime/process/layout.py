@@ -1,4 +1,4 @@
-"""Where the process runtime keeps the files of one project. Makes and reads nothing."""
+"""Where the process runtime keeps the files of one project, and who may reach them."""
 
 from pathlib import Path
 
@@ -60,6 +60,19 @@ class Layout(msgspec.Struct, frozen=True):
     def release(self, release: str) -> Path:
         """The folder of one release."""
         return self.releases / release
+
+    def make(self) -> None:
+        """Make the folders, for this user alone. Raises OSError."""
+        for folder in (self.folder, self.replicas, self.logs, self.blobs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.releases.mkdir(mode=0o711, exist_ok=True)
+
+    def let_through(self) -> None:
+        """Let replicas of other users pass to their releases, without seeing what else is there."""
+        for folder in (self.home, self.folder.parent, self.folder):
+            mode = folder.stat().st_mode & 0o777
+            if mode & 0o011 != 0o011:
+                folder.chmod(mode | 0o011)
 
 
 def replica_of_log(log: Path) -> ReplicaId:

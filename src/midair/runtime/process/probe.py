@@ -52,7 +52,7 @@ async def ask_http(port: int, path: str, timeout_s: Span) -> str:
     try:
         async with asyncio.timeout(timeout_s):
             status = await _get(port, path)
-    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
+    except (OSError, TimeoutError, ValueError) as error:
         return f"GET {path} failed: {_why(error, timeout_s)}"
     return "" if 200 <= status < 400 else f"GET {path} answered {status}"
 
@@ -79,6 +79,8 @@ async def _get(port: int, path: str) -> int:
             .encode()
         )  # fmt: skip
         head = await reader.readline()
+        if not head:
+            raise ValueError("the connection was closed")
         version, _, rest = head.decode("latin-1").partition(" ")
         if not version.startswith("HTTP/") or not rest[:3].isdigit():
             raise ValueError("the answer is not HTTP")
@@ -100,6 +102,4 @@ def _why(error: Exception, timeout_s: Span) -> str:
         return f"no answer within {format_span(timeout_s)}"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, asyncio.IncompleteReadError):
-        return "the connection was closed"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

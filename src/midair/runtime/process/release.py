@@ -139,7 +139,7 @@ class Releases:
         return digests
 
     def _lay_out(self, tree: Tree, digests: dict[str, str], *, writable: bool) -> Path:
-        self._layout.releases.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._layout.releases.mkdir(mode=0o711, parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._layout.releases))
         try:
             draft.chmod(0o755)

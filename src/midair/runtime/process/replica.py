@@ -14,13 +14,14 @@ from midair.errors import RuntimeTrouble
 from midair.model.ids import service_of
 from midair.model.moment import Moment, Span
 from midair.model.project import Hook
-from midair.runtime.process import command, health, logs, record, stop, translate
+from midair.runtime.process import command, logs, record, stop, translate
+from midair.runtime.process.checks import Checks
 from midair.runtime.process.command import Command
+from midair.runtime.process.health import Verdict
 from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays
 from midair.runtime.process.place import environment_of, folder_of
-from midair.runtime.process.probe import Probe, probe_of
 from midair.runtime.process.record import FILE, Record, Stopping
 from midair.runtime.process.spawn import NOT_OURS, Spawn, spawn
 from midair.runtime.process.user import find_user
@@ -48,7 +49,6 @@ class Replica:
         self.watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._checking: asyncio.Task[None] | None = None
-        self._judges: list[health.Judge] = []
 
     @property
     def folder(self) -> Path:
@@ -66,7 +66,8 @@ class Replica:
             record.write(self.folder, self.record)
         except OSError as error:
             raise RuntimeTrouble(f'cannot start replica "{self.record.id}": {error.strerror}') from error
-        self._pid_file.unlink(missing_ok=True)  # of a record that is no more
+        for old in self.folder.glob("pid.*"):  # of earlier attempts, or of a record that is no more
+            old.unlink()
         try:
             self._spawn()
         except RuntimeTrouble:
@@ -140,12 +141,15 @@ class Replica:
     def _spawn(self) -> None:
         revision = self.record.revision
         log = self.around.layout.log(self.record.id)
+        user = find_user(revision.service.user)
+        if user is not None:
+            self.around.layout.let_through()
         start = Spawn(
             name=f'replica "{self.record.id}"',
             argv=translate.substituted(translate.arguments(revision.service), self._given),
             environment=environment_of(revision, self._given, self.mark),
             folder=folder_of(self.around.layout, revision),
-            user=find_user(revision.service.user),
+            user=user,
         )
         log_start = logs.size(log)
         identity = spawn(start, self._pid_file, log)
@@ -186,12 +190,16 @@ class Replica:
         if self.record.stop is not None:
             self._end()
         else:
+            self._stop_checking()
             self._checking = self._run(self._check())
 
     def _end(self) -> None:
+        self._stop_checking()
+        self._run(stop.carry_on(self))
+
+    def _stop_checking(self) -> None:
         if self._checking is not None:
             self._checking.cancel()
-        self._run(stop.carry_on(self))
 
     async def _exit(self) -> None:
         watch, self.watch = self.watch, None
@@ -212,11 +220,9 @@ class Replica:
             self._note_exit(code)
 
     def _note_exit(self, code: int | None, reason: str = "") -> None:
-        if self._checking is not None:
-            self._checking.cancel()
-        was = self.record
-        text = was.blame or reason or self._why(code)
-        if was.blame and code == 0:
+        self._stop_checking()
+        text = self.record.blame or reason or self._why(code)
+        if self.record.blame and code == 0:
             code = 1  # it was ended because it failed
         self.exited.set()
         self.note(state="exited", exit_code=code, detail=text)
@@ -239,27 +245,10 @@ class Replica:
         except RuntimeTrouble as trouble:
             self._give_up(trouble.message)
             return
-        now, known = self.around.clock(), self.record
-        verdict: health.Verdict = known.state if known.state in ("ready", "unhealthy") else "starting"
-        service = known.revision.service
-        self._judges = list(health.judges_of(service, now, passed_at=known.ready_at, verdict=verdict))
-        pid = known.identity.pid if known.identity else 0
-        probes = [probe_of(judge.kind, judge.check, base, self._given, pid) for judge in self._judges]
-        async with asyncio.TaskGroup() as group:
-            for number, probe in enumerate(probes):
-                group.create_task(self._ask(number, probe))
+        pid = self.record.identity.pid if self.record.identity is not None else 0
+        await Checks(self.record, self.around.clock, self._judge).run(base, self._given, pid)
 
-    async def _ask(self, number: int, probe: Probe) -> None:
-        while (wait := health.wait_s(self._judges[number], self.around.clock())) is not None:
-            text = await probe()
-            self._judges[number] = health.judged(self._judges[number], not text, text, self.around.clock())
-            self._judge()
-            if (wait := health.wait_s(self._judges[number], self.around.clock())) is None:
-                return
-            await asyncio.sleep(wait)
-
-    def _judge(self) -> None:
-        verdict, text = health.verdict_of(tuple(self._judges))
+    def _judge(self, verdict: Verdict, text: str) -> None:
         known = self.record
         if verdict != known.state:
             ready_at = self.around.clock() if verdict == "ready" and known.ready_at is None else known.ready_at

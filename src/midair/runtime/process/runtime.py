@@ -42,7 +42,7 @@ class ProcessRuntime:
     async def open(self) -> None:
         """Adopt what is still running from before, and end what nobody knows any more."""
         try:
-            self._layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._layout.make()
         except OSError as error:
             raise RuntimeTrouble(f'cannot open project "{self._layout.project}": {error}') from error
         await asyncio.to_thread(self._releases.tidy)

@@ -7,14 +7,14 @@ one ends before it has done anything.
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from midair.errors import RuntimeTrouble
-from midair.runtime.process.identity import Identity, identity_of, stat_of
+from midair.runtime.process.child import start_child
+from midair.runtime.process.identity import Identity
 from midair.runtime.process.user import User
 
 NOT_OURS = 125  # exit code of a wrapper that could not write its pid file
@@ -54,30 +54,18 @@ def spawn(start: Spawn, pid_file: Path, log: Path) -> Identity:
     except OSError as error:
         raise RuntimeTrouble(f"cannot start {start.name}: {error.strerror}: {error.filename}") from error
     try:
-        return _popen(start, pid_file, output)
+        return _start(start, pid_file, output)
     except (OSError, ValueError) as error:
         raise RuntimeTrouble(f"cannot start {start.name}: {_reason(error)}") from error
     finally:
         os.close(output)
 
 
-def _popen(start: Spawn, pid_file: Path, output: int) -> Identity:
+def _start(start: Spawn, pid_file: Path, output: int) -> Identity:
     become = start.user.prefix if start.user else ()
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", _WRAPPER, "midair", str(pid_file), *become, *_odd(start.environment), *start.argv],
-        cwd=start.folder,
-        env={**start.environment, **(start.user.environment if start.user else {})},
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
-    process.returncode = 0  # nobody waits through this object: `watch` reaps, or a later daemon only looks
-    identity = identity_of(process.pid)
-    if identity is not None:
-        return identity
-    stat = stat_of(process.pid)  # ended already, but not reaped: the pid is still its own
-    return Identity(process.pid, stat.started if stat else "")
+    words = (*become, *_odd(start.environment), *start.argv)
+    argv = ("/bin/sh", "-c", _WRAPPER, "midair", str(pid_file), *words)
+    return start_child(argv, start.environment, start.folder, start.user, output)
 
 
 def _odd(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ async def carry_on(replica: Replica) -> None:
 
 
 async def _hooks(replica: Replica) -> None:
-    if _stopping(replica).deadline == 0:
+    if replica.record.revision.service.pre_stop and _stopping(replica).deadline == 0:
         _enter(replica, "pre_stop")
     for hook in replica.record.revision.service.pre_stop:
         left = _stopping(replica).deadline - replica.around.clock()

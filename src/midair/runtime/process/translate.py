@@ -13,6 +13,10 @@ from midair.runtime.process.record import Record
 MARK = "MIDAIR_MARK"  # whose process this is; inherited by all it starts
 _GIVEN = ("PORT", "MIDAIR_SERVICE", "MIDAIR_REPLICA", "MIDAIR_REVISION")
 _VARIABLE = re.compile(rf"\$(?:\{{({'|'.join(_GIVEN)})\}}|({'|'.join(_GIVEN)})(?![A-Za-z0-9_]))")
+_SIGNALS = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
+    13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+}  # fmt: skip
 _OF_ITS_SHELL_ALONE = ("PWD", "OLDPWD", "SHLVL", "_")  # true of the shell that asked, not of a replica
 
 
@@ -64,7 +68,7 @@ def exit_text(code: int | None, argv: tuple[str, ...], ever_ready: bool) -> str:
     if code is None:
         return "ended while midair was not watching; its exit code is not known"
     if code < 0:
-        return f"killed by signal {-code}"
+        return f"killed by {_SIGNALS.get(-code, f'signal {-code}')}"
     program = argv[0] if argv else ""
     if code == 127 and not ever_ready:
         return f'exited with code 127: command "{program}" was not found'
