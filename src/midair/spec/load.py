@@ -1,11 +1,25 @@
 """The way from files to a `Project`, step by step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from midair.errors import FileRefused, Problem
-from midair.model.project import Project
-
-Reader = Callable[[str], str]
+from midair.model.project import Project, Service
+from midair.spec import typed
+from midair.spec.assemble import assemble
+from midair.spec.canonical import canonical
+from midair.spec.cross import cross_check
+from midair.spec.envfile import read_service_files
+from midair.spec.extension import check_extension
+from midair.spec.name import project_name as name_of
+from midair.spec.node import Mark, Node, plain
+from midair.spec.normalize import normalize, prune
+from midair.spec.paths import join_path
+from midair.spec.problems import Problems, join
+from midair.spec.profile import activate
+from midair.spec.source import Reader, Sources
+from midair.spec.table.midair import PROJECT as EXTENSION
+from midair.spec.table.midair import SERVICE as SERVICE_EXTENSION
+from midair.spec.table.project import PROJECT
 
 
 def load(
@@ -19,4 +33,61 @@ def load(
     shell: Mapping[str, str] | None = None,
 ) -> Project:
     """Read Compose files, merged in order, and say what should run. Raises FileRefused with all problems."""
-    raise FileRefused((Problem("", "cannot load: not there yet"),))
+    paths = tuple(files)
+    folder = folder or (join_path(paths[0], "..") if paths else "/")
+    problems = Problems()
+    sources = Sources(reader, folder, problems)
+    name = name_of(sources, paths, project_name, environment, folder)
+    variables = {**environment, "COMPOSE_PROJECT_NAME": name}
+    model = assemble(sources, paths, folder, variables)
+    if model is None or not (services := model.get("services")) or not services.value:
+        problems.add(
+            "services", "there are none", Mark(sources.label(paths[0]), 1, 1) if paths and not problems.found else None
+        )
+        problems.refuse()
+        raise AssertionError("a project without services was refused")
+    model = normalize(model, name, variables, problems)
+    model = activate(model, profiles, problems)
+    model = read_service_files(model, sources, folder, variables)
+    cross_check(model, problems)
+    for key, service in model.value["services"].entries():
+        check_extension(service, join("services", key), problems)
+    problems.refuse()
+    return _project(prune(model), name, folder, paths, _warnings(sources, model), shell or {})
+
+
+def _project(
+    model: Node, name: str, folder: str, files: tuple[str, ...], warnings: tuple[str, ...], shell: Mapping[str, str]
+) -> Project:
+    fields: dict[str, Any] = canonical(PROJECT, model, extensions=True)
+    extension = model.get("x-midair")
+    own: dict[str, Any] = canonical(EXTENSION, extension) if extension is not None else {}
+    runtime = own.get("runtime", "process")
+    services: dict[str, Service] = {}
+    for key, node in model.value["services"].entries():
+        said = node.get("x-midair")
+        service_own = canonical(SERVICE_EXTENSION, said) if said is not None else {}
+        services[key] = typed.service(key, fields["services"][key], service_own, folder, runtime)
+    return Project(
+        name=name,
+        services=services,
+        folder=folder,
+        files=files,
+        fields=fields,
+        extension=own,
+        warnings=warnings,
+        shell=dict(shell),
+    )
+
+
+def _warnings(sources: Sources, model: Node) -> tuple[str, ...]:
+    unset = [f'variable "{name}" is not set: it is empty' for name in sources.unset]
+    ranges = []
+    for key, service in model.value["services"].entries():
+        for port in plain(service.get("ports") or service.with_value([])):
+            if "-" in port.get("published", ""):
+                first = port["published"].split("-")[0]
+                ranges.append(f"service {key}: of the range {port['published']} only port {first} is used")
+            if port.get("protocol") == "sctp":
+                ranges.append(f"service {key}: port {port['target']}/sctp is not routed")
+    return (*unset, *ranges)

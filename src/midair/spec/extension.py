@@ -1,0 +1,124 @@
+"""`x-midair` of a service: what only midair knows, as typed values with defaults."""
+
+from typing import Any
+
+from midair.model.project import Drain, Hold, Ready, Strategy, StrategyStep
+from midair.spec import units
+from midair.spec.node import Node
+from midair.spec.problems import Problems, got, join
+from midair.spec.table.common import signal_name
+
+UNTIL_PROMOTED = -1.0
+
+
+def check_extension(service: Node, path: str, problems: Problems) -> None:
+    """Note what the schema cannot see."""
+    own = service.get("x-midair")
+    if own is None:
+        return
+    path = join(path, "x-midair")
+    _check_ready(own, path, problems)
+    _check_rollout(own, path, problems)
+    on_change = own.get("on_change")
+    for pattern, each in on_change.entries() if on_change is not None else ():
+        if not isinstance(each.value, str) or (signal_name(each.value) is None and "://" not in each.value):
+            message = f'should be a signal such as "SIGHUP" or a URL to call, got {got(each.value)}'
+            problems.add(join(join(path, "on_change"), pattern), message, each)
+
+
+def _check_ready(own: Node, path: str, problems: Problems) -> None:
+    ready = own.get("ready")
+    if ready is None:
+        return
+    said = [field for field in ("http", "tcp", "command") if (node := ready.get(field)) is not None and node.value]
+    if len(said) != 1 and not problems.covers_below(join(path, "ready")):
+        named = " and ".join(said) or "none of them"
+        problems.add(join(path, "ready"), f"should have one of http, tcp and command, got {named}", ready.place)
+    http = ready.get("http")
+    if http is not None and not http.value.startswith("/"):
+        problems.add(join(path, "ready.http"), f'should be a path such as "/healthz", got {got(http.value)}', http)
+
+
+def _check_rollout(own: Node, path: str, problems: Problems) -> None:
+    rollout = own.get("rollout")
+    if rollout is None:
+        return
+    path = join(path, "rollout")
+    strategy, steps, stick_by = (rollout.get(field) for field in ("strategy", "steps", "stick_by"))
+    if steps is not None and (strategy is None or strategy.value != "canary"):
+        problems.add(join(path, "steps"), "only a canary has steps; write strategy: canary", steps.place)
+    for index, step in enumerate(steps.items() if steps is not None else ()):
+        below = join(join(path, "steps"), index)
+        if len(step.value) != 1 and not problems.covers_below(below):
+            problems.add(below, "should have one of weight, pause and analysis", step)
+        pause = step.get("pause")
+        if pause is not None and _pause_s(pause.value) is None:
+            message = f'should be a duration such as "2m", or true to wait for promote, got {got(pause.value)}'
+            problems.add(join(below, "pause"), message, pause)
+    if stick_by is not None:
+        kind, _, name = stick_by.value.partition(":")
+        if kind not in ("header", "cookie") or not name:
+            message = f'should be "header:NAME" or "cookie:NAME", got {got(stick_by.value)}'
+            problems.add(join(path, "stick_by"), message, stick_by)
+
+
+def _pause_s(value: str) -> float | None:
+    if value in ("true", ""):
+        return UNTIL_PROMOTED
+    try:
+        return units.seconds(value)
+    except ValueError:
+        return None
+
+
+def ready(own: dict[str, Any]) -> Ready | None:
+    """`ready`, or None when it is not asked for."""
+    said = own.get("ready")
+    if said is None:
+        return None
+    return Ready(
+        http=said.get("http"),
+        tcp=said.get("tcp", False),
+        command=tuple(said.get("command", ())),
+        interval_s=span(said, "interval", 0.25),
+        timeout_s=span(said, "timeout", 2.0),
+        retries=said.get("retries", 3),
+    )
+
+
+def strategy(own: dict[str, Any]) -> Strategy:
+    """`rollout`."""
+    said = own.get("rollout", {})
+    return Strategy(
+        kind=said.get("strategy", "rolling"),
+        steps=tuple(_step(each) for each in said.get("steps", ())),
+        stick_by=said.get("stick_by"),
+        progress_deadline_s=span(said, "progress_deadline", 600.0),
+    )
+
+
+def _step(said: dict[str, Any]) -> StrategyStep:
+    pause = _pause_s(said["pause"]) if "pause" in said else None
+    return StrategyStep(weight=said.get("weight"), pause_s=pause, analysis=said.get("analysis"))
+
+
+def drain(own: dict[str, Any]) -> Drain:
+    """`drain`."""
+    said = own.get("drain", {})
+    return Drain(timeout_s=span(said, "timeout", 30.0), long_lived=said.get("long_lived", "close"))
+
+
+def hold(own: dict[str, Any]) -> Hold:
+    """`hold`."""
+    said = own.get("hold", {})
+    return Hold(timeout_s=span(said, "timeout", 30.0), max_requests=said.get("max_requests", 1000))
+
+
+def on_change(own: dict[str, Any]) -> dict[str, str]:
+    """`on_change`, with signals by their full names."""
+    return {pattern: signal_name(what) or what for pattern, what in own.get("on_change", {}).items()}
+
+
+def span(said: dict[str, Any], field: str, default: float) -> float:
+    """A duration in seconds."""
+    return units.seconds(said[field]) if field in said else default

@@ -1,0 +1,51 @@
+"""What a project is called: as asked for, or by its file, or by its folder."""
+
+import posixpath
+import re
+
+from midair.spec.interpolate import BadTemplate, substitute
+from midair.spec.node import Mark, Node
+from midair.spec.problems import Problems, got
+from midair.spec.source import Environment, Sources
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_LONGEST = 63
+
+
+def project_name(
+    sources: Sources, files: tuple[str, ...], given: str | None, environment: Environment, folder: str
+) -> str:
+    """The first of: the one given, COMPOSE_PROJECT_NAME, `name:` of the last file that has it, the folder's name."""
+    asked = given or environment.get("COMPOSE_PROJECT_NAME")
+    if asked:
+        return _checked(asked, sources.problems, None)
+    for file in reversed(files):
+        for document in reversed(sources.documents(file)):
+            node = document.get("name")
+            if node is not None and isinstance(node.value, str) and node.value:
+                return _from_file(node, environment, sources.problems)
+    name = re.sub(r"[^-_a-z0-9]", "", posixpath.basename(folder).lower()).lstrip("_-")
+    if not name:
+        place = Mark(sources.label(files[0]), 1, 1) if files else None
+        message = f"the folder {got(posixpath.basename(folder))} makes no name for the project; write name: or use -p"
+        sources.problems.add("name", message, place)
+    return name or "project"
+
+
+def _from_file(node: Node, environment: Environment, problems: Problems) -> str:
+    try:
+        name = substitute(node.value, environment.get, lambda name: None)
+    except BadTemplate:
+        return "project"  # told when the file is read
+    return _checked(name, problems, node)
+
+
+def _checked(name: str, problems: Problems, node: Node | None) -> str:
+    if _NAME.fullmatch(name) and len(name) <= _LONGEST:
+        return name
+    problems.add(
+        "name",
+        f"should be at most {_LONGEST} lower case letters, digits, - and _, and start with a letter or digit, got {got(name)}",
+        node,
+    )
+    return "project"

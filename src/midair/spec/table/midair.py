@@ -1,0 +1,45 @@
+"""Shapes of `x-midair`: what Compose has no word for. Snake case, and defaults that need none of it."""
+
+from midair.spec import short
+from midair.spec.shape import ANYTHING, choice, dictionary, duration, flag, kept, mapping, scalar, sequence, text, whole
+from midair.spec.table.common import ONE_OR_MORE
+
+RUNTIME = choice("process", "docker", "swarm", "kubernetes")
+
+PROJECT = mapping({"runtime": RUNTIME, "flags": ANYTHING})
+
+STEP = mapping(
+    {
+        "weight": whole(0, 100, keep=True),
+        "pause": scalar(),  # a duration, or true: until promoted
+        "analysis": text(),
+    },
+)
+SERVICE = mapping(
+    {
+        "runtime": RUNTIME,
+        "ready": mapping(
+            {
+                "http": text(),
+                "tcp": flag(),
+                "command": sequence(text(), short=short.command, whole=True),
+                "interval": kept(duration()),
+                "timeout": kept(duration()),
+                "retries": whole(1),
+            }
+        ),
+        "rollout": mapping(
+            {
+                "strategy": choice("rolling", "recreate", "canary", "blue-green"),
+                "steps": sequence(STEP, whole=True),
+                "stick_by": text(),
+                "progress_deadline": duration(),
+            }
+        ),
+        "drain": mapping({"timeout": kept(duration()), "long_lived": choice("close", "wait")}),
+        "hold": mapping({"timeout": kept(duration()), "max_requests": whole(0, keep=True)}),
+        "on_change": dictionary(text()),
+        "protocol": choice("http", "tcp", "udp"),
+        "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),
+    }
+)

@@ -1,0 +1,165 @@
+"""The canonical form of a service becomes the typed `Service` that the rest of midair acts on, defaults filled in."""
+
+from typing import Any
+
+from midair.model import project as model
+from midair.spec import extension
+from midair.spec.extension import span
+from midair.spec.paths import is_remote, join_path
+from midair.spec.table.common import signal_name
+
+# What listens on these ports does not speak HTTP/1.1 in the clear.
+_TCP_PORTS = frozenset(
+    (21, 22, 23, 25, 53, 110, 111, 139, 143, 389, 443, 445, 465, 514, 587, 636, 853, 873, 993, 995, 1433, 1521, 1883)
+    + (2049, 2181, 2379, 2380, 3306, 3389, 4222, 5060, 5222, 5432, 5433, 5671, 5672, 5900, 6222, 6379, 6380, 6432, 6443)
+    + (7000, 7001, 7687, 8443, 8883, 9042, 9092, 9093, 9094, 9300, 10911, 11211, 15432, 16379, 25565, 26257, 26379)
+    + (27017, 27018, 27019, 28015, 33060, 50000, 50051, 61616)
+)
+_HTTP = ("http", "http1", "http/1.1", "ws")
+
+
+def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str, runtime: str) -> model.Service:
+    """The typed service. `fields` is its canonical form, `own` its `x-midair`."""
+    deploy = fields.get("deploy", {})
+    ports = _ports(fields, own)
+    return model.Service(
+        name=name,
+        runtime=own.get("runtime", runtime),
+        replicas=deploy.get("replicas", fields.get("scale", 1)),
+        image=fields.get("image"),
+        build=_build(fields, own, folder),
+        entrypoint=_words(fields["entrypoint"]),
+        command=_words(fields["command"]),
+        environment={key: value for key, value in fields.get("environment", {}).items() if value is not None},
+        working_dir=_working_dir(fields, own.get("runtime", runtime), folder),
+        user=fields.get("user"),
+        ports=ports,
+        healthcheck=_healthcheck(fields.get("healthcheck")),
+        ready=extension.ready(own),
+        update=_update(deploy.get("update_config", {}), "rollback"),
+        rollback=_update(deploy.get("rollback_config", {}), "pause"),
+        restart=_restart(fields, bool(ports)),
+        stop_signal=signal_name(fields.get("stop_signal", "SIGTERM")) or "SIGTERM",
+        stop_grace_s=span(fields, "stop_grace_period", 10.0),
+        post_start=tuple(_hook(each) for each in fields.get("post_start", ())),
+        pre_stop=tuple(_hook(each) for each in fields.get("pre_stop", ())),
+        depends_on={key: _dependency(each) for key, each in fields.get("depends_on", {}).items()},
+        strategy=extension.strategy(own),
+        drain=extension.drain(own),
+        hold=extension.hold(own),
+        on_change=extension.on_change(own),
+        writable_volume=any(_is_writable(volume) for volume in fields.get("volumes", ())),
+        fields=fields,
+        extension=own,
+    )
+
+
+def _words(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def _build(fields: dict[str, Any], own: dict[str, Any], folder: str) -> model.Build | None:
+    said = fields.get("build")
+    if said is None:
+        return None
+    extra = own.get("build", {})
+    context = said["context"]
+    return model.Build(
+        context=context if is_remote(context) else join_path(folder, context),
+        dockerfile=said.get("dockerfile"),
+        target=said.get("target"),
+        args={key: value or "" for key, value in said.get("args", {}).items()},
+        command=extra.get("command"),
+        ignore=tuple(extra.get("ignore", ())),
+    )
+
+
+def _working_dir(fields: dict[str, Any], runtime: str, folder: str) -> str | None:
+    said: str | None = fields.get("working_dir")
+    if runtime == "process" and "build" not in fields:
+        return join_path(folder, said or ".")
+    return said
+
+
+def _ports(fields: dict[str, Any], own: dict[str, Any]) -> tuple[model.Port, ...]:
+    found: dict[tuple[str, int, str], model.Port] = {}
+    for said in fields.get("ports", ()):
+        first = said.get("published", "").split("-")[0]
+        if first in ("", "0") or said["protocol"] == "sctp":
+            continue
+        protocol = _protocol(said, own)
+        port = model.Port(port=int(first), target=said["target"], host=said.get("host_ip", ""), protocol=protocol)
+        found[port.host, port.port, "udp" if protocol == "udp" else "tcp"] = port
+    return tuple(found.values())
+
+
+def _protocol(said: dict[str, Any], own: dict[str, Any]) -> model.Protocol:
+    if said["protocol"] == "udp":
+        return "udp"
+    if "app_protocol" in said:
+        return "http" if said["app_protocol"].lower() in _HTTP else "tcp"
+    if own.get("protocol") in ("http", "tcp"):
+        return "http" if own["protocol"] == "http" else "tcp"
+    return "tcp" if said["target"] in _TCP_PORTS else "http"
+
+
+def _healthcheck(said: dict[str, Any] | None) -> model.HealthCheck | None:
+    if said is None or said.get("disable") or not said.get("test") or said["test"][0] == "NONE":
+        return None
+    return model.HealthCheck(
+        test=tuple(said["test"]),
+        interval_s=span(said, "interval", 30.0) or 30.0,
+        timeout_s=span(said, "timeout", 30.0) or 30.0,
+        retries=said.get("retries") or 3,
+        start_period_s=span(said, "start_period", 0.0),
+        start_interval_s=span(said, "start_interval", 5.0) or 5.0,
+    )
+
+
+def _update(said: dict[str, Any], failure_action: model.FailureAction) -> model.Update:
+    return model.Update(
+        parallelism=said.get("parallelism", 1),
+        delay_s=span(said, "delay", 0.0),
+        order=said.get("order"),
+        monitor_s=span(said, "monitor", 5.0),
+        failure_action=said.get("failure_action", failure_action),
+        max_failure_ratio=float(said.get("max_failure_ratio", 0.0)),
+    )
+
+
+def _restart(fields: dict[str, Any], publishes: bool) -> model.Restart:
+    policy = fields.get("deploy", {}).get("restart_policy")
+    if policy is not None:
+        return model.Restart(
+            condition=policy.get("condition", "any"),
+            delay_s=span(policy, "delay", 0.0),
+            max_attempts=policy.get("max_attempts"),
+            window_s=span(policy, "window", 10.0),
+        )
+    name, _, times = fields.get("restart", "").partition(":")
+    if name == "on-failure":
+        return model.Restart(condition="on-failure", max_attempts=int(times) if times else None)
+    if name == "no":
+        return model.Restart(condition="none")
+    return model.Restart(condition="any" if name or publishes else "on-failure")
+
+
+def _hook(said: dict[str, Any]) -> model.Hook:
+    environment = {key: value for key, value in said.get("environment", {}).items() if value is not None}
+    return model.Hook(
+        command=tuple(said["command"]),
+        environment=environment,
+        working_dir=said.get("working_dir"),
+        user=said.get("user"),
+    )
+
+
+def _dependency(said: dict[str, Any]) -> model.Dependency:
+    return model.Dependency(
+        condition=said["condition"], restart=said.get("restart", False), required=said.get("required", True)
+    )
+
+
+def _is_writable(volume: dict[str, Any]) -> bool:
+    # A volume without a source is a new one for each replica: nothing is shared.
+    return volume["type"] in ("bind", "volume", "cluster") and "source" in volume and not volume.get("read_only", False)
