@@ -60,8 +60,8 @@ def project():
     )
 
 
-def event(number, kind, text, after, *, service="web", replica="", **fields):
-    return EventView(number, NOW + after, "shop", 2, kind, text, service, replica, fields)
+def event(number, kind, text, since, *, service="web", replica="", **fields):
+    return EventView(number, NOW + since, "shop", 2, kind, text, service, replica, fields)
 
 
 def story(end):
@@ -93,7 +93,7 @@ def plan(**more):
         PlanStep("web", "change", "replace", fields, "rolling, 1 at a time, start-first", OLD, NEW, 2, 3),
         PlanStep("api", "keep", None, before="9a1b2c3d", after="9a1b2c3d", replicas_before=1, replicas_after=1),
     )
-    return Plan("shop", steps, **{"warnings": ("web has no health check",), "digest": "d1", **more})
+    return Plan("shop", **{"steps": steps, "warnings": ("web has no health check",), "digest": "d1", **more})
 
 
 def risky_plan():

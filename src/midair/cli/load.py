@@ -51,8 +51,12 @@ def load_project(
         folder=str(folder),
         project_name=project_name,
         profiles=active,
-        shell={name: value for name, value in shell.items() if name in SHELL_NAMES or name.startswith("LC_")},
+        shell=_kept(shell) | {"PWD": str(folder)},
     )
+
+
+def _kept(shell: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in shell.items() if name in SHELL_NAMES or name.startswith("LC_")}
 
 
 def read(path: str) -> str:
@@ -93,7 +97,7 @@ def _variables(env_files: Sequence[str], here: Path, folder: Path, shell: Mappin
     found: dict[str, str] = {}
     for path in chosen:
         try:
-            found |= parse_dotenv(read(str(path)), lambda name: shell.get(name, found.get(name)))
+            found.update(parse_dotenv(read(str(path)), lambda name: shell.get(name, found.get(name))))
         except BadLine as error:
             raise FileRefused((Problem("", error.message, str(path), error.line, 1),)) from None
         except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 import sys
 
 import click
+import msgspec
 
 from midair import errors
 from midair.cli import out
@@ -18,8 +19,11 @@ _NOTES = {"drift:": "cyan", "warning:": "yellow", "confirm:": "magenta", "refuse
 
 def show(plan: Plan) -> None:
     """The plan, with its classes in colour on a terminal."""
-    for line in render(plan).splitlines():
+    shown = msgspec.structs.replace(plan, steps=()) if plan.is_empty else plan  # "keep, keep, keep" says too little
+    for line in render(shown).splitlines():
         out.say(_painted(line))
+    if plan.is_empty and plan.steps:
+        out.say(f"{out.count(len(plan.steps), 'service')} as wanted")
 
 
 def _painted(line: str) -> str:

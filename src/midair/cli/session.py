@@ -41,16 +41,23 @@ class Session:
         """The name of the project: as given, or as the control plane knows it by its folder, or from the files."""
         if given := self.name or os.environ.get("COMPOSE_PROJECT_NAME"):
             return given
-        if not self.files:
-            here = [summary.name for summary in client.projects() if summary.folder == os.getcwd()]
-            if len(here) == 1:
-                return here[0]
+        if not self.files and "COMPOSE_FILE" not in os.environ:
+            here = os.getcwd()
+            near = [summary for summary in client.projects() if summary.folder and _is_in(here, summary.folder)]
+            deepest = max((len(summary.folder) for summary in near), default=0)
+            found = [summary.name for summary in near if len(summary.folder) == deepest]
+            if len(found) == 1:
+                return found[0]
         try:
             return self.load().name
         except errors.NotFound as error:
             names = ", ".join(summary.name for summary in client.projects())
             hint = f"say which project with -p: {names}" if names else error.hint
             raise errors.NotFound(error.message, hint=hint) from None
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

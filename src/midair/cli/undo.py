@@ -34,6 +34,8 @@ def command(session: Session, change: int | None, detach: bool, yes: bool, timeo
         out.json_line({"type": "plan", "plan": plan})
     else:
         planned.show(plan)
+        if not plan.is_empty:
+            out.say()
     confirmed = planned.check(plan, yes=yes)
     accepted = client.undo(project, change, digest=plan.digest, confirmed=confirmed, by=who())
     if detach:

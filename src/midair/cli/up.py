@@ -45,6 +45,8 @@ def command(
         out.json_line({"type": "plan", "plan": plan})
     else:
         planned.show(plan)
+        if not plan.is_empty:
+            out.say()
     confirmed = planned.check(plan, yes=yes)
     if plan.is_empty:
         return 0
