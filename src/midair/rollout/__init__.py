@@ -1,0 +1,15 @@
+"""One service on its way to its goal, and kept there. Pure: what is seen comes in, what to do goes out.
+
+step = advance(rollout, seen, now)          persist the step, then perform its actions, come back at `wake_at`
+rollout = begin(service, change, goal, policy, previous, now)
+rollout = request(rollout, wish, now)       pause, resume, promote, abort, scale, hold
+rollout = repolicy(rollout, policy, now)    other settings, live
+rollout = turn_back(rollout, now, reason)   the change goes back
+rollout = settle(rollout)                   the change has ended well
+"""
+
+from midair.rollout.advance import advance
+from midair.rollout.begin import begin, repolicy, settle, turn_back
+from midair.rollout.request import request
+
+__all__ = ["advance", "begin", "repolicy", "request", "settle", "turn_back"]

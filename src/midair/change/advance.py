@@ -1,0 +1,160 @@
+"""Carries a change through several services: in order, all or nothing. Level-triggered, as the rollouts are.
+
+A service's rollout is begun when what it depends on is there. When one turns back, all that were begun turn back.
+Services that are no longer wanted are removed last, those that others depend on after the others. The change ends
+when every rollout has ended; only then is there no way back (the rollouts are settled).
+"""
+
+from msgspec.structs import replace
+
+from midair.change.depend import unmet
+from midair.change.policy import goal_of, policy_of
+from midair.model.change import Change, ChangePhase, ChangeStep
+from midair.model.event import ChangeEnded, Event, PhaseChanged
+from midair.model.moment import Moment
+from midair.model.rollout import Goal, Policy, Rollout
+from midair.plan.order import in_order
+from midair.rollout import begin, settle, turn_back
+from midair.rollout.phase import STEADY, UNDER_WAY
+
+ENDED: frozenset[ChangePhase] = frozenset({"completed", "rolled_back", "superseded"})
+
+
+def advance(change: Change, rollouts: dict[str, Rollout], now: Moment) -> ChangeStep:
+    """Decide what the change does next. `rollouts` are all of the project's, by service, as they are stored."""
+    if change.phase in ENDED:
+        return ChangeStep(change)
+    return _Draft(change, rollouts, now).decide()
+
+
+class _Draft:
+    """The working copy of a change during one `advance`."""
+
+    def __init__(self, change: Change, rollouts: dict[str, Rollout], now: Moment) -> None:
+        self.before = change
+        self.change = change
+        self.rollouts = dict(rollouts)
+        self.given = rollouts
+        self.now = now
+        self.events: list[Event] = []
+        self.wake_at: Moment | None = None
+
+    def decide(self) -> ChangeStep:
+        if self.change.phase == "pending":
+            self.change = replace(self.change, phase="progressing")
+        failed = next((one for one in self._begun() if one.back), None)
+        if self.change.phase == "progressing" and failed is not None:
+            self._go_back(failed.service, failed.reason)
+        if self.change.phase == "progressing":
+            self._go_on()
+        if self.change.phase in ("rolling_back", "stuck"):
+            self._come_back()
+        changed = tuple(one for name, one in self.rollouts.items() if self.given.get(name) is not one)
+        return ChangeStep(self.change, changed, tuple(self.events), self.wake_at)
+
+    def _begun(self) -> list[Rollout]:
+        return [self.rollouts[name] for name in self.change.begun if name in self.rollouts]
+
+    def _go_on(self) -> None:
+        services = self.change.after.project.services
+        due = [name for name in in_order(services) if self._is_due(name)]
+        waits: dict[str, str] = {}
+        for name in due:
+            waiting = unmet(services[name], services, self.rollouts, {*due} - {*self.change.begun})
+            if waiting is None:
+                self._begin(name, goal_of(self.change.after, name), policy_of(services[name]))
+            else:
+                waits[name] = waiting
+        if self._judge_waiting(waits) or waits:
+            return
+        if all(one.phase == "completed" for one in self._begun()) and not self._remove_next():
+            self._complete()
+
+    def _is_due(self, name: str) -> bool:
+        """Whether a service is not as it is to be, and its rollout was not begun yet by this change."""
+        if name in self.change.begun:
+            return False
+        rollout = self.rollouts.get(name)
+        if rollout is None or rollout.phase not in STEADY or not rollout.is_settled:
+            return True
+        wanted = goal_of(self.change.after, name), policy_of(self.change.after.project.services[name])
+        return (rollout.goal, rollout.policy) != wanted
+
+    def _begin(self, name: str, goal: Goal, policy: Policy) -> None:
+        previous = self.rollouts.get(name)
+        if previous is not None and previous.phase in UNDER_WAY:
+            self.events.append(PhaseChanged(name, previous.phase, "superseded", f"change {self.change.id} took over"))
+        self._free_ports(name, policy)
+        self.rollouts[name] = begin(name, self.change.id, goal, policy, previous, self.now)
+        self.change = replace(self.change, begun=(*self.change.begun, name), waiting_since=None)
+
+    def _free_ports(self, name: str, policy: Policy) -> None:
+        """A published port that moves here from another service leaves that one first."""
+        taken = {(port.host, port.port) for port in policy.ports}
+        for other, rollout in self.rollouts.items():
+            kept = tuple(port for port in rollout.policy.ports if (port.host, port.port) not in taken)
+            if other != name and kept != rollout.policy.ports:
+                self.rollouts[other] = replace(rollout, policy=replace(rollout.policy, ports=kept))
+
+    def _judge_waiting(self, waits: dict[str, str]) -> bool:
+        """Fail the change when a service waits for a dependency and nothing has moved for its progress deadline."""
+        if not waits or any(one.phase in UNDER_WAY for one in self._begun()):
+            self.change = replace(self.change, waiting_since=None) if self.change.waiting_since else self.change
+            return False
+        name, what = next(iter(waits.items()))
+        since = self.change.waiting_since or self.now
+        fails_at = since + self.change.after.project.services[name].strategy.progress_deadline_s
+        self.change = replace(self.change, waiting_since=since)
+        if self.now >= fails_at:
+            self._go_back(name, f"waited in vain for {what}")
+            return True
+        self.wake_at = fails_at
+        return False
+
+    def _remove_next(self) -> bool:
+        """Begin to remove one of the services that are no longer wanted; those that depend on others go first."""
+        gone = [name for name in self._vanished() if name not in self.change.begun]
+        if not gone:
+            return False
+        name = gone[0]
+        self._begin(name, Goal(None, 0), self.rollouts[name].policy)
+        return True
+
+    def _vanished(self) -> list[str]:
+        wanted = self.change.after.project.services
+        before = self.change.before.project.services if self.change.before else {}
+        gone = [
+            name
+            for name, one in self.rollouts.items()
+            if name not in wanted and (one.goal.revision is not None or not one.is_settled or one.phase not in STEADY)
+        ]
+        ranks = {name: rank for rank, name in enumerate(in_order(before))}
+        return sorted(gone, key=lambda name: (-ranks.get(name, len(ranks)), name))
+
+    def _complete(self) -> None:
+        for rollout in self._begun():
+            self.rollouts[rollout.service] = settle(rollout)
+        self._end("completed", "")
+
+    def _go_back(self, service: str, reason: str) -> None:
+        text = f'service "{service}": {reason}'
+        self.change = replace(self.change, phase="rolling_back", reason=text, waiting_since=None)
+
+    def _come_back(self) -> None:
+        """Turn round whatever is not yet on its way back, and see whether all are back."""
+        for rollout in self._begun():
+            if not rollout.back:
+                turned = turn_back(rollout, self.now, f"change {self.change.id} goes back")
+                self.events.append(PhaseChanged(rollout.service, rollout.phase, turned.phase, turned.reason))
+                self.rollouts[rollout.service] = turned
+        phases = {one.phase for one in self._begun()}
+        if phases <= {"rolled_back"}:
+            self._end("rolled_back", self.change.reason)
+        elif "stuck" in phases and phases <= {"rolled_back", "stuck"}:
+            self.change = replace(self.change, phase="stuck")
+        else:
+            self.change = replace(self.change, phase="rolling_back")
+
+    def _end(self, phase: ChangePhase, reason: str) -> None:
+        self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason)
+        self.events.append(ChangeEnded(self.change.id, phase, reason))

@@ -1,0 +1,41 @@
+"""Which change an undo takes back. The state to go to is its `before`."""
+
+from collections.abc import Sequence
+
+from midair.errors import Conflict, NotFound
+from midair.model.change import Change
+
+_NO_EFFECT = ("rolled_back", "rolling_back", "superseded")
+
+
+def undo_target(history: Sequence[Change], number: int | None = None) -> Change:
+    """The last change that is neither an undo nor undone already; or change `number`, with all that came after it.
+
+    Raises NotFound or Conflict when there is none such.
+    """
+    target = _last(history) if number is None else _numbered(history, number)
+    if target.before is None:
+        raise Conflict(
+            f"cannot undo change {target.id}: there is nothing before it", hint="run midair down to take it all away"
+        )
+    return target
+
+
+def _last(history: Sequence[Change]) -> Change:
+    undone_from: int | None = None  # changes with this number or a higher one are undone
+    for change in sorted(history, key=lambda one: -one.id):
+        if change.phase in _NO_EFFECT or (undone_from is not None and change.id >= undone_from):
+            continue
+        if change.undoes is None:
+            return change
+        undone_from = change.undoes
+    raise Conflict("cannot undo: there is no change left to take back", hint="run midair history to see them")
+
+
+def _numbered(history: Sequence[Change], number: int) -> Change:
+    target = next((one for one in history if one.id == number), None)
+    if target is None:
+        raise NotFound(f"cannot undo change {number}: there is no such change", hint="run midair history to see them")
+    if target.phase in _NO_EFFECT:
+        raise Conflict(f"cannot undo change {number}: it had no effect, it is {target.phase}")
+    return target

@@ -1,0 +1,108 @@
+"""The one entry of the core: what was seen in, what to do out. All branching on the phase as a whole is here."""
+
+from midair.model.moment import Moment
+from midair.model.rollout import Phase, Rollout, Step
+from midair.model.seen import ReplicaSeen, Seen
+from midair.rollout.draft import Draft
+from midair.rollout.fleet import Fleet, passes_at
+from midair.rollout.gate import verdict
+from midair.rollout.grow import restart_ended, start_missing
+from midair.rollout.judge import fail, judge_deadline, judge_failures
+from midair.rollout.notice import notice
+from midair.rollout.phase import STEADY
+from midair.rollout.retire import retire
+from midair.rollout.route import ask_again, ask_routes, in_force, look_again_soon
+from midair.rollout.strategy import Target, target
+
+
+def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
+    """Decide the next step from everything that is known. Without change in `seen` it ends in a step that does nothing.
+
+    Persist the step, then perform its actions. Call it again when something changes and at `wake_at`.
+    """
+    if rollout.phase == "superseded":
+        return Step(rollout)
+    draft = Draft(rollout, seen, now)
+    if seen.replicas is None:  # unknown is not absent: change nothing, but keep asking for what was decided
+        ask_again(draft)
+        look_again_soon(draft)
+        return draft.freeze()
+    if draft.phase == "pending":
+        draft.move("progressing", "begun")
+    notice(draft, seen.replicas)
+    judge_failures(draft)
+    _judge_analysis(draft)
+    fleet = Fleet(draft)
+    wanted = target(draft, fleet)
+    _take_step(draft, wanted)
+    kept, leaving = _choose(fleet, wanted)
+    missing = start_missing(draft, fleet, wanted)
+    restart_ended(draft, kept)
+    ask_routes(draft, kept, wanted.weight)
+    retire(draft, leaving, fleet.ending)
+    _settle(draft, fleet, missing, bool(leaving))
+    if seen.route is None and draft.uses_routes:
+        look_again_soon(draft)
+    return draft.freeze()
+
+
+def _choose(fleet: Fleet, wanted: Target) -> tuple[list[ReplicaSeen], list[ReplicaSeen]]:
+    """Which replicas stay and which leave. An old one that neither serves nor soon will is not worth a place."""
+    new = fleet.ranked_new()
+    old = fleet.ranked_old()
+    useful = [one for one in old if fleet.is_useful(one)] if fleet.draft.phase != "paused" else old
+    useless = [one for one in old if not fleet.is_useful(one)] if fleet.draft.phase != "paused" else []
+    limit = max(fleet.draft.goal.replicas, wanted.new)
+    return new[:limit] + useful[: wanted.old], new[limit:] + useful[wanted.old :] + useless
+
+
+def _judge_analysis(draft: Draft) -> None:
+    """A failed analysis at the present step fails the rollout."""
+    steps = draft.policy.strategy.steps
+    if draft.back or draft.phase in ("paused", "completed", "stuck") or draft.step >= len(steps):
+        return
+    name = steps[draft.step].analysis
+    if name is not None and verdict(draft, name) == "back":
+        fail(draft, f'analysis "{name}" failed')
+
+
+def _take_step(draft: Draft, wanted: Target) -> None:
+    if wanted.step != draft.step:
+        draft.step, draft.step_at = wanted.step, draft.now
+        draft.wake(draft.now)
+    if wanted.wake_at is not None:
+        draft.wake(wanted.wake_at)
+
+
+def _settle(draft: Draft, fleet: Fleet, missing: int, leaves: bool) -> None:
+    """Name the phase that was found, and see to deadlines and wake-ups for what is waited for."""
+    baking = [one for one in fleet.new if fleet.bakes(one)]
+    for replica in baking:
+        draft.wake(passes_at(replica, draft.update.monitor_s))
+    if draft.phase in STEADY or draft.phase == "paused":
+        return
+    before = draft.phase
+    known = draft.seen.route is not None or not draft.uses_routes
+    lacks = missing > 0 or len(fleet.good) < min(len(fleet.new), draft.goal.replicas)
+    judge_deadline(draft, fleet, waits=lacks and known)
+    if draft.phase != before:
+        draft.wake(draft.now)  # another goal, or none to strive for: decide again from the start
+        return
+    phase, reason = _phase(draft, fleet, leaves)
+    draft.move(phase, reason)
+
+
+def _phase(draft: Draft, fleet: Fleet, leaves: bool) -> tuple[Phase, str]:
+    wanted = draft.goal.replicas
+    all_good = len(fleet.good) >= wanted
+    if all_good and not (leaves or fleet.old or fleet.ending) and in_force(draft):
+        if draft.back:
+            return "rolled_back", draft.reason
+        return "completed", "only the goal is there"
+    if draft.back or draft.phase == "stuck":
+        return draft.phase, draft.reason
+    if all_good:
+        return "promoting", "every new replica is good"
+    if len(fleet.new) >= wanted and all(one.state == "ready" and fleet.serves(one) for one in fleet.new):
+        return "baking", "every new replica is ready"
+    return "progressing", "a new replica is missing"

@@ -1,0 +1,55 @@
+"""How a rollout begins, is turned round from outside, gets other settings, and is settled."""
+
+import msgspec
+
+from midair.model.ids import ChangeId, revision_of
+from midair.model.moment import Moment
+from midair.model.rollout import Goal, Policy, Rollout
+from midair.model.seen import Seen
+from midair.rollout.draft import Draft
+from midair.rollout.phase import STEADY
+from midair.rollout.turn import turn_round
+
+NOTHING = Goal(None, 0)
+
+
+def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: Rollout | None, now: Moment) -> Rollout:
+    """A rollout towards `goal`, from whatever is there. One that is under way is superseded: what it made is counted,
+    what it asked of the router stays asked, and the way back still leads to the last good state."""
+    if previous is None:
+        return Rollout(service, change, "pending", goal, NOTHING, policy, policy, started_at=now, phase_at=now)
+    under_way = previous.phase not in STEADY
+    made = [one for one in previous.created if under_way and revision_of(one) == goal.revision]
+    return Rollout(
+        service, change, "pending", goal, previous.stable, policy, previous.stable_policy,
+        started_at=now, phase_at=now, step_at=now,
+        held_by_operator=previous.held_by_operator,
+        asked=previous.asked, asked_at=previous.asked_at, asked_times=previous.asked_times,
+        created=tuple(made), draining=previous.draining, stopping=previous.stopping,
+        restarting=previous.restarting, replicas=previous.replicas,
+    )  # fmt: skip
+
+
+def turn_back(rollout: Rollout, now: Moment, reason: str) -> Rollout:
+    """The same rollout, on its way back to the last good state. One that is on its way back stays as it is."""
+    if rollout.back or rollout.phase == "superseded":
+        return rollout
+    draft = Draft(rollout, Seen(), now)
+    turn_round(draft, reason)
+    return draft.freeze().rollout
+
+
+def settle(rollout: Rollout) -> Rollout:
+    """The change has ended well: what is there now is what a later rollback goes to."""
+    assert rollout.phase == "completed", f"cannot settle a rollout that is {rollout.phase}"
+    return msgspec.structs.replace(
+        rollout, stable=rollout.goal, stable_policy=rollout.policy, created=(), failures=(), promoted=False
+    )
+
+
+def repolicy(rollout: Rollout, policy: Policy, now: Moment) -> Rollout:
+    """Other settings, taken up with the next step. No replica is touched by that."""
+    settled = rollout.policy == rollout.stable_policy and rollout.goal == rollout.stable
+    return msgspec.structs.replace(
+        rollout, policy=policy, stable_policy=policy if settled or rollout.back else rollout.stable_policy
+    )

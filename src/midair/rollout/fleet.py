@@ -1,0 +1,99 @@
+"""The replicas of a service as the core thinks of them: new, old and ending; which are good. Looks, changes nothing."""
+
+from midair.model.ids import ReplicaId, ordinal_of, revision_of
+from midair.model.project import Restart
+from midair.model.seen import ReplicaSeen
+from midair.rollout.draft import Draft
+
+_RANK = {"ready": 0, "starting": 1, "unhealthy": 2, "stopping": 3, "exited": 4}
+
+
+class Fleet:
+    """Replicas sorted by what they are to the rollout. `new` are of the goal's revision, `old` of any other."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.new: list[ReplicaSeen] = []
+        self.old: list[ReplicaSeen] = []
+        self.ending: list[ReplicaSeen] = []  # a stop was asked for
+        revision = draft.goal.revision
+        for replica in draft.replicas:
+            if replica.id in draft.stopping:
+                self.ending.append(replica)
+            elif revision is not None and revision_of(replica.id) == revision:
+                self.new.append(replica)
+            else:
+                self.old.append(replica)
+        route = draft.seen.route
+        self.routed = {one.replica: one.address for one in route.routes} if route else {}
+        self.fit = [one for one in self.new if self.is_fit(one)]
+        self.good = [one for one in self.fit if self.serves(one)]
+
+    def is_fit(self, replica: ReplicaSeen) -> bool:
+        """Did what it was there for, or is ready and has passed `monitor` if this change made it."""
+        if is_done(replica, self.draft.policy.restart):
+            return True
+        return replica.state == "ready" and not self.bakes(replica)
+
+    def bakes(self, replica: ReplicaSeen) -> bool:
+        """Is ready, but could still turn out to be a failure of this change."""
+        draft = self.draft
+        if draft.promoted or draft.phase in ("completed", "rolled_back") or replica.id not in draft.created:
+            return False
+        return replica.state == "ready" and draft.now < passes_at(replica, draft.update.monitor_s)
+
+    def serves(self, replica: ReplicaSeen) -> bool:
+        """Is in the routes in force, if it is meant to be in any."""
+        return (
+            not self.draft.uses_routes
+            or is_done(replica, self.draft.policy.restart)
+            or (replica.id in self.routed and self.routed[replica.id] == replica.address)
+        )
+
+    @property
+    def alive(self) -> int:
+        """Replicas that use resources, those on their way out included, and those that will be back."""
+        leaving = sum(one.state != "exited" for one in self.ending)
+        return leaving + len(self.new) + sum(one.state != "exited" or self.comes_back(one) for one in self.old)
+
+    def comes_back(self, replica: ReplicaSeen) -> bool:
+        """Whether an old replica is worth a wait: only the last good revision's is, and only on the way forward."""
+        rollout = self.draft.rollout
+        if self.draft.back or revision_of(replica.id) != rollout.stable.revision:
+            return False
+        condition = rollout.stable_policy.restart.condition
+        return replica.state != "exited" or condition == "any" or (condition != "none" and replica.exit_code != 0)
+
+    def ranked_new(self) -> list[ReplicaSeen]:
+        """The new replicas, those most worth keeping first."""
+        good = {one.id for one in self.good}
+        return sorted(self.new, key=lambda one: (one.id not in good, _RANK[one.state], ordinal_of(one.id)))
+
+    def ranked_old(self) -> list[ReplicaSeen]:
+        """The old replicas, those most worth keeping first."""
+        stable = self.draft.rollout.stable.revision
+        return sorted(
+            self.old,
+            key=lambda one: (_RANK[one.state], revision_of(one.id) != stable, ordinal_of(one.id), one.id),
+        )
+
+    def is_useful(self, replica: ReplicaSeen) -> bool:
+        """Whether an old replica serves, or is of the last good revision and soon will."""
+        return replica.state == "ready" or self.comes_back(replica)
+
+    def free_ordinals(self) -> list[int]:
+        """Places that no replica of the goal's revision holds, lowest first, as many as could be needed."""
+        draft = self.draft
+        taken: set[ReplicaId] = {one.id for one in draft.replicas} | set(draft.stopping)
+        held = {ordinal_of(one) for one in taken if revision_of(one) == draft.goal.revision}
+        return [place for place in range(draft.goal.replicas + len(held)) if place not in held]
+
+
+def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:
+    """When a ready replica has passed `monitor`."""
+    return (replica.since if replica.ready_at is None else replica.ready_at) + monitor_s
+
+
+def is_done(replica: ReplicaSeen, restart: Restart) -> bool:
+    """A one-shot that did its work: it ended well, and is not to come back."""
+    return replica.state == "exited" and replica.exit_code == 0 and restart.condition != "any"

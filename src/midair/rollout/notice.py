@@ -1,0 +1,49 @@
+"""What happened since the last look: compares the replicas seen with those known, and says it as events."""
+
+from midair.model.event import ReplicaFailed, ReplicaReady, ReplicaStopped
+from midair.model.ids import ReplicaId
+from midair.model.seen import ReplicaSeen
+from midair.rollout.draft import Draft
+from midair.rollout.fleet import is_done
+
+
+def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
+    """Take over what was seen. Records of replicas that are gone for good are dropped."""
+    if replicas == draft.replicas:
+        return
+    known = {one.id: one for one in draft.replicas}
+    for replica in replicas:
+        before = known.pop(replica.id, None)
+        if before is None or before.state != replica.state or before.attempt != replica.attempt:
+            _tell(draft, replica, before)
+    for gone in known:
+        _forget(draft, gone)
+    draft.replicas = replicas
+
+
+def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> None:
+    if replica.state == "ready":
+        draft.events.append(ReplicaReady(replica.id))
+    elif replica.state in ("unhealthy", "exited") and (before is not None or replica.id in draft.created):
+        asked_for = replica.id in draft.stopping or is_done(replica, draft.policy.restart)
+        if not asked_for:
+            draft.events.append(ReplicaFailed(replica.id, describe(replica)))
+
+
+def _forget(draft: Draft, gone: ReplicaId) -> None:
+    if gone in draft.stopping:
+        draft.events.append(ReplicaStopped(gone))
+        draft.stopping = tuple(one for one in draft.stopping if one != gone)
+    if gone in draft.created:
+        draft.created = tuple(one for one in draft.created if one != gone)
+    draft.draining = tuple(one for one in draft.draining if one.replica != gone)
+    draft.restarting = tuple(one for one in draft.restarting if one.replica != gone)
+
+
+def describe(replica: ReplicaSeen) -> str:
+    """What is wrong with a replica, for people."""
+    if replica.state == "unhealthy":
+        return f"unhealthy: {replica.detail}" if replica.detail else "unhealthy"
+    code = replica.exit_code
+    ended = "ended" if code is None else f"killed by signal {-code}" if code < 0 else f"exited with code {code}"
+    return f"{ended}: {replica.detail}" if replica.detail else ended

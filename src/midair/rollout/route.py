@@ -1,0 +1,96 @@
+"""Who is routed to, and with what weight. Every difference is a new generation; what is outstanding is asked again."""
+
+from math import gcd
+
+import msgspec
+
+from midair.model.action import SetRoutes
+from midair.model.event import RoutesAsked
+from midair.model.ids import revision_of
+from midair.model.seen import ReplicaSeen, Route
+from midair.rollout.backoff import backoff
+from midair.rollout.draft import UNKNOWN_S, Draft
+
+ASK_AGAIN_FIRST_S = 0.5
+ASK_AGAIN_LIMIT_S = 10.0
+
+
+def ask_routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> None:
+    """Ask for routes to exactly those replicas that are ready and stay."""
+    if not draft.uses_routes:
+        return
+    wanted = _wanted(draft, _routes(draft, kept, weight))
+    seen = draft.seen.route
+    overtaken = seen is not None and seen.settled > draft.generation  # by one that this state does not remember
+    if draft.asked is None or overtaken or wanted != draft.asked:
+        generation = max(draft.generation, seen.settled if seen else 0) + 1
+        draft.asked = msgspec.structs.replace(wanted, generation=generation)
+        draft.asked_times = 0
+        weights = {str(route.replica): route.weight for route in wanted.routes}
+        draft.events.append(RoutesAsked(draft.rollout.service, generation, weights, wanted.hold))
+    ask_again(draft)
+
+
+def ask_again(draft: Draft) -> None:
+    """Ask for the routes until they are in force, even if those seen look right already."""
+    if draft.asked is None:
+        return
+    if in_force(draft):
+        draft.asked_times = 0
+        return
+    again_at = draft.asked_at + backoff(draft.asked_times, ASK_AGAIN_FIRST_S, ASK_AGAIN_LIMIT_S)
+    if draft.asked_times and draft.now < again_at:
+        draft.wake(again_at)
+    elif draft.act(draft.asked):
+        draft.asked_at, draft.asked_times = draft.now, draft.asked_times + 1
+        draft.wake(draft.now + backoff(draft.asked_times, ASK_AGAIN_FIRST_S, ASK_AGAIN_LIMIT_S))
+
+
+def in_force(draft: Draft) -> bool:
+    """Whether what was asked for last is what the router does."""
+    if draft.asked is None:
+        return not draft.uses_routes
+    settled = draft.settled
+    return settled is not None and (
+        settled.routes == draft.asked.routes or _places(settled.routes) == _places(draft.asked.routes)
+    )
+
+
+def look_again_soon(draft: Draft) -> None:
+    """Come back when something was not known this time."""
+    draft.wake(draft.now + UNKNOWN_S)
+
+
+def _places(routes: tuple[Route, ...]) -> dict[str, str]:
+    return {route.replica: route.address for route in routes}
+
+
+def _wanted(draft: Draft, routes: tuple[Route, ...]) -> SetRoutes:
+    """Everything the router is to know, at the generation asked for last."""
+    policy, goal = draft.policy, draft.goal
+    gone = goal.revision is None and not routes
+    return SetRoutes(
+        service=draft.rollout.service,
+        generation=draft.generation,
+        routes=routes,
+        hold=draft.rollout.held_by_operator or (not routes and goal.revision is not None and goal.replicas > 0),
+        ports=() if gone else policy.ports,
+        hold_timeout_s=policy.hold.timeout_s,
+        hold_max_requests=policy.hold.max_requests,
+        drain_timeout_s=policy.drain.timeout_s,
+        long_lived=policy.drain.long_lived,
+        stick_by=policy.strategy.stick_by,
+    )
+
+
+def _routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> tuple[Route, ...]:
+    ready = sorted((one for one in kept if one.state == "ready" and one.address), key=lambda one: one.id)
+    new = [one for one in ready if revision_of(one.id) == draft.goal.revision]
+    old = len(ready) - len(new)
+    if weight is None or not new or not old:
+        return tuple([Route(one.id, one.address) for one in ready])
+    for_new, for_old = weight * old, (100 - weight) * len(new)
+    common = gcd(for_new, for_old) or 1
+    fresh = {one.id for one in new}
+    weights = {one.id: (for_new if one.id in fresh else for_old) // common for one in ready}
+    return tuple([Route(one.id, one.address, weights[one.id]) for one in ready if weights[one.id] > 0])

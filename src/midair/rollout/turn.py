@@ -1,0 +1,17 @@
+"""Turning round: the goal is swapped for the last good one. What runs next is the same program."""
+
+from midair.rollout.draft import Draft
+
+
+def turn_round(draft: Draft, reason: str) -> None:
+    """Go back to the last good revision, with the settings that belong to it."""
+    assert not draft.back, "a rollback is never rolled back"
+    draft.move("rolling_back", reason)
+    draft.goal = draft.rollout.stable
+    draft.policy = draft.rollout.stable_policy
+    draft.back = True
+    draft.created = ()
+    draft.promoted = False
+    draft.waiting_since = None
+    draft.reached = draft.step = 0
+    draft.step_at = draft.now
