@@ -2,12 +2,18 @@
 
 import sys
 import time
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 
+from midair.model.action import StartReplica, StopReplica
+from midair.model.ids import replica_id
 from midair.model.project import Build, Port, Ready, Revision, Service
+from midair.runtime.process.layout import Layout
+from midair.runtime.process.leftover import find_marked, kill_strays
 from midair.runtime.process.runtime import ProcessRuntime
+from midair.testing.runtime_contract import eventually
 
 APP = """
 import http.server, os, signal, socketserver, sys, time
@@ -75,10 +81,41 @@ class ProcessHarness:
         release = await runtime.prepare(service, lambda line: None)
         return Revision(name, service, release=release)
 
+    @asynccontextmanager
+    async def open(self):
+        runtime = self.runtime()
+        await runtime.open()
+        try:
+            yield runtime
+        finally:
+            await runtime.close()
+
+    async def start(self, runtime, service, *, number=0, attempt=1, until="ready"):
+        revision = await self.revision_of(service, runtime)
+        replica = replica_id("web", revision.id, number)
+        await runtime.perform(StartReplica(replica, attempt), revision)
+        return await eventually(runtime, replica, lambda seen: seen.state == until)
+
+    async def stop(self, runtime, replica, **fields):
+        await runtime.perform(StopReplica(replica, **fields), None)
+        return await eventually(runtime, replica, lambda seen: seen.state == "exited")
+
+    def marked(self, replica="web/0123abcd/0", attempt=1):
+        """Pids of everything that this attempt started and that lives."""
+        return find_marked(f"{Layout(self.home, 'shop').replica(replica)}#{attempt}")
+
+    def log(self, replica="web/0123abcd/0"):
+        return Layout(self.home, "shop").log(replica)
+
+    def clean(self):
+        kill_strays(lambda mark: mark.startswith(str(self.home)))
+
 
 @pytest.fixture
 def harness(tmp_path):
-    return ProcessHarness(tmp_path)
+    made = ProcessHarness(tmp_path)
+    yield made
+    made.clean()
 
 
 @pytest.fixture

@@ -205,6 +205,12 @@ class Replica:
         watch, self.watch = self.watch, None
         if watch is None:
             return
+        first = read_pid_file(self._pid_file)
+        if first is not None and first != watch.identity and is_alive(first):
+            watch.exit_code()
+            watch.close()
+            self._attend(first)  # an earlier daemon's start of this attempt came first
+            return
         await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
         code = watch.exit_code()
         for _ in range(_LOOKS):
@@ -213,11 +219,7 @@ class Replica:
             await asyncio.sleep(_LOOK_S)
             code = watch.exit_code()
         watch.close()
-        first = read_pid_file(self._pid_file)
-        if code == NOT_OURS and first is not None and first != watch.identity and is_alive(first):
-            self._attend(first)
-        else:
-            self._note_exit(code)
+        self._note_exit(code)
 
     def _note_exit(self, code: int | None, reason: str = "") -> None:
         self._stop_checking()
