@@ -7,9 +7,28 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
+import click
+import msgspec
+
+from midair.cli.machine import Check
+from midair.cli.main import GROUPS as COMMANDS
+from midair.cli.main import cli
+from midair.model.plan import Confirmation, FieldChange, Plan, PlanStep
+from midair.model.project import Port
+from midair.model.seen import Tally, Trouble
 from midair.plan.table import GROUPS, RUNTIMES, Row
+from midair.view.change import ChangeView
+from midair.view.daemon import Health
+from midair.view.event import EventView
+from midair.view.log import LogLine
+from midair.view.status import ProjectSummary, ProjectView, ReplicaView, RevisionView, RouterView, ServiceView
 
+PRINTED = (
+    ProjectView, ServiceView, RevisionView, ReplicaView, RouterView, Port, Trouble, ProjectSummary, ChangeView, Tally,
+    EventView, LogLine, Plan, PlanStep, FieldChange, Confirmation, Health, Check,
+)  # fmt: skip
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -45,7 +64,59 @@ def notes(row: Row) -> str:
     return "; ".join(general + own)
 
 
-PARTS: dict[str, Callable[[], str]] = {"compose-fields": compose_fields}
+def commands() -> str:
+    """What every command says to --help, a section for each group of commands."""
+    context = click.Context(cli, info_name="midair", help_option_names=["-h", "--help"])
+    parts = []
+    for title, names in COMMANDS.items():
+        parts.append(f"## {title}")
+        parts += [page for name in names for page in command_pages(context, name, cli)]
+    return "\n\n".join(parts)
+
+
+def command_pages(parent: click.Context, name: str, group: click.Group) -> Iterable[str]:
+    """The help of a command, and of the commands under it."""
+    command = group.get_command(parent, name)
+    assert command is not None
+    context = click.Context(command, parent=parent, info_name=name, max_content_width=100, terminal_width=100)
+    yield f"### {context.command_path}\n\n```text\n{command.get_help(context)}\n```"
+    if isinstance(command, click.Group):
+        for under in command.list_commands(context):
+            yield from command_pages(context, under, command)
+
+
+def json_fields() -> str:
+    """The fields of everything that `--json` prints."""
+    return "\n\n".join(f"### {kind.__name__}\n\n{kind.__doc__}\n\n{fields(kind)}" for kind in PRINTED)
+
+
+def fields(kind: type[msgspec.Struct]) -> str:
+    """Names and types of a record's fields."""
+    hints = get_type_hints(kind)
+    rows = ([f"`{field.encode_name}`", f"`{type_name(hints[field.name])}`"] for field in msgspec.structs.fields(kind))
+    return table(("field", "type"), rows)
+
+
+def type_name(hint: object) -> str:
+    """A type as a reader of JSON calls it: list of ReplicaView, text or null."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return f"list of {type_name(inner[0])}"
+    if origin is dict:
+        return f"object of {type_name(inner[1])}"
+    if origin is Literal:
+        return ", ".join(f'"{value}"' for value in inner)
+    if inner:
+        return " or ".join(type_name(each) for each in inner)
+    plain = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
+    return plain.get(hint, getattr(hint, "__name__", str(hint)))  # type: ignore[call-overload]
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "compose-fields": compose_fields,
+    "commands": commands,
+    "json-fields": json_fields,
+}
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
