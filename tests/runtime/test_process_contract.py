@@ -1,6 +1,7 @@
 """The process runtime keeps the contract of runtimes, with real processes."""
 
 import pytest
+import uvloop
 
 from midair.testing.runtime_contract import RuntimeContract
 
@@ -12,3 +13,6 @@ class TestProcess(RuntimeContract):
 
     def harness(self, folder):
         return self.make_harness(folder)
+
+    def run(self, main):
+        uvloop.run(main)  # as the daemon does; the other tests of processes use asyncio's own loop

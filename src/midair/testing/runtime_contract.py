@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,6 +45,10 @@ class RuntimeContract:
     def harness(self, folder: Path) -> Harness:
         """Make the harness; `folder` is empty and this test's own."""
         raise NotImplementedError
+
+    def run(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine in the event loop that the back-end is for."""
+        asyncio.run(main)
 
     def test_a_started_replica_becomes_ready_at_an_address_of_its_own(self, tmp_path: Path) -> None:
         async def claim(harness: Harness, runtime: Runtime) -> None:
@@ -256,7 +260,7 @@ class RuntimeContract:
                     await runtime.close()
                     await _end_all(harness)
 
-        asyncio.run(prove())
+        self.run(prove())
 
 
 async def eventually(runtime: Runtime, replica: ReplicaId, wanted: Callable[[ReplicaSeen], bool]) -> ReplicaSeen:

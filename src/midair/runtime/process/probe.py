@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -11,6 +10,7 @@ from midair.model.project import HealthCheck, Ready
 from midair.runtime.process import command
 from midair.runtime.process.command import Command
 from midair.runtime.process.health import Kind
+from midair.runtime.process.identity import PROC, has_proc
 from midair.runtime.process.translate import substituted
 
 Probe = Callable[[], Awaitable[str]]
@@ -64,11 +64,13 @@ async def ask_command(question: Command) -> str:
 
 async def running(pid: int) -> str:
     """Has the process become its command? It is a shell for an instant before."""
+    if not has_proc():
+        return ""
     try:
-        started = (Path("/proc") / str(pid) / "cmdline").read_bytes()
+        words = (PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
-        return ""  # no /proc, or it has ended, which is noticed elsewhere
-    return "is being started" if b"\0midair\0" in started else ""
+        words = b""
+    return "" if words and b"\0midair\0" not in words else "is being started"
 
 
 async def _get(port: int, path: str) -> int:

@@ -11,7 +11,7 @@ from midair.errors import RuntimeTrouble
 
 # Runs as root after the pid file was written, and becomes the command: a folder only root may write to stays so.
 _BECOME = """
-import os, sys
+import os, sys, warnings  # the last for execvp, which may not be able to find it later
 user, group, *groups = map(int, sys.argv[1].split(","))
 os.setgroups(groups); os.setgid(group); os.setuid(user)
 try:
