@@ -154,5 +154,7 @@ def _last_words(client: Client, project: str, replica: str) -> None:
         ]
     except errors.MidairError:
         return
+    if lines:
+        out.note(f"last words of {replica}:")
     for line in lines[-LAST_LINES:]:
-        out.note(f"{line.replica} | {line.text}")
+        out.note(f"    {line.text}")

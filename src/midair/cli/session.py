@@ -35,6 +35,7 @@ class Session:
         """Read the Compose files."""
         from midair.cli.load import load_project
 
+        _here()
         return load_project(files=self.files, project_name=self.name, profiles=self.profiles, env_files=self.env_files)
 
     def project(self, client: "Client") -> str:
@@ -42,7 +43,7 @@ class Session:
         if given := self.name or os.environ.get("COMPOSE_PROJECT_NAME"):
             return given
         if not self.files and "COMPOSE_FILE" not in os.environ:
-            here = os.getcwd()
+            here = _here()
             near = [summary for summary in client.projects() if summary.folder and _is_in(here, summary.folder)]
             deepest = max((len(summary.folder) for summary in near), default=0)
             found = [summary.name for summary in near if len(summary.folder) == deepest]
@@ -54,6 +55,13 @@ class Session:
             names = ", ".join(summary.name for summary in client.projects())
             hint = f"say which project with -p: {names}" if names else error.hint
             raise errors.NotFound(error.message, hint=hint) from None
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise errors.NotFound("cannot look around: this folder was removed", hint="go to another one") from None
 
 
 def _is_in(path: str, folder: str) -> bool:
