@@ -12,6 +12,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import click
 import msgspec
 
+from midair import errors
 from midair.cli.machine import Check
 from midair.cli.main import GROUPS as COMMANDS
 from midair.cli.main import cli
@@ -19,6 +20,7 @@ from midair.model.plan import Confirmation, FieldChange, Plan, PlanStep
 from midair.model.project import Port
 from midair.model.seen import Tally, Trouble
 from midair.plan.table import GROUPS, RUNTIMES, Row
+from midair.rollout.phase import MOVES
 from midair.view.change import ChangeView
 from midair.view.daemon import Health
 from midair.view.event import EventView
@@ -112,8 +114,37 @@ def type_name(hint: object) -> str:
     return plain.get(hint, getattr(hint, "__name__", str(hint)))  # type: ignore[call-overload]
 
 
+def error_kinds() -> str:
+    """Every kind of error with what it means, its exit code and its HTTP status."""
+    kinds = [
+        kind for kind in all_errors(errors.MidairError) if "kind" in vars(kind) and kind.__module__ == errors.__name__
+    ]
+    rows = ((f"`{kind.kind}`", first_line(kind), str(kind.exit_code), str(kind.status)) for kind in kinds)
+    return table(("kind", "meaning", "exit code", "HTTP status"), rows)
+
+
+def all_errors(kind: type[errors.MidairError]) -> Iterable[type[errors.MidairError]]:
+    """A class of errors and those below it, as the tree in errors.py has them."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from all_errors(below)
+
+
+def first_line(thing: object) -> str:
+    """The first line of a docstring."""
+    return (thing.__doc__ or "").strip().splitlines()[0]
+
+
+def phases() -> str:
+    """Every legal move of a rollout from one phase to another, with its reason."""
+    moves = ([f"`{phase}`", f"`{then}`", why] for phase, ways in MOVES.items() for then, why in ways.items())
+    return table(("from", "to", "when"), moves)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "compose-fields": compose_fields,
+    "errors": error_kinds,
+    "phases": phases,
     "commands": commands,
     "json-fields": json_fields,
 }

@@ -194,6 +194,6 @@ def _identity(applied: Applied | None) -> list[tuple[str, RevisionId, list[objec
     if applied is None:
         return None
     return [
-        (name, applied.revisions[name].id, [*in_order(fields_of(service))])
+        (name, applied.revisions[name].id, [_settings(service), *in_order(fields_of(service))])
         for name, service in sorted(applied.project.services.items())
     ]

@@ -19,8 +19,8 @@ def classify(difference: Difference, runtime: RuntimeName) -> FieldChange:
         kind=difference.kind,
         field_class="live" if found == "named" else found,
         cause=f"no effect: {row.why(runtime)}" if found == "named" else row.why(runtime),
-        before=_text(difference.before) if row.shown else None,
-        after=_text(difference.after) if row.shown else None,
+        before=_text(difference.before, difference.path[-1]) if row.shown else None,
+        after=_text(difference.after, difference.path[-1]) if row.shown else None,
     )
 
 
@@ -29,8 +29,22 @@ def heaviest(changes: tuple[FieldChange, ...]) -> FieldClass:
     return max((change.field_class for change in changes), key=HEAVINESS.index)
 
 
-def _text(value: Any) -> str | None:
+_BYTES = {"memory", "mem_limit", "mem_reservation", "memswap_limit", "shm_size"}
+
+
+def _text(value: Any, name: str) -> str | None:
     """A value in one line for people; structures are told by their path alone."""
     if value is None or isinstance(value, dict | list):
         return None
+    if name in _BYTES and str(value).isdigit():
+        return _size(int(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _size(count: int) -> str:
+    """Bytes in the largest unit that leaves a whole number."""
+    for unit in ("B", "KiB", "MiB"):
+        if count == 0 or count % 1024:
+            return f"{count} {unit}"
+        count //= 1024
+    return f"{count} GiB"
