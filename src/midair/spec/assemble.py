@@ -82,7 +82,7 @@ def _variables(
         except BadLine as error:
             sources.problems.add("", error.message, Mark(sources.label(file), error.line, 1))
             continue
-        found |= {name: value for name, value in read.items() if value is not None}
+        found.update({name: value for name, value in read.items() if value is not None})
     return found
 
 

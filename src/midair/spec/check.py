@@ -10,6 +10,7 @@ from midair.spec.scalar import text_of
 from midair.spec.shape import BadShort, Shape
 
 _WANTED = {"mapping": "a mapping", "dict": "a mapping", "list": "a list"}
+_WANTED_OR_SHORT = {"mapping": "text or a mapping", "dict": "a list or a mapping", "list": "text or a list"}
 
 
 class Checker:
@@ -22,9 +23,9 @@ class Checker:
         """The node in long form, or None when there is nothing (left) to read."""
         if node.tag == "!reset":
             return node
-        if shape.short is not None:
+        for rewrite in (shape.short, shape.tidy):
             try:
-                node = shape.short(node)
+                node = rewrite(node) if rewrite else node
             except BadShort as error:
                 self._problems.add(path, str(error), node)
                 return None
@@ -42,7 +43,7 @@ class Checker:
     def _collection(self, shape: Shape, node: Node, path: str) -> Node | None:
         is_right = node.is_sequence if shape.kind == "list" else node.is_mapping
         if not is_right:
-            self._problems.add(path, f"should be {_WANTED[shape.kind]}, got {got(node.value)}", node)
+            self._problems.add(path, f"should be {_wanted(shape, node)}, got {got(node.value)}", node)
             return node.with_value({}) if shape.kind == "mapping" else None
         if shape.kind == "list":
             return node.with_value(self._items(shape, node, path))
@@ -112,6 +113,11 @@ class Checker:
             return None
 
 
+def _wanted(shape: Shape, node: Node) -> str:
+    has_short = shape.short is not None and not (shape.kind == "list" and isinstance(node.value, str))
+    return (_WANTED_OR_SHORT if has_short else _WANTED)[shape.kind]
+
+
 def _near_miss(key: str) -> str:
     return ', did you mean "x-midair"?' if key.replace("_", "-").lower() in ("midair", "xmidair") else ""
 
@@ -157,12 +163,11 @@ def _text(value: Any) -> str:
 def _choice(shape: Shape, value: Any) -> str:
     if isinstance(value, str) and value in shape.choices:
         return value
-    hint = did_you_mean(value, shape.choices, most=0) if isinstance(value, str) else ""
-    raise ValueError(f"should be {one_of(shape.choices)}, got {got(value)}{hint}")
+    raise ValueError(f"should be {one_of(shape.choices)}, got {got(value)}")
 
 
 def _check_range(shape: Shape, found: float, value: Any) -> None:
-    if shape.low is not None and found < shape.low or shape.high is not None and found > shape.high:
+    if (shape.low is not None and found < shape.low) or (shape.high is not None and found > shape.high):
         if shape.high is None:
             raise ValueError(f"should be at least {shape.low}, got {got(value)}")
         raise ValueError(f"should be between {shape.low} and {shape.high}, got {got(value)}")

@@ -1,4 +1,4 @@
-"""Checks that need the whole model: names that lead nowhere, circles, ports taken twice, fields that exclude each other."""
+"""Checks that need the whole model: names that lead nowhere, circles, ports taken twice, fields that exclude others."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ def _refer(model: Node, section: str, name: str, path: str, at: Node, problems: 
         return
     hint = did_you_mean(name, (each for each, _ in known.entries()) if known is not None else ())
     kind = section.removesuffix("s")
-    problems.add(path, f"there is no {kind} {got(name)}{hint}; declare it under {section}", at.place)
+    problems.add(path, f"there is no {kind} {got(name)} under {section}{hint}", at.place)
 
 
 def _check_values(service: Node, path: str, problems: Problems) -> None:
@@ -58,11 +58,6 @@ def _check_values(service: Node, path: str, problems: Problems) -> None:
     if restart is not None and not _is_restart(restart.value):
         message = f'should be "no", "always", "unless-stopped" or "on-failure[:times]", got {got(restart.value)}'
         problems.add(join(path, "restart"), message, restart)
-    for index, port in _indexed(service, "ports"):
-        published = port.get("published")
-        if published is not None and not _is_port_text(published.value):
-            message = f"should be a port between 1 and 65535 or a range, got {got(published.value)}"
-            problems.add(join(join(path, "ports"), index) + ".published", message, published)
     for index, rule in _indexed(service.get("develop") or service.with_value({}), "watch"):
         action = rule.get("action")
         if action is not None and action.value.startswith("sync") and rule.get("target") is None:
@@ -75,14 +70,6 @@ def _is_restart(value: str) -> bool:
     return value in ("", "no", "always", "unless-stopped", "on-failure") or (
         name == "on-failure" and bool(colon) and times.isdecimal() and len(times) < 10
     )
-
-
-def _is_port_text(value: str) -> bool:
-    ends = value.split("-")
-    if len(ends) > 2 or not all(end.isascii() and end.isdecimal() and len(end) < 6 for end in ends):
-        return value == ""
-    numbers = [int(end) for end in ends]
-    return all(0 <= number <= 65535 for number in numbers) and numbers == sorted(numbers)
 
 
 def _check_pairs(service: Node, path: str, problems: Problems) -> None:

@@ -17,6 +17,7 @@ class Extender:
         self._sources = sources
         self._environment = environment
         self._models: dict[str, Node | None] = {}
+        self._circles: set[frozenset[tuple[str, str]]] = set()
 
     def resolve(self, model: Node, file: str, folder: str) -> Node:
         """The model of a file, each service with what it extends."""
@@ -59,8 +60,12 @@ class Extender:
     def _from(self, services: Node, reference: Node, file: str, folder: str, chain: Chain, path: str) -> Node | None:
         name = reference.value
         if (file, name) in chain:
-            circle = " -> ".join([*(service for _, service in chain), name])
-            self._sources.problems.add(path, f"goes in a circle: {circle}", reference)
+            start = chain.index((file, name))
+            members = frozenset(chain[start:])
+            if members not in self._circles:  # each of them would find it again
+                circle = " -> ".join([*(service for _, service in chain[start:]), name])
+                self._sources.problems.add(path, f"goes in a circle: {circle}", reference)
+            self._circles.add(members)
             return None
         if services.get(name) is None:
             known = did_you_mean(name, (each for each, _ in services.entries()))

@@ -45,7 +45,8 @@ def _check_rollout(own: Node, path: str, problems: Problems) -> None:
         return
     path = join(path, "rollout")
     strategy, steps, stick_by = (rollout.get(field) for field in ("strategy", "steps", "stick_by"))
-    if steps is not None and (strategy is None or strategy.value != "canary"):
+    is_canary = strategy is not None and strategy.value == "canary"
+    if steps is not None and not is_canary and not problems.covers(join(path, "strategy")):
         problems.add(join(path, "steps"), "only a canary has steps; write strategy: canary", steps.place)
     for index, step in enumerate(steps.items() if steps is not None else ()):
         below = join(join(path, "steps"), index)
@@ -62,8 +63,8 @@ def _check_rollout(own: Node, path: str, problems: Problems) -> None:
             problems.add(join(path, "stick_by"), message, stick_by)
 
 
-def _pause_s(value: str) -> float | None:
-    if value in ("true", ""):
+def _pause_s(value: str | None) -> float | None:
+    if value in ("true", "", None):
         return UNTIL_PROMOTED
     try:
         return units.seconds(value)

@@ -1,4 +1,4 @@
-"""Variables in text: `$V`, `${V}`, `${V:-default}` and the other operators of Compose, nested; `$$` is a dollar sign."""
+"""Variables in text: `$V`, `${V}`, `${V:-default}` and the other operators of Compose, nested; `$$` is a dollar."""
 
 import re
 from collections.abc import Callable

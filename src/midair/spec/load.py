@@ -41,9 +41,8 @@ def load(
     variables = {**environment, "COMPOSE_PROJECT_NAME": name}
     model = assemble(sources, paths, folder, variables)
     if model is None or not (services := model.get("services")) or not services.value:
-        problems.add(
-            "services", "there are none", Mark(sources.label(paths[0]), 1, 1) if paths and not problems.found else None
-        )
+        if not problems.found:
+            problems.add("services", "there are none", Mark(sources.label(paths[0]), 1, 1) if paths else None)
         problems.refuse()
         raise AssertionError("a project without services was refused")
     model = normalize(model, name, variables, problems)
@@ -80,8 +79,14 @@ def _project(
     )
 
 
+def _unset(name: str) -> str:
+    given = name in ("PORT", "MIDAIR_SERVICE", "MIDAIR_REPLICA", "MIDAIR_REVISION")
+    hint = f"; write $${name} for what each replica is given" if given else ""
+    return f'variable "{name}" is not set: it is empty{hint}'
+
+
 def _warnings(sources: Sources, model: Node) -> tuple[str, ...]:
-    unset = [f'variable "{name}" is not set: it is empty' for name in sources.unset]
+    unset = [_unset(name) for name in sources.unset]
     ranges = []
     for key, service in model.value["services"].entries():
         for port in plain(service.get("ports") or service.with_value([])):

@@ -43,9 +43,6 @@ def _from_file(node: Node, environment: Environment, problems: Problems) -> str:
 def _checked(name: str, problems: Problems, node: Node | None) -> str:
     if _NAME.fullmatch(name) and len(name) <= _LONGEST:
         return name
-    problems.add(
-        "name",
-        f"should be at most {_LONGEST} lower case letters, digits, - and _, and start with a letter or digit, got {got(name)}",
-        node,
-    )
+    wanted = f"should be at most {_LONGEST} lower case letters, digits, - and _, and start with a letter or digit"
+    problems.add("name", f"{wanted}, got {got(name)}", node)
     return "project"

@@ -84,10 +84,11 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 3) -> str:
     """', did you mean "x"?' or nothing."""
     candidates = list(known)
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
-    close = [lowered[each] for each in get_close_matches(word.lower()[:200], lowered, n=1, cutoff=0.65)]
+    cutoff = 0.5 if len(word) < 4 else 0.65
+    close = [lowered[each] for each in get_close_matches(word.lower()[:200], lowered, n=1, cutoff=cutoff)]
     if close:
         return f', did you mean "{close[0]}"?'
-    return f" (there is {one_of(candidates)})" if 0 < len(candidates) <= most else ""
+    return f" (known: {', '.join(map(got, candidates))})" if 0 < len(candidates) <= most else ""
 
 
 def one_of(choices: Sequence[str]) -> str:

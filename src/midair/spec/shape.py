@@ -33,6 +33,7 @@ class Shape:
     high: float | None = None
     key: str = ""  # regular expression for the keys of a dict
     short: Callable[[Node], Node] | None = None  # short form -> long form
+    tidy: Callable[[Node], Node] | None = None  # an old or incomplete long form -> the present one
     many: Callable[[Node], list[Node]] | None = None  # an item that may stand for several
     unique: Callable[[Node], str] | None = None  # items with the same answer are one: the last
     joined: bool = False  # items with the same answer are merged instead

@@ -19,6 +19,9 @@ _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 def ports(node: Node) -> list[Node]:
     """ "127.0.0.1:8000-8001:80-81/tcp" is two mappings of one port each."""
     if node.is_mapping:
+        published = node.get("published")
+        if published is not None and not _is_published(published.value):
+            raise BadShort(f"published should be a port between 1 and 65535 or a range, got {got(published.value)}")
         return [node]
     if isinstance(node.value, bool) or not isinstance(node.value, int | str):
         raise BadShort(f"should be {_FORMAT}, got {got(node.value)}")
@@ -47,6 +50,15 @@ def _range(text: str) -> list[int]:
     if high < low:
         raise BadShort(f"a range should go upward, got {got(text)}")
     return list(range(low, high + 1))
+
+
+def _is_published(value: Any) -> bool:
+    if value is None or value == "":
+        return True
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,5}(-\d{1,5})?", str(value)):
+        return False
+    numbers = [int(end) for end in str(value).split("-")]
+    return numbers == sorted(numbers) and numbers[-1] <= 65535
 
 
 def _port(node: Node, target: int, published: str, address: str, protocol: str) -> Node:

@@ -3,7 +3,6 @@
 import re
 
 from midair.spec import short
-from midair.spec.short_mounts import source_key
 from midair.spec.shape import (
     MODE,
     Shape,
@@ -20,12 +19,14 @@ from midair.spec.shape import (
     text,
     whole,
 )
+from midair.spec.short_mounts import source_key
 
 NAME = r"[a-zA-Z0-9._-]+"
-SIGNALS = tuple(
-    "ABRT ALRM BUS CHLD CONT FPE HUP ILL INT IO KILL PIPE PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU "
-    "URG USR1 USR2 VTALRM WINCH XCPU XFSZ".split()
-)
+SIGNALS = (
+    "ABRT", "ALRM", "BUS", "CHLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "KILL", "PIPE", "PROF", "PWR", "QUIT",
+    "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM",
+    "WINCH", "XCPU", "XFSZ",
+)  # fmt: skip
 
 
 def signal_name(value: str) -> str | None:
@@ -85,7 +86,7 @@ DEVICE_REQUEST = mapping(
         "driver": text(),
         "options": OPTIONS,
     },
-    short=short.all_devices,
+    tidy=short.all_devices,
 )
 HEALTHCHECK = mapping(
     {

@@ -37,12 +37,12 @@ NETWORK = mapping(
         "labels": LABELS,
     },
     null=True,
-    short=short.external,
+    tidy=short.external,
 )
 VOLUME = mapping(
     {"name": text(), "driver": text(), "driver_opts": OPTIONS, "external": flag(), "labels": LABELS},
     null=True,
-    short=short.external,
+    tidy=short.external,
 )
 _FILE = {
     "name": text(),
@@ -52,8 +52,8 @@ _FILE = {
     "labels": LABELS,
     "template_driver": text(),
 }
-SECRET = mapping({**_FILE, "driver": text(), "driver_opts": OPTIONS}, short=short.external)
-CONFIG = mapping({**_FILE, "content": text()}, short=short.external)
+SECRET = mapping({**_FILE, "driver": text(), "driver_opts": OPTIONS}, tidy=short.external)
+CONFIG = mapping({**_FILE, "content": text()}, tidy=short.external)
 MODEL = mapping(
     {"name": text(), "model": text(), "context_size": whole(0), "runtime_flags": TEXTS}, required=("model",)
 )
