@@ -109,10 +109,10 @@ def pack_python(archive: Path) -> None:
             if path.suffix == ".so":
                 needed |= _libraries(path)
             tar.add(path, f"{inside}/{path.relative_to(standard)}", recursive=False)
+        shell = Path("/bin/sh").resolve()
+        needed |= _libraries(shell) | {"bin/sh": shell}
         for name, path in needed.items():
             tar.add(path, name.lstrip("/"), recursive=False)
-        for name, path in _shell().items():
-            tar.add(path, name, recursive=False)
         for name in ("tmp", "proc", "sys", "dev", "etc", "root"):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
@@ -126,9 +126,3 @@ def pack_python(archive: Path) -> None:
 def _libraries(path: Path) -> dict[str, Path]:
     listed = subprocess.run(["ldd", str(path)], capture_output=True, text=True).stdout
     return {name: Path(name).resolve() for name in re.findall(r"(/\S+) \(0x", listed)}
-
-
-def _shell() -> dict[str, Path]:
-    """A shell, for health checks of the CMD-SHELL kind, with what it is linked with."""
-    dash = Path("/bin/sh").resolve()
-    return {"bin/sh": dash, **{name.lstrip("/"): path for name, path in _libraries(dash).items()}}

@@ -1,13 +1,17 @@
 """From an inspection to `ReplicaSeen`: the engine's own health check, midair's probes, or an open port."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from midair.model.ids import ReplicaId
 from midair.model.project import Service
 from midair.model.seen import ReplicaSeen, ReplicaState
 from midair.runtime.docker.translate import address_of, attempt_of, target_ports
+
+Key = tuple[ReplicaId, int]  # a replica and which start of it
 
 _ASK_S = 0.2
 _CONNECT_S = 1.0
@@ -16,13 +20,14 @@ _CONNECT_S = 1.0
 class Readiness:
     """Remembers since when each container is what it is, and probes those that the engine does not check."""
 
-    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None]) -> None:
+    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None], file: Path) -> None:
         self._clock = clock
+        self._file = file  # a daemon that comes after this one knows since when replicas are ready
         self._nudge = nudge
-        self._since: dict[tuple[ReplicaId, int], tuple[ReplicaState, float]] = {}
-        self._ready_at: dict[tuple[ReplicaId, int], float] = {}
-        self._open: set[tuple[ReplicaId, int]] = set()  # their port accepted a connection
-        self._probes: dict[tuple[ReplicaId, int], asyncio.Task[None]] = {}
+        self._since: dict[Key, tuple[ReplicaState, float]] = {}
+        self._ready_at = _read(file)
+        self._open: set[Key] = set()  # their port accepted a connection
+        self._probes: dict[Key, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
         """End all probes."""
@@ -48,8 +53,9 @@ class Readiness:
         before = self._since.get(key)
         if before is None or before[0] != state:
             self._since[key] = (state, self._clock())
-        if state == "ready":
-            self._ready_at.setdefault(key, self._clock())
+        if state == "ready" and key not in self._ready_at:
+            self._ready_at[key] = self._since[key][1]
+            _write(self._file, self._ready_at)
         ended = container["State"]
         return ReplicaSeen(
             id=replica,
@@ -66,7 +72,7 @@ class Readiness:
     def _state(
         self,
         container: dict[str, Any],
-        key: tuple[ReplicaId, int],
+        key: Key,
         service: Service | None,
         address: str,
         stopping: bool,
@@ -88,12 +94,12 @@ class Readiness:
             return "starting"
         return "ready"
 
-    def _probe(self, key: tuple[ReplicaId, int], address: str, service: Service | None) -> None:
+    def _probe(self, key: Key, address: str, service: Service | None) -> None:
         if key not in self._probes:
             path = service.ready.http if service and service.ready else None
             self._probes[key] = asyncio.create_task(self._ask(key, address, path))
 
-    async def _ask(self, key: tuple[ReplicaId, int], address: str, path: str | None) -> None:
+    async def _ask(self, key: Key, address: str, path: str | None) -> None:
         host, _, port = address.rpartition(":")
         while key not in self._open:
             try:
@@ -105,6 +111,20 @@ class Readiness:
             except (OSError, TimeoutError):
                 pass
             await asyncio.sleep(_ASK_S)
+
+
+def _read(file: Path) -> dict[Key, float]:
+    try:
+        return {(entry[0], entry[1]): entry[2] for entry in json.loads(file.read_text())}
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(file: Path, ready_at: dict[Key, float]) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps([[*key, at] for key, at in ready_at.items()]))
+    fresh.replace(file)
 
 
 async def _answers(host: str, port: int, path: str | None) -> bool:
@@ -135,6 +155,8 @@ def _detail(state: dict[str, Any], seen: ReplicaState) -> str:
         return "out of memory"
     if state.get("Error"):
         return str(state["Error"])
+    if seen == "exited":
+        return f"ended with {state.get('ExitCode')}"
     if seen == "unhealthy":
         log = (state.get("Health") or {}).get("Log") or [{}]
         return str(log[-1].get("Output", "")).strip()[-200:]

@@ -34,6 +34,7 @@ from midair.runtime.docker.translate import (
 )  # fmt: skip
 from midair.runtime.docker.watch import Containers
 
+_ENDED = ("exited", "dead", "created", "removing")
 FOREIGN = "compose"  # revision of containers that `docker compose up` made
 
 
@@ -49,7 +50,7 @@ class DockerRuntime:
         self._project = Project(name=project, services={})
         self._client: aiodocker.Docker | None = None
         self._containers: Containers | None = None
-        self._readiness = Readiness(clock, self._nudge)
+        self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json")
         self._addresses: dict[str, str] = {}  # service → where the router answers for its name
         self._listening: dict[str, tuple[int, ...]] = {}  # service → ports that its name has
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
@@ -189,6 +190,8 @@ class DockerRuntime:
         if found is not None:
             if attempt_of(found) >= action.attempt or found["State"]["Status"] == "restarting":
                 return await self._start_created(found, revision)
+            if found["State"]["Running"]:
+                raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
             await self._delete(found["Id"])
         image = await self._image(revision)
         number = self._free_number(revision.service.name)
@@ -234,7 +237,7 @@ class DockerRuntime:
 
     def _stop(self, action: StopReplica) -> None:
         found = self._find(action.replica)
-        if found is None or action.replica in self._ending or not found["State"]["Running"]:
+        if found is None or action.replica in self._ending or found["State"]["Status"] in _ENDED:
             return
         service = self._project.services.get(service_of(action.replica))
         hooks = service.pre_stop if service else ()
@@ -255,6 +258,8 @@ class DockerRuntime:
     async def _remove(self, action: RemoveReplica) -> None:
         found = self._find(action.replica)
         if found is not None:
+            if found["State"]["Running"]:
+                raise RuntimeTrouble(f'cannot remove replica "{action.replica}": it is still running')
             await self._delete(found["Id"])
             self._readiness.forget(action.replica)
 

@@ -89,15 +89,19 @@ class Containers:
         while True:
             with suppress(RuntimeTrouble):
                 async with trouble("follow the engine's events"):
-                    path = "events"
-                    params = {"filters": json.dumps(filters)}
-                    async with self._client._query(path, params=params, timeout=_FOREVER) as answer:
-                        await self.look()
-                        async for line in answer.content:
-                            await self._take(line)
+                    await self._follow_once(json.dumps(filters))
             await asyncio.sleep(_RETRY_S)
             with suppress(RuntimeTrouble):
                 await self.look()
+
+    async def _follow_once(self, filters: str) -> None:
+        async with self._client._query("events", params={"filters": filters}, timeout=_FOREVER) as answer:
+            try:
+                await self.look()
+                async for line in answer.content:
+                    await self._take(line)
+            finally:
+                answer.close()
 
     async def _take(self, line: bytes) -> None:
         event = json.loads(line)

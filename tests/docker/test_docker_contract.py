@@ -1,0 +1,96 @@
+"""The Docker runtime keeps the contract of every runtime, on a real engine."""
+
+import time
+
+import engine as engines
+import pytest
+
+from midair.model.project import Build, HealthCheck, Port, Project, Restart, Revision, Service
+from midair.runtime.docker.runtime import DockerRuntime
+from midair.testing.runtime_contract import RuntimeContract
+
+pytestmark = [pytest.mark.docker]
+
+APP = """
+import http.server, signal, socketserver, sys, time
+
+kind = sys.argv[1]
+if kind == "broken":
+    print("no luck", flush=True)
+    sys.exit(3)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if kind == "deaf" else lambda *_: sys.exit(0))
+if kind == "mute":
+    time.sleep(3600)
+born = time.monotonic()
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        well = kind != "sick" or time.monotonic() - born < 1.5
+        self.send_response(200 if well else 500)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+Server(("0.0.0.0", 8000), Handler).serve_forever()
+"""
+PROBE = "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/', timeout=1)"
+
+
+class DockerHarness:
+    """The Docker runtime with a project of its own."""
+
+    def __init__(self, folder, engine):
+        self.folder = folder
+        self.project = f"contract{abs(hash(folder)) % 10**8}"
+        self.code = folder / "code"
+        self.code.mkdir()
+        (self.code / "app.py").write_text(APP)
+        (self.code / "Dockerfile").write_text(f"FROM {engines.IMAGE}\nCOPY app.py /app.py\n")
+
+    def runtime(self):
+        return DockerRuntime(self.project, self.folder, time.time)
+
+    def service(self, *command, **fields):
+        build = Build(str(self.code))
+        return Service(name="web", runtime="docker", build=build, command=command, ports=(Port(8000, 8000),), **fields)
+
+    def code_service(self):
+        return self.service("python3", "/app.py", "good")
+
+    def change_code(self):
+        with (self.code / "app.py").open("a") as file:
+            file.write("# changed\n")
+
+    def uncallable_service(self):
+        return Service(name="web", runtime="docker")
+
+    async def revision(self, kind, runtime):
+        health = {"test": ["CMD", "python3", "-c", PROBE], "interval": "300ms", "timeout": "2s", "retries": 2}
+        extra = {"fields": {"healthcheck": health}} if kind == "sick" else {}
+        if kind == "broken":
+            extra["restart"] = Restart("none")  # else the engine starts it again before the test can look
+        if kind == "sick":
+            extra["healthcheck"] = HealthCheck(tuple(health["test"]), 0.3, 2.0, 2)
+        service = self.service("python3", "/app.py", kind, **extra)
+        await runtime.arrange(Project(name=self.project, services={"web": service}, folder=str(self.folder)))
+        release = await runtime.prepare(service, lambda line: None)
+        return Revision("0123abcd", service, release=release)
+
+
+class TestDockerContract(RuntimeContract):
+    @pytest.fixture(autouse=True)
+    def _engine(self, engine, monkeypatch):
+        monkeypatch.setenv("DOCKER_HOST", engine.host)
+        self.engine = engine
+        yield
+        for name in engine.docker("network", "ls", "--format", "{{.Name}}").split():
+            if name.startswith("contract"):
+                engine.docker("network", "rm", name, check=False)
+
+    def harness(self, folder):
+        return DockerHarness(folder, self.engine)
