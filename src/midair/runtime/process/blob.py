@@ -37,8 +37,11 @@ class Blobs:
             draft.chmod(mode)
             digest = digest_of(draft)
             place = self.path(digest, mode)
-            place.parent.mkdir(exist_ok=True)
-            draft.rename(place)
+            if _is_whole(place, draft.stat().st_size):
+                draft.unlink()
+            else:
+                place.parent.mkdir(exist_ok=True)
+                draft.rename(place)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -78,6 +81,13 @@ class Blobs:
         for path in self._folder.glob("*/*"):
             if path.stat().st_nlink == 1:
                 path.unlink(missing_ok=True)
+
+
+def _is_whole(place: Path, size: int) -> bool:
+    try:
+        return place.stat().st_size == size
+    except FileNotFoundError:
+        return False
 
 
 def copy_contents(source: int, target: int) -> None:

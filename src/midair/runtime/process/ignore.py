@@ -25,12 +25,17 @@ class Ignore(msgspec.Struct, frozen=True):
     """The rules for one build directory."""
 
     spec: pathspec.PathSpec[Any]
+    own: pathspec.PathSpec[Any]  # midair's own part of it
     source: str  # the file most rules came from; "" without one
     may_skip_folders: bool  # nothing below an ignored folder can be wanted after all
 
     def matches(self, path: str, *, folder: bool) -> bool:
         """True when `path`, relative and with "/", is not to be part of a release."""
         return self.spec.match_file(path + "/" if folder else path)
+
+    def is_expected(self, path: str, *, folder: bool) -> bool:
+        """True when nobody has to be told that `path` is left out."""
+        return self.own.match_file(path + "/" if folder else path)
 
 
 def read_ignore(context: Path, more: tuple[str, ...] = ()) -> Ignore:
@@ -59,7 +64,8 @@ def _ignore(lines: list[str], source: str, more: tuple[str, ...]) -> Ignore:
         )
     except ValueError as error:
         raise BuildTrouble(f'cannot read the rules of "{source}": {error}') from error
-    return Ignore(made, source, may_skip_folders=not (from_docker and exceptions))
+    own = pathspec.GitIgnoreSpec.from_lines(_ALWAYS)
+    return Ignore(made, own, source, may_skip_folders=not (from_docker and exceptions))
 
 
 def _from_docker(lines: list[str]) -> list[str]:

@@ -66,8 +66,10 @@ class Releases:
             if service.build.command is not None:
                 await self._build(service, service.build, draft, progress, shell)
             await asyncio.to_thread(self._name, draft, release)
-        except BaseException:
+        except BaseException as error:
             await asyncio.to_thread(rmtree, draft, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise _trouble(service, error) from error
             raise
         return release
 
@@ -121,8 +123,8 @@ class Releases:
                     hint="name it in .dockerignore or make it readable",
                 ) from error
             except OSError as error:
-                raise BuildTrouble(f'cannot snapshot service "{service.name}": {error}') from error
-        raise BuildTrouble(f'cannot snapshot service "{service.name}": files in "{context}" keep going away')
+                raise _trouble(service, error) from error
+        raise BuildTrouble(f'cannot make a release of service "{service.name}": files in "{context}" keep going away')
 
     def _take_in(self, tree: Tree) -> dict[str, str]:
         digests: dict[str, str] = {}
@@ -195,6 +197,11 @@ class Releases:
                 folder.rename(gone)  # at once, so that no half of a release has its name
                 rmtree(gone, ignore_errors=True)
         self._blobs.tidy()
+
+
+def _trouble(service: Service, error: OSError) -> BuildTrouble:
+    place = f': "{error.filename}"' if error.filename else ""
+    return BuildTrouble(f'cannot make a release of service "{service.name}": {error.strerror}{place}')
 
 
 def _recipe(service: Service, build: Build) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ def _walk(root: Path, below: str, ignore: Ignore, outside: Path, left_out: list[
         is_folder = item.is_dir(follow_symlinks=False)
         ignored = ignore.matches(path, folder=is_folder)
         if ignored and not (is_folder and not ignore.may_skip_folders):
-            left_out.append(path)
+            if not ignore.is_expected(path, folder=is_folder):
+                left_out.append(path)
         elif not is_folder:
             yield _entry(item, path)
         elif Path(item.path) != outside:

@@ -1,0 +1,322 @@
+"""A release is the code as it was, whatever happens to the directory it came from."""
+
+import asyncio
+import os
+import sys
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from midair.errors import BuildTrouble
+from midair.model.action import RemoveReplica
+from midair.model.project import Build, Service
+from midair.runtime.process import blob
+from midair.runtime.process.layout import Layout
+
+
+@pytest.fixture
+def layout(harness):
+    return Layout(harness.home, "shop")
+
+
+def service(harness, command=None, **fields):
+    made = harness.code_service()
+    build = msgspec.structs.replace(made.build, command=command, **fields)
+    return msgspec.structs.replace(made, build=build)
+
+
+def prepared(harness, wanted, shell=None):
+    """The release of a service and what was said while it was made."""
+
+    async def prepare():
+        lines = []
+        async with harness.open() as runtime:
+            expected = await runtime.fingerprint(wanted)
+            release = await runtime.prepare(wanted, lines.append, shell)
+            assert release == expected == await runtime.fingerprint(wanted)
+            assert release == await runtime.prepare(wanted, lambda line: None, shell)
+        return release, lines
+
+    return asyncio.run(prepare())
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*")}
+
+
+def test_a_release_holds_files_folders_links_and_permissions(harness, layout):
+    (harness.code / "run.sh").write_text("#!/bin/sh\n")
+    (harness.code / "run.sh").chmod(0o750)
+    (harness.code / "empty").mkdir()
+    (harness.code / "current").symlink_to("app.py")
+    (harness.code / os.fsdecode(b"odd\xff name\n")).write_text("x")
+    release, _ = prepared(harness, service(harness))
+    made = files(layout.release(release))
+    assert set(made) == {"app.py", "run.sh", "empty", "current", os.fsdecode(b"odd\xff name\n")}
+    assert made["run.sh"].stat().st_mode & 0o777 == 0o550
+    assert os.readlink(made["current"]) == "app.py"
+    assert made["app.py"].read_text() == (harness.code / "app.py").read_text()
+
+
+def test_editing_the_directory_does_not_change_a_release(harness, layout):
+    release, _ = prepared(harness, service(harness))
+    before = (harness.code / "app.py").read_text()
+    with (harness.code / "app.py").open("r+") as file:  # in place: the same inode
+        file.write("ruined")
+    assert (layout.release(release) / "app.py").read_text() == before
+    assert prepared(harness, service(harness))[0] != release
+
+
+def test_files_of_a_release_cannot_be_written_to(harness, layout):
+    for command in (None, "true"):
+        release, _ = prepared(harness, service(harness, command))
+        assert (layout.release(release) / "app.py").stat().st_mode & 0o222 == 0
+
+
+def test_releases_share_what_is_the_same_in_them(harness, layout):
+    (harness.code / "big").write_bytes(b"x" * 100_000)
+    first, _ = prepared(harness, service(harness))
+    harness.change_code()
+    second, _ = prepared(harness, service(harness))
+    one, two = ((layout.release(release) / "big").stat() for release in (first, second))
+    assert one.st_ino == two.st_ino
+    assert one.st_ino != (harness.code / "big").stat().st_ino
+
+
+@pytest.mark.parametrize("change", ["contents", "name", "mode", "link", "folder"])
+def test_every_change_makes_another_release(harness, change):
+    (harness.code / "link").symlink_to("app.py")
+    before, _ = prepared(harness, service(harness))
+    app = harness.code / "app.py"
+    if change == "contents":
+        stat = app.stat()
+        app.write_text(app.read_text().replace("hello", "olleh"))
+        os.utime(app, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # even one that hides itself
+    elif change == "name":
+        app.rename(harness.code / "main.py")
+    elif change == "mode":
+        app.chmod(0o755)
+    elif change == "link":
+        (harness.code / "link").unlink()
+        (harness.code / "link").symlink_to("./app.py")
+    else:
+        (harness.code / "empty").mkdir()
+    assert prepared(harness, service(harness))[0] != before
+
+
+def test_what_is_no_part_of_the_code_changes_nothing(harness):
+    before, _ = prepared(harness, service(harness))
+    (harness.code / ".git").mkdir()
+    (harness.code / ".git" / "HEAD").write_text("x")
+    (harness.code / "__pycache__").mkdir()
+    (harness.code / "__pycache__" / "app.pyc").write_text("x")
+    (harness.code / "compose.yaml").write_text("services: {}")
+    (harness.code / "app.py").touch()
+    (harness.code / "app.py").chmod(0o664)
+    assert prepared(harness, service(harness))[0] == before
+
+
+def test_a_build_command_runs_inside_the_snapshot(harness, layout):
+    wanted = service(
+        harness, "echo building; echo $COLOUR $SIZE $A > made; echo '# more' >> app.py", args={"SIZE": "9"}
+    )
+    wanted = msgspec.structs.replace(wanted, environment={"A": "b"})
+    source = (harness.code / "app.py").read_text()
+    plain, _ = prepared(harness, service(harness))
+    release, lines = prepared(harness, wanted, {"PATH": os.environ["PATH"], "COLOUR": "blue"})
+    assert (layout.release(release) / "made").read_text() == "blue 9 b\n"
+    assert (layout.release(release) / "app.py").read_text() == source + "# more\n"
+    assert (layout.release(plain) / "app.py").read_text() == source == (harness.code / "app.py").read_text()
+    assert "web: building" in lines
+
+
+def test_the_build_command_and_what_it_may_read_are_part_of_the_release(harness):
+    plain = service(harness)
+    other = msgspec.structs.replace(service(harness, "true"), environment={"MODE": "production"})
+    wanted = [plain, service(harness, "true"), service(harness, "true", args={"A": "b"}), other]
+    assert len({prepared(harness, each)[0] for each in wanted}) == 4
+    with_environment = msgspec.structs.replace(plain, environment={"LOG_LEVEL": "debug"})
+    assert prepared(harness, plain)[0] == prepared(harness, with_environment)[0]
+
+
+def test_a_build_command_that_fails_is_told_with_its_last_lines_and_leaves_nothing(harness, layout):
+    wanted = service(harness, "seq 1 100; echo no such package >&2; exit 3")
+    with pytest.raises(BuildTrouble) as caught:
+        prepared(harness, wanted)
+    first, *rest = caught.value.message.splitlines()
+    assert first == f'cannot build service "web": "{wanted.build.command}" ended with code 3'
+    assert rest[-1].strip() == "no such package"
+    assert len(rest) == 8
+    assert list(layout.releases.iterdir()) == []
+
+
+def test_a_build_that_is_given_up_leaves_nothing_behind(harness, layout):
+    async def claim():
+        async with harness.open() as runtime:
+            begun = asyncio.Event()
+            wanted = service(harness, "echo begun; sleep 60")
+            lines = []
+
+            def progress(line):
+                lines.append(line)
+                if line == "web: begun":
+                    begun.set()
+
+            building = asyncio.create_task(runtime.prepare(wanted, progress))
+            await begun.wait()
+            building.cancel()
+            await asyncio.gather(building, return_exceptions=True)
+        assert list(layout.releases.iterdir()) == []
+
+    asyncio.run(claim())
+
+
+def test_what_a_dead_daemon_left_half_made_is_removed(harness, layout):
+    release, _ = prepared(harness, service(harness))
+    (layout.releases / ".new-abc").mkdir()
+    (layout.releases / ".new-abc" / "file").write_text("x")
+    (layout.blobs / ".new-def").write_text("x")
+    asyncio.run(open_and_close(harness))
+    assert [path.name for path in layout.releases.iterdir()] == [release]
+    assert not (layout.blobs / ".new-def").exists()
+
+
+def test_only_releases_that_nobody_needs_are_pruned(harness, layout):
+    async def claim():
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, harness.service("true"), until="exited")
+            used = {path.name for path in layout.releases.iterdir()}
+            harness.change_code()
+            kept = await runtime.prepare(service(harness), print)
+            harness.change_code()
+            gone = await runtime.prepare(service(harness), print)
+            await runtime.prune({kept})
+            assert {path.name for path in layout.releases.iterdir()} == used | {kept}
+            assert gone not in used
+            await runtime.perform(RemoveReplica(seen.id), None)
+            await runtime.prune(set())
+            assert list(layout.releases.iterdir()) == []
+            assert [path for path in layout.blobs.rglob("*") if path.is_file()] == []
+
+    asyncio.run(claim())
+
+
+def test_left_out_files_and_links_that_lead_away_are_told(harness):
+    (harness.code / ".gitignore").write_text("*.log\nnode_modules/\n")
+    (harness.code / "a.log").write_text("x")
+    (harness.code / "node_modules").mkdir()
+    (harness.code / "node_modules" / "x.js").write_text("x")
+    (harness.code / "away").symlink_to("../elsewhere")
+    (harness.code / "passwords").symlink_to("/etc/passwd")
+    (harness.code / "stays").symlink_to("./app.py")
+    _, lines = prepared(harness, service(harness))
+    assert "web: left out: a.log, node_modules" in lines
+    assert [line.split()[3] for line in lines if "warning" in line] == ["away", "passwords"]
+
+
+def test_an_edit_during_the_snapshot_is_in_it_wholly_or_not_at_all(harness, layout, monkeypatch):
+    """The id is that of what was copied, also when it is not what was there when the tree was listed."""
+    (harness.code / "b.py").write_text("old")
+    real = blob.Blobs.take_in
+
+    def edit_then_take_in(blobs, source, mode):
+        (harness.code / "b.py").write_text("new")
+        return real(blobs, source, mode)
+
+    async def claim():
+        async with harness.open() as runtime:
+            before = await runtime.fingerprint(service(harness))
+            monkeypatch.setattr(blob.Blobs, "take_in", edit_then_take_in)
+            release = await runtime.prepare(service(harness), print)
+            assert release != before
+            assert (layout.release(release) / "b.py").read_text() == "new"
+            assert release == await runtime.fingerprint(service(harness))
+
+    asyncio.run(claim())
+
+
+def test_a_file_that_goes_away_meanwhile_is_not_missed(harness, layout, monkeypatch):
+    (harness.code / "b.py").write_text("x")
+    real = blob.Blobs.take_in
+
+    def delete_then_take_in(blobs, source, mode):
+        (harness.code / "b.py").unlink(missing_ok=True)
+        return real(blobs, source, mode)
+
+    monkeypatch.setattr(blob.Blobs, "take_in", delete_then_take_in)
+
+    async def claim():
+        async with harness.open() as runtime:
+            release = await runtime.prepare(service(harness), print)
+            assert set(files(layout.release(release))) == {"app.py"}
+
+    asyncio.run(claim())
+
+
+def test_an_unreadable_file_is_named(harness, someone_else):
+    (harness.code / "secret").write_text("x")
+    (harness.code / "secret").chmod(0)
+    with someone_else(harness), pytest.raises(BuildTrouble, match=r'secret": permission denied'):
+        prepared(harness, service(harness))
+
+
+def test_an_unreadable_folder_is_named(harness, someone_else):
+    (harness.code / "private").mkdir(0)
+    with someone_else(harness), pytest.raises(BuildTrouble, match=r'private": permission denied'):
+        prepared(harness, service(harness))
+
+
+@pytest.fixture
+def someone_else():
+    """Root may read everything, so these tests are run as nobody."""
+
+    @contextmanager
+    def become(harness):
+        mine = os.geteuid()
+        if mine == 0:
+            for path in (harness.home, harness.code):
+                os.chown(path, 65534, -1)
+            for folder in (harness.code.parent, *list(harness.code.parent.parents)[:2]):
+                folder.chmod(0o711)
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(mine)
+            for path in harness.code.iterdir():
+                path.chmod(0o700)
+
+    return become
+
+
+def test_a_file_that_is_no_file_is_named(harness):
+    os.mkfifo(harness.code / "pipe")
+    with pytest.raises(BuildTrouble, match=r'cannot keep ".*/pipe" in a release'):
+        prepared(harness, service(harness))
+
+
+@pytest.mark.parametrize("context", ["nowhere", "app.py"])
+def test_a_build_directory_that_is_none_is_named(harness, context):
+    wanted = Service(name="web", build=Build(str(harness.code / context)), command=(sys.executable,))
+
+    async def claim():
+        async with harness.open() as runtime:
+            for ask in (runtime.fingerprint(wanted), runtime.prepare(wanted, print)):
+                with pytest.raises(BuildTrouble, match=context):
+                    await ask
+            (reason,) = await runtime.check(wanted)
+            assert str(harness.code / context) in reason
+
+    asyncio.run(claim())
+
+
+def test_midairs_own_folder_is_never_part_of_a_release(harness, layout):
+    wanted = Service(name="web", build=Build(str(harness.home.parent)), command=("true",))
+    release, _ = prepared(harness, wanted)
+    assert set(files(layout.release(release))) == {"code", "code/app.py"}
+
+
+async def open_and_close(harness):
+    async with harness.open():
+        pass
