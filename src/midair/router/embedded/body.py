@@ -1,0 +1,87 @@
+"""Where a chunked body ends. Pure: it is shown the bytes as they pass and changes none of them."""
+
+import re
+
+from midair.router.embedded.head import TOKEN, VALUE
+
+_SIZE_STRICT = re.compile(rb"([0-9a-fA-F]{1,15})(?:;" + VALUE + rb")?\r\n")
+_SIZE_PADDED = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;" + VALUE + rb")?\r\n")  # some servers pad with spaces
+_TRAILER = re.compile(rb"(?:(" + TOKEN + rb"):" + VALUE + rb")?\r\n")
+_LINE_MAX_BYTES = 4096
+_TRAILERS_MAX_BYTES = 16384
+_NO_TRAILER = frozenset((b"content-length", b"transfer-encoding", b"host", b"connection", b"authorization", b"cookie",
+                         b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id"))  # fmt: skip
+
+_SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
+
+
+class BadChunk(Exception):
+    """Bytes that are not a chunked body."""
+
+
+class Chunks:
+    """Follows one chunked body."""
+
+    __slots__ = ("_left", "_line", "_pattern", "_phase", "_trailers", "strict")
+
+    def __init__(self, strict: bool) -> None:
+        self.strict = strict  # a client's: refuse all that another parser might read differently
+        self._pattern = _SIZE_STRICT if strict else _SIZE_PADDED
+        self._phase = _SIZE
+        self._left = 0
+        self._line = b""  # the beginning of a line whose end has not come yet
+        self._trailers = 0
+
+    @property
+    def between_chunks(self) -> bool:
+        """True when all that has passed is whole chunks."""
+        return self._phase == _SIZE and not self._line
+
+    def feed(self, data: bytes) -> int:
+        """Where the body ends in `data`, or -1 when it goes on after it."""
+        position, size = 0, len(data)
+        while position < size:
+            if self._phase == _DATA:
+                taken = min(self._left, size - position)
+                self._left -= taken
+                position += taken
+                if not self._left:
+                    self._phase = _DATA_END
+                continue
+            end = data.find(b"\n", position) + 1
+            if not end:
+                self._keep(data[position:])
+                return -1
+            line = self._line + data[position:end]
+            self._line = b""
+            position = end
+            if self._take(line):
+                return position
+        return -1
+
+    def _keep(self, part: bytes) -> None:
+        self._line += part
+        if len(self._line) > (2 if self._phase == _DATA_END else _LINE_MAX_BYTES):
+            raise BadChunk("a chunk has a line without an end")
+
+    def _take(self, line: bytes) -> bool:
+        """Take a whole line. True when it ends the body."""
+        if self._phase == _SIZE:
+            match = self._pattern.fullmatch(line)
+            if match is None or len(line) > _LINE_MAX_BYTES:
+                raise BadChunk("a chunk size is malformed")
+            self._left = int(match[1], 16)
+            self._phase = _DATA if self._left else _TRAILERS
+            return False
+        if self._phase == _DATA_END:
+            if line != b"\r\n":
+                raise BadChunk("a chunk is longer than its size")
+            self._phase = _SIZE
+            return False
+        trailer = _TRAILER.fullmatch(line)
+        self._trailers += len(line)
+        if trailer is None or self._trailers > _TRAILERS_MAX_BYTES:
+            raise BadChunk("a trailer is malformed")
+        if self.strict and trailer[1] and trailer[1].lower().replace(b"_", b"-") in _NO_TRAILER:
+            raise BadChunk("a trailer has a name that only a header may have")
+        return line == b"\r\n"

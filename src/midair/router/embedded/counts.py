@@ -1,0 +1,167 @@
+"""What becomes of each request, counted in a file mapped into memory, so that `kill -9` loses no count.
+
+One record of 64-bit numbers per service and revision. A request is counted as accepted once a replica was chosen for
+it (before that, under the revision ""), and moves on if it is repeated elsewhere. So at any moment, also after the
+death of the process, accepted = answered + refused + aborted + lost + open in every record.
+"""
+
+import fcntl
+import mmap
+import os
+from pathlib import Path
+
+from midair.model.seen import Tally
+from midair.router.base import BOUNDS_S, Latency, RevisionCount
+
+# Places in a record. STATUS + 1 … STATUS + 5 are the answers by class of status, STATUS + 0 those that have none (TCP).
+ACCEPTED, REFUSED, ABORTED, LOST, STATUS, CONNECTIONS, RETRIED, LATENCY_US, LATENCY = 0, 1, 2, 3, 4, 10, 11, 12, 13
+_NAME_BYTES = 256
+_NUMBERS = 32
+_RECORD_BYTES = _NAME_BYTES + 8 * _NUMBERS
+_PART_RECORDS = 128  # mapped at a time: 64 KiB
+
+Count = memoryview  # of 32 unsigned 64-bit numbers
+
+
+class Book:
+    """The counts of one router process, alive or dead. The living one holds a lock on its file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._parts: list[memoryview] = []
+        self._names: list[tuple[str, str]] = []
+        self._counts: dict[tuple[str, str], Count] = {}
+        self._read()
+
+    def lock(self) -> bool:
+        """Take the file for this process. False when another one has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def count(self, service: str, revision: str) -> Count:
+        """The record of a service's revision, made if there is none."""
+        known = self._counts.get((service, revision))
+        return known if known is not None else self._add(service, revision)
+
+    def settle(self) -> None:
+        """Whatever was open when the last owner died is lost. Harmless when nothing was."""
+        for count in self._counts.values():
+            count[LOST] += max(0, count[ACCEPTED] - _ended(count))
+
+    def absorb(self, other: "Book") -> None:
+        """Move all counts of another file, which is dead, into this one, and delete that file."""
+        other.settle()
+        for (service, revision), theirs in other._counts.items():
+            ours = self.count(service, revision)
+            for place in range(_NUMBERS):
+                ours[place] += theirs[place]
+                theirs[place] = 0
+        other.path.unlink(missing_ok=True)
+        other.close()
+
+    def read(self) -> tuple[RevisionCount, ...]:
+        """All the counts, as values."""
+        return tuple(_value(service, revision, count) for (service, revision), count in self._counts.items())
+
+    def close(self) -> None:
+        """Let go of the file. Counts handed out before must not be used any more."""
+        os.close(self._file)
+
+    def _read(self) -> None:
+        for part in range(os.fstat(self._file).st_size // (_RECORD_BYTES * _PART_RECORDS)):
+            self._map(part)
+        for place in range(len(self._parts) * _PART_RECORDS):
+            name = bytes(self._record(place)[:_NAME_BYTES]).rstrip(b"\0").decode(errors="replace")
+            if not name:
+                break
+            service, _, revision = name.partition("\n")
+            self._keep(service, revision)
+
+    def _add(self, service: str, revision: str) -> Count:
+        place = len(self._names)
+        if place == len(self._parts) * _PART_RECORDS:
+            size = _RECORD_BYTES * _PART_RECORDS
+            os.posix_fallocate(self._file, len(self._parts) * size, size)
+            self._map(len(self._parts))
+        name = f"{service[-120:]}\n{revision[:120]}".encode()[:_NAME_BYTES]
+        self._record(place)[: len(name)] = name
+        return self._keep(service, revision)
+
+    def _keep(self, service: str, revision: str) -> Count:
+        record = self._record(len(self._names))
+        self._names.append((service, revision))
+        self._counts[service, revision] = count = record[_NAME_BYTES:].cast("Q")
+        return count
+
+    def _map(self, part: int) -> None:
+        size = _RECORD_BYTES * _PART_RECORDS
+        self._parts.append(memoryview(mmap.mmap(self._file, size, offset=part * size)))
+
+    def _record(self, place: int) -> memoryview:
+        part, place = divmod(place, _PART_RECORDS)
+        return self._parts[part][place * _RECORD_BYTES : (place + 1) * _RECORD_BYTES]
+
+
+def open_book(folder: Path) -> Book:
+    """The book of a router that begins in `folder`: it goes on with what dead ones left."""
+    books = [Book(path) for path in sorted(folder.glob("router-*.counts"), key=_number)]
+    dead = [book for book in books if book.lock()]
+    for book in books:
+        if book not in dead:
+            book.close()
+    if not dead or dead[-1] is not books[-1]:  # a living router's number is taken
+        number = _number(books[-1].path) + 1 if books else 1
+        book = Book(folder / f"router-{number}.counts")
+        book.lock()
+        dead.append(book)
+    *others, book = dead
+    book.settle()
+    for other in others:
+        book.absorb(other)
+    return book
+
+
+def merged(*parts: tuple[RevisionCount, ...]) -> tuple[RevisionCount, ...]:
+    """Counts of several processes, added up."""
+    total: dict[tuple[str, str], RevisionCount] = {}
+    for count in (count for part in parts for count in part):
+        key = (count.service, count.revision)
+        total[key] = _plus(total[key], count) if key in total else count
+    return tuple(total.values())
+
+
+def _plus(one: RevisionCount, other: RevisionCount) -> RevisionCount:
+    latency = Latency(
+        tuple(a + b for a, b in zip(one.latency.counts, other.latency.counts, strict=True)),
+        one.latency.total_s + other.latency.total_s,
+    )
+    by_status = {status: one.by_status[status] + other.by_status[status] for status in one.by_status}
+    return RevisionCount(
+        one.service, one.revision, one.tally.plus(other.tally), by_status, latency,
+        one.connections + other.connections, one.retried + other.retried,
+    )  # fmt: skip
+
+
+def _value(service: str, revision: str, count: Count) -> RevisionCount:
+    tally = Tally(count[ACCEPTED], _answered(count), count[REFUSED], count[ABORTED], count[LOST])
+    buckets = tuple(count[LATENCY : LATENCY + len(BOUNDS_S) + 1])
+    by_status = {f"{digit}xx": count[STATUS + digit] for digit in range(1, 6)}
+    latency = Latency(buckets, count[LATENCY_US] / 1e6)
+    return RevisionCount(service, revision, tally, by_status, latency, count[CONNECTIONS], count[RETRIED])
+
+
+def _answered(count: Count) -> int:
+    return sum(count[STATUS : STATUS + 6])
+
+
+def _ended(count: Count) -> int:
+    return _answered(count) + count[REFUSED] + count[ABORTED] + count[LOST]
+
+
+def _number(path: Path) -> int:
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0

@@ -1,0 +1,236 @@
+"""Request heads: one strict match each, then forwarded nearly verbatim. Pure: bytes in, values out.
+
+Whatever two parsers might read differently is refused (RFC 9112, sections 2.2, 5.1, 6.1, 6.3 and 11.2). The header block is
+parsed apart from the request line, because clients send the same block again and again with other paths: callers keep
+parsed blocks in a `Memory`.
+"""
+
+import re
+
+import msgspec
+
+HEAD_MAX_BYTES = 65536
+HEADERS_MAX = 128
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) (?=HTTP/1\.[01]\r\n)")
+_BLOCK = re.compile(rb"HTTP/1\.[01]\r\n((?:" + TOKEN + rb":" + VALUE + rb"\r\n)*+)\r\n")
+_SPECIAL = re.compile(
+    rb"(?i)\n(connection|content[-_]length|expect|host|http2-settings|keep-alive|proxy(?:-connection)?|te"
+    rb"|transfer[-_]encoding|upgrade|x[-_]forwarded[-_](?:for|host|proto)|x[-_]request[-_]id):[ \t]*([^\r]*)\r"
+)
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._=+/:@-]{1,128}")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_ABSOLUTE = re.compile(rb"(?i)https?://([^/?#@]+)([/?].*)?")
+_KEPT_FROM_NOMINATION = frozenset(
+    (b"authorization", b"cache-control", b"content-length", b"content-type", b"cookie", b"host", b"transfer-encoding",
+     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"close", b"keep-alive", b"upgrade"),
+)  # fmt: skip
+
+
+class BadHead(Exception):
+    """A request that is refused: the status and one line for its sender."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """A parsed header block, with what the router does about it."""
+
+    forward: bytes  # version and headers for the replica, up to the client's address in X-Forwarded-For
+    host: bytes
+    length: int = 0  # of the body
+    chunked: bool = False
+    keep: bool = True  # the client's connection goes on after the answer
+    old: bool = False  # HTTP/1.0
+    upgrade: bytes = b""
+    named: bool = False  # came with a valid X-Request-Id
+
+
+class Memory(dict[bytes, Block]):
+    """Blocks parsed before, by their bytes. Forgets everything when full, which is rare and cheap."""
+
+    entries_max = 2048
+    bytes_max = 4096  # a longer block is not kept
+
+    def parse(self, raw: bytes) -> Block:
+        """Parse a block that is not remembered yet, and remember it."""
+        block = parse_block(raw)
+        if len(raw) <= self.bytes_max:
+            if len(self) >= self.entries_max:
+                self.clear()
+            self[raw] = block
+        return block
+
+
+def check_partial(data: bytes) -> None:
+    """Refuse a beginning that no further byte can turn into a good head."""
+    if len(data) > HEAD_MAX_BYTES:
+        raise BadHead(431, "the request head is too large")
+    if _BARE_LF.search(data):
+        raise BadHead(400, "a line ends without CR")
+
+
+def check_line(data: bytes) -> None:
+    """Say what is wrong with a request line that did not match."""
+    line = data[: data.find(b"\r\n")]
+    words = line.split(b" ")
+    if len(words) == 3 and re.fullmatch(rb"HTTP/[0-9]\.[0-9]", words[2]) and not words[2].startswith(b"HTTP/1."):
+        raise BadHead(505, "this HTTP version is not spoken here")
+    raise BadHead(400, "the request line is malformed")
+
+
+def check_target(method: bytes, target: bytes, block: Block) -> bytes:
+    """The target to forward for one that does not start with a slash."""
+    if method == b"OPTIONS" and target == b"*":
+        return target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute and absolute[1].lower() == block.host.lower() and method != b"CONNECT":
+        path = absolute[2] or b"/"
+        return path if path.startswith(b"/") else b"/" + path
+    if method == b"CONNECT":
+        raise BadHead(405, "CONNECT is not served here")
+    raise BadHead(400, "the request target is malformed")
+
+
+def parse_block(raw: bytes) -> Block:
+    """Parse from the version to the empty line, both included."""
+    shape = _BLOCK.fullmatch(raw)
+    if shape is None:
+        raise BadHead(400, _wrong_line(raw))
+    if raw.count(b"\n") > HEADERS_MAX + 2:
+        raise BadHead(431, "the request has too many header fields")
+    special = _Special()
+    cuts: list[tuple[int, int]] = []
+    for match in _SPECIAL.finditer(raw):
+        if special.take(match[1].lower(), match[2].rstrip(b" \t")):
+            cuts.append((match.start() + 1, match.end() + 1))
+    old = raw[7:8] == b"0"
+    special.check(old)
+    if special.nominated:
+        cuts = _cut_nominated(raw, cuts, special.nominated)
+    return _block(raw, cuts, special, old)
+
+
+class _Special:
+    """The headers that say how a message is framed and forwarded, gathered in one pass."""
+
+    __slots__ = ("chunked", "close", "forwarded_for", "host", "keep_alive", "length", "nominated", "request_id",
+                 "upgrade", "wants_upgrade")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.length: bytes | None = None
+        self.host: bytes | None = None
+        self.chunked = self.close = self.keep_alive = self.wants_upgrade = False
+        self.upgrade = self.request_id = b""
+        self.forwarded_for: list[bytes] = []
+        self.nominated: frozenset[bytes] = frozenset()
+
+    def take(self, name: bytes, value: bytes) -> bool:
+        """Note one header. True when it is not forwarded as it stands."""
+        if name == b"host":
+            self._take_host(value)
+            return False
+        if name == b"content-length":
+            if self.length is not None or not _LENGTH.fullmatch(value):
+                raise BadHead(400, "Content-Length is malformed or given twice")
+            self.length = value
+            return False
+        if name == b"transfer-encoding":
+            if self.chunked or value.lower() != b"chunked":
+                raise BadHead(
+                    400 if self.chunked else 501, "only Transfer-Encoding: chunked, given once, is understood"
+                )
+            self.chunked = True
+            return False
+        if name == b"connection":
+            self._take_connection(value)
+        elif name == b"upgrade":
+            self.upgrade = value
+        elif name == b"x-forwarded-for" and value:
+            self.forwarded_for.append(value)
+        elif name == b"x-request-id" and not self.request_id and _REQUEST_ID.fullmatch(value):
+            self.request_id = value
+        return name != b"expect"
+
+    def _take_host(self, value: bytes) -> None:
+        if self.host is not None or not _HOST.fullmatch(value):
+            raise BadHead(400, "Host is malformed or given twice")
+        self.host = value
+
+    def _take_connection(self, value: bytes) -> None:
+        options = {option.strip(b" \t").lower() for option in value.split(b",")}
+        self.close |= b"close" in options
+        self.keep_alive |= b"keep-alive" in options
+        self.wants_upgrade |= b"upgrade" in options
+        self.nominated |= options - _KEPT_FROM_NOMINATION - {b""}
+
+    def check(self, old: bool) -> None:
+        if self.chunked and (self.length is not None or old):
+            raise BadHead(400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0, is ambiguous")
+        if self.host is None and not old:
+            raise BadHead(400, "Host is missing")
+
+
+def _block(raw: bytes, cuts: list[tuple[int, int]], special: _Special, old: bool) -> Block:
+    upgrade = b""
+    if special.wants_upgrade and special.upgrade and special.upgrade.lower() != b"h2c" and not old:
+        upgrade = special.upgrade
+    forward = [_without(raw[:-2], cuts)]
+    if upgrade:
+        forward.append(b"Connection: upgrade\r\nUpgrade: " + upgrade + b"\r\n")
+    elif old:
+        forward.append(b"Connection: close\r\n")
+    if special.request_id:
+        forward.append(b"X-Request-Id: " + special.request_id + b"\r\n")
+    forward.append(b"X-Forwarded-Proto: http\r\n")
+    if special.host:
+        forward.append(b"X-Forwarded-Host: " + special.host + b"\r\n")
+    forward.append(b"X-Forwarded-For: " + b"".join(value + b", " for value in special.forwarded_for))
+    return Block(
+        forward=b"".join(forward),
+        host=special.host or b"",
+        length=int(special.length or 0),
+        chunked=special.chunked,
+        keep=special.keep_alive and not special.close if old else not special.close,
+        old=old,
+        upgrade=upgrade.lower(),
+        named=bool(special.request_id),
+    )
+
+
+def _without(raw: bytes, cuts: list[tuple[int, int]]) -> bytes:
+    if not cuts:
+        return raw
+    parts, position = [], 0
+    for start, end in cuts:
+        parts.append(raw[position:start])
+        position = end
+    parts.append(raw[position:])
+    return b"".join(parts)
+
+
+def _cut_nominated(raw: bytes, cuts: list[tuple[int, int]], names: frozenset[bytes]) -> list[tuple[int, int]]:
+    """Headers that `Connection` names belong to this hop alone."""
+    pattern = re.compile(rb"(?i)\n(?:" + b"|".join(map(re.escape, sorted(names))) + rb"):[^\r]*\r")
+    return sorted({*cuts, *((match.start() + 1, match.end() + 1) for match in pattern.finditer(raw))})
+
+
+def _wrong_line(raw: bytes) -> str:
+    """What is wrong with a block that did not match, for the one who sent it."""
+    if _BARE_LF.search(raw):
+        return "a line ends without CR"
+    for line in raw.split(b"\r\n")[1:-2]:
+        if line[:1] in b" \t" and line:
+            return "a header is folded over two lines"
+        if not re.match(TOKEN + rb":", line):
+            return "a header name is malformed"
+        if not re.fullmatch(TOKEN + rb":" + VALUE, line):
+            return "a header value has a control character"
+    return "the request head is malformed"

@@ -1,0 +1,40 @@
+"""A published port: accepts connections for one service."""
+
+import asyncio
+import socket
+
+from midair.model.project import Port
+from midair.router.embedded.downstream import Downstream
+from midair.router.embedded.hub import Hub
+from midair.router.embedded.service import Service
+from midair.router.embedded.tcp import TcpDownstream
+
+
+class Listener:
+    """Owns its sockets. Connections that it accepted outlive it."""
+
+    def __init__(self, hub: Hub, service: Service, port: Port, sockets: list[socket.socket]) -> None:
+        self.hub = hub
+        self.service = service
+        self.port = port
+        self.sockets = sockets
+        self.closed = False  # connections end after the request in hand
+        self._servers: list[asyncio.AbstractServer] = []
+
+    async def start(self) -> None:
+        """Accept. Duplicates are served from, so that the sockets can still be passed on."""
+        for sock in self.sockets:
+            self._servers.append(await self.hub.loop.create_server(self.connection, sock=sock.dup(), backlog=4096))
+
+    def stop(self, *, closed: bool = True) -> None:
+        """Accept no more. Not `closed`: a successor goes on accepting from the same sockets."""
+        self.closed = closed
+        for server in self._servers:
+            server.close()
+        for sock in self.sockets:
+            sock.close()
+        self._servers.clear()
+
+    def connection(self) -> asyncio.Protocol:
+        """A protocol for a connection that was accepted."""
+        return TcpDownstream(self) if self.port.protocol == "tcp" else Downstream(self)

@@ -1,0 +1,161 @@
+"""One replica as the router knows it: its pooled connections, what is inside it, and whether it takes connections."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from midair.model.ids import ReplicaId, revision_of
+from midair.router.embedded.hub import Hub
+from midair.router.embedded.upstream import Upstream
+
+if TYPE_CHECKING:
+    from midair.router.embedded.downstream import Downstream
+    from midair.router.embedded.service import Service
+
+_PROBE_FIRST_S, _PROBE_MAX_S = 0.25, 4.0
+_FAILURES_TO_EJECT = 2
+
+
+class Inside(Protocol):
+    """A connection to a replica with something in it."""
+
+    def end_politely(self) -> None:
+        """The drain deadline has passed."""
+
+
+class Replica:
+    """A replica at one address. It drains once no route leads to it."""
+
+    __slots__ = (
+        "address",
+        "connections",
+        "count",
+        "drained_by",
+        "draining",
+        "ejected",
+        "failures",
+        "host",
+        "hub",
+        "id",
+        "idle",
+        "open",
+        "port",
+        "revision",
+        "service",
+        "weight",
+    )  # fmt: skip
+
+    def __init__(self, service: "Service", replica: ReplicaId, address: str) -> None:
+        self.service = service
+        self.hub: Hub = service.hub
+        self.id = replica
+        self.revision: str = revision_of(replica)
+        self.address = address
+        host, _, port = address.rpartition(":")
+        self.host, self.port = host.strip("[]"), int(port)
+        self.weight = 0
+        self.open = 0  # requests inside
+        self.idle: list[Upstream] = []  # the latest used last
+        self.connections: set[Inside] = set()
+        self.count = self.hub.book.count(service.name, self.revision)
+        self.draining = False
+        self.drained_by: asyncio.TimerHandle | None = None
+        self.failures = 0  # connections refused in a row
+        self.ejected = False
+
+    def take(self, client: "Downstream") -> None:
+        """Give the request to a pooled connection, or to a new one."""
+        idle = self.idle
+        if idle:
+            oldest = time.monotonic() - self.hub.limits.pooled_s
+            while idle:
+                upstream = idle.pop()
+                if upstream.idle_since < oldest or not upstream.is_open(careful=not client.repeatable):
+                    upstream.drop()
+                    continue
+                upstream.begin(client)
+                return
+        self.hub.run(self._connect_for(client))
+
+    def drain(self, timeout_s: float, politely: bool) -> None:
+        """No request begins here any more. Ends what is long-lived shortly before the deadline of the one who asked."""
+        self.draining = True
+        for upstream in self.idle:
+            upstream.drop()
+        self.idle.clear()
+        if self.drained_by is None and self.open and politely:
+            early = min(1.0, timeout_s / 10)
+            self.drained_by = self.hub.loop.call_later(timeout_s - early, self._end_long_lived)
+
+    def undrain(self) -> None:
+        """Routed again."""
+        self.draining = False
+        if self.drained_by is not None:
+            self.drained_by.cancel()
+            self.drained_by = None
+
+    def left(self) -> None:
+        """A request has left."""
+        self.open -= 1
+        if self.draining and not self.open:
+            self.service.emptied(self)
+
+    def close_old(self, oldest: float) -> None:
+        """Close pooled connections that have been idle for too long: the pool's first ones."""
+        while self.idle and self.idle[0].idle_since < oldest:
+            self.idle.pop(0).drop()
+
+    def refused_connection(self) -> None:
+        """A connection could not be made."""
+        self.failures += 1
+        if self.failures >= _FAILURES_TO_EJECT and not self.ejected and not self.draining:
+            self.ejected = True
+            self.service.table.rebuild()
+            self.hub.changed()
+            self.hub.run(self._probe())
+
+    def took_connection(self) -> None:
+        """A connection was made."""
+        self.failures = 0
+        if self.ejected:
+            self.ejected = False
+            self.service.table.rebuild()
+            self.hub.changed()
+
+    async def _connect_for(self, client: "Downstream") -> None:
+        upstream = Upstream(self)
+        client.awaited = upstream
+        connected = await self.connect(upstream)
+        if client.awaited is not upstream:  # it went away meanwhile
+            upstream.rest()
+        elif connected:
+            client.awaited = None
+            upstream.begin(client)
+        else:
+            client.awaited = None
+            client.not_taken()
+
+    async def connect(self, upstream: asyncio.Protocol) -> bool:
+        """Make a connection. False when the replica takes none."""
+        try:
+            async with asyncio.timeout(self.hub.limits.connect_s):
+                await self.hub.loop.create_connection(lambda: upstream, self.host, self.port)
+        except OSError:  # a timeout is one, too
+            self.refused_connection()
+            return False
+        self.took_connection()
+        return True
+
+    async def _probe(self) -> None:
+        """Look whether an ejected replica takes connections again."""
+        wait = _PROBE_FIRST_S
+        while self.ejected and not self.draining:
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _PROBE_MAX_S)
+            upstream = Upstream(self)
+            if await self.connect(upstream):
+                upstream.rest()
+
+    def _end_long_lived(self) -> None:
+        for connection in list(self.connections):
+            connection.end_politely()

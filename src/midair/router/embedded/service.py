@@ -1,0 +1,129 @@
+"""One service: the routes in force, the replicas that drain, and the requests that wait for a replica."""
+
+import asyncio
+from typing import Protocol
+
+from midair.model.action import SetRoutes
+from midair.model.ids import ReplicaId
+from midair.model.seen import RouteSeen
+from midair.router.embedded.hub import Hub
+from midair.router.embedded.replica import Replica
+from midair.router.embedded.table import Table
+
+_RETRY_S = 0.1
+
+
+class Waiter(Protocol):
+    """A request, or a TCP connection, that no replica has taken yet."""
+
+    wait_until: float  # on the loop's clock; 0: it has not waited yet
+
+    def dispatch(self) -> None:
+        """Try again."""
+
+    def leave_queue(self) -> None:
+        """It waits no longer."""
+
+    def give_up(self, reason: str, *, refused: bool) -> None:
+        """It has waited for too long, or there is nothing to wait for."""
+
+
+class Service:
+    """Made when its first routes are asked for."""
+
+    def __init__(self, hub: Hub, name: str) -> None:
+        self.hub = hub
+        self.name = name
+        self.action = SetRoutes(service=name, generation=0)
+        self.problem = ""  # why a newer generation is not in force
+        self.table: Table[Replica] = Table()
+        self.unrouted = hub.book.count(name, "")
+        self.stick_by: str | None = None
+        self._replicas: dict[tuple[ReplicaId, str], Replica] = {}  # routed, or with requests inside
+        self._waiting: dict[Waiter, asyncio.TimerHandle] = {}
+        self._retry: asyncio.TimerHandle | None = None
+
+    def apply(self, action: SetRoutes) -> None:
+        """Put a generation in force. Every request begun from now on is routed by it."""
+        routed: dict[tuple[ReplicaId, str], Replica] = {}
+        for route in action.routes:
+            key = (route.replica, route.address)
+            replica = self._replicas.get(key) or Replica(self, route.replica, route.address)
+            replica.weight = route.weight
+            replica.undrain()
+            routed[key] = replica
+        gone = {key: replica for key, replica in self._replicas.items() if key not in routed}
+        for replica in gone.values():
+            replica.weight = 0
+            replica.drain(action.drain_timeout_s, action.long_lived == "close")
+        self._replicas = routed | {key: replica for key, replica in gone.items() if replica.open}
+        self.action = action
+        self.problem = ""
+        self.stick_by = action.stick_by
+        self.table = Table(() if action.hold else routed.values())
+        self.release()
+        self.hub.changed()
+
+    def seen(self) -> RouteSeen:
+        """What is in force, and what is inside the replicas at this moment."""
+        inside: dict[ReplicaId, int] = {}
+        for replica in self._replicas.values():
+            inside[replica.id] = inside.get(replica.id, 0) + replica.open
+        action = self.action
+        failing = tuple(replica.id for replica in self._replicas.values() if replica.ejected and not replica.draining)
+        return RouteSeen(
+            settled=action.generation, routes=action.routes, hold=action.hold, held=len(self._waiting), open=inside,
+            failing=failing, problem=self.problem,
+        )  # fmt: skip
+
+    def wait(self, waiter: Waiter) -> None:
+        """Let a request wait for a replica, if that is wanted."""
+        action, limits, now = self.action, self.hub.limits, self.hub.loop.time()
+        if not action.hold and not self.table.replicas:
+            waiter.give_up("no replica of this service is ready", refused=False)
+            return
+        if not waiter.wait_until:
+            waiter.wait_until = now + (action.hold_timeout_s if action.hold else limits.park_s)
+        if now >= waiter.wait_until or len(self._waiting) >= action.hold_max_requests:
+            self._give_up(waiter)
+            return
+        self._waiting[waiter] = self.hub.loop.call_at(waiter.wait_until, self._expire, waiter)
+        if not action.hold and self._retry is None:
+            self._retry = self.hub.loop.call_later(_RETRY_S, self.release)
+
+    def release(self) -> None:
+        """Try all that wait again."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        waiting, self._waiting = self._waiting, {}
+        for waiter, timer in waiting.items():
+            timer.cancel()
+            waiter.leave_queue()
+            waiter.dispatch()
+
+    def forget(self, waiter: Waiter) -> None:
+        """The client of a waiting request has gone away."""
+        timer = self._waiting.pop(waiter, None)
+        if timer is not None:
+            timer.cancel()
+
+    def emptied(self, replica: Replica) -> None:
+        """The last request has left a draining replica."""
+        replica.undrain()
+        replica.draining = True
+        if self._replicas.get((replica.id, replica.address)) is replica:
+            del self._replicas[replica.id, replica.address]
+        self.hub.changed()
+
+    def replicas(self) -> tuple[Replica, ...]:
+        """All that are routed or have requests inside."""
+        return tuple(self._replicas.values())
+
+    def _expire(self, waiter: Waiter) -> None:
+        del self._waiting[waiter]
+        self._give_up(waiter)
+
+    def _give_up(self, waiter: Waiter) -> None:
+        by_operator = self.action.hold and bool(self.action.routes)
+        waiter.give_up("waited for too long, or behind too many, for a replica", refused=by_operator)

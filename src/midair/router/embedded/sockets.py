@@ -1,0 +1,70 @@
+"""Listening sockets: bound, or checked whether they could be."""
+
+import contextlib
+import errno
+import os
+import socket
+
+from midair.model.project import Port
+
+_BACKLOG = 4096
+
+
+def bind(port: Port) -> list[socket.socket]:
+    """Sockets that listen on a published port, on every address it means. Raises OSError, naming the address."""
+    if port.protocol == "udp":
+        raise OSError(errno.EPROTONOSUPPORT, "the embedded router does not route UDP")
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in _addresses(port):
+            try:
+                sockets.append(_listen(family, address, port.port))
+            except OSError as error:
+                if port.host or not _is_missing(family, error):
+                    raise OSError(error.errno, os.strerror(error.errno or 0)) from error
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def reason(port: Port, error: OSError) -> str:
+    """Why a port could not be listened on, for people."""
+    host = f"[{port.host}]" if ":" in port.host else port.host
+    place = f"{host}:{port.port}" if port.host else str(port.port)
+    return f'cannot listen on port "{place}": {(error.strerror or str(error)).lower()}'
+
+
+def _addresses(port: Port) -> list[tuple[socket.AddressFamily, str]]:
+    if not port.host:
+        return [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]
+    found = socket.getaddrinfo(port.host, port.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list({(family, str(address[0])): None for family, _, _, _, address in found})
+
+
+def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_missing(family: socket.AddressFamily, error: OSError) -> bool:
+    """Machines without IPv6 are served on IPv4 alone."""
+    return family == socket.AF_INET6 and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+
+def reset(sock: socket.socket | None) -> None:
+    """Make the coming close a reset, so that the other side can't take it for an end."""
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

@@ -1,0 +1,37 @@
+"""The last routes asked for, in `router.json`, so that a killed router is back with them at once."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from midair.model.action import SetRoutes
+
+FILE = "router.json"
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a router needs to go on where another one ended."""
+
+    services: tuple[SetRoutes, ...] = ()
+
+
+def read_state(folder: Path) -> State:
+    """The state on file; an unreadable one is as good as none, since the control plane asks again."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=State)
+    except (OSError, msgspec.DecodeError):
+        return State()
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Replace the file whole."""
+    fresh = folder / f"{FILE}.new"
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(state))
+    fresh.replace(folder / FILE)
+
+
+def forget_state(folder: Path) -> None:
+    """The router was told to stop: nothing is to be listened on when one starts again."""
+    (folder / FILE).unlink(missing_ok=True)

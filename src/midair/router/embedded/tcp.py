@@ -1,0 +1,182 @@
+"""Connections of services that do not speak HTTP: bytes both ways, each connection counted like one request."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, cast
+
+from midair.router.embedded.counts import ABORTED, ACCEPTED, CONNECTIONS, LOST, REFUSED, RETRIED, STATUS
+
+if TYPE_CHECKING:
+    from midair.router.embedded.listen import Listener
+    from midair.router.embedded.replica import Replica
+
+_ANSWERED = STATUS  # without a status
+
+
+class TcpDownstream(asyncio.Protocol):
+    """A client's connection. Nothing is read from it until a replica has taken it."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, listener: "Listener") -> None:
+        self.hub = listener.hub
+        self.service = listener.service
+        self.wait_until = 0.0
+        self.upstream: TcpUpstream | None = None
+        self.stalled = 0.0
+        self._replica: Replica | None = None
+        self._count: memoryview | None = None
+        self._attempts = 0
+        self._closed = False
+        self._half = False  # one direction has ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.pause_reading()
+        self.hub.connections.add(self)
+        self.dispatch()
+
+    def dispatch(self, avoid: "Replica | None" = None) -> None:
+        """Find a replica for it, or let it wait for one."""
+        replica = self.service.table.pick(avoid)
+        if replica is None:
+            self._wait()
+            return
+        self._replica = replica
+        replica.open += 1
+        self._count = replica.count
+        self._count[ACCEPTED] += 1
+        self.hub.run(self._connect(replica))
+
+    def leave_queue(self) -> None:
+        """It waits no longer: it is dispatched again."""
+        if self._count is not None:
+            self._count[ACCEPTED] -= 1
+            self._count = None
+
+    def give_up(self, reason: str, *, refused: bool) -> None:
+        """No replica took it in time."""
+        self._end(REFUSED if refused else LOST)
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self.upstream is not None:
+            self.upstream.transport.write(data)
+
+    def eof_received(self) -> bool:
+        if self.upstream is None or self._half:
+            return False
+        self._half = True
+        self.upstream.transport.write_eof()
+        return True
+
+    def upstream_ended(self) -> bool:
+        """The replica sends no more. True: it may still be sent to."""
+        if self._half or self._closed:
+            return False
+        self._half = True
+        self.transport.write_eof()
+        return True
+
+    def upstream_lost(self, exc: Exception | None) -> None:
+        """The replica's side is closed."""
+        self._end(_ANSWERED if exc is None else LOST)
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.hub.connections.discard(self)
+        self.service.forget(self)
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None and not upstream.transport.is_closing():
+            upstream.transport.close()
+        self._end(_ANSWERED if upstream is not None and exc is None else ABORTED)
+
+    def pause_writing(self) -> None:
+        self.stalled = time.monotonic()
+        if self.upstream is not None:
+            self.upstream.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.stalled = 0.0
+        if self.upstream is not None:
+            self.upstream.transport.resume_reading()
+
+    def look(self, now: float) -> None:
+        """A client that reads nothing for too long is let go."""
+        if self.stalled and now - self.stalled > self.hub.limits.stall_s:
+            self.transport.abort()
+
+    def _wait(self) -> None:
+        self._count = self.service.unrouted
+        self._count[ACCEPTED] += 1
+        self.service.wait(self)
+
+    async def _connect(self, replica: "Replica") -> None:
+        upstream = TcpUpstream(self, replica)
+        connected = await replica.connect(upstream)
+        if self._closed:
+            if connected:
+                upstream.transport.abort()
+        elif connected:
+            self.upstream = upstream
+            replica.count[CONNECTIONS] += 1
+            self.transport.resume_reading()
+        else:
+            self._not_taken(replica)
+
+    def _not_taken(self, replica: "Replica") -> None:
+        self.leave_queue()
+        self._replica = None
+        replica.left()
+        self._attempts += 1
+        if self._attempts < len(self.service.table.replicas):
+            replica.count[RETRIED] += 1
+            self.dispatch(replica)
+        else:
+            self._attempts = 0
+            self._wait()
+
+    def _end(self, outcome: int) -> None:
+        self._closed = True
+        if self._count is not None:
+            self._count[outcome] += 1
+            self._count = None
+        if self._replica is not None:
+            replica, self._replica = self._replica, None
+            replica.left()
+
+
+class TcpUpstream(asyncio.Protocol):
+    """The replica's end of a connection."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, client: TcpDownstream, replica: "Replica") -> None:
+        self._client = client
+        self._replica = replica
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._replica.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._client.transport.write(data)
+
+    def eof_received(self) -> bool:
+        return self._client.upstream is self and self._client.upstream_ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._replica.connections.discard(self)
+        if self._client.upstream is self:
+            self._client.upstream_lost(exc)
+
+    def pause_writing(self) -> None:
+        if not self._client.transport.is_closing():
+            self._client.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self._client.transport.is_closing():
+            self._client.transport.resume_reading()
+
+    def end_politely(self) -> None:
+        """Nothing polite can be said in a protocol that is not known: the replica says it when it stops."""

@@ -1,0 +1,278 @@
+"""A connection to a replica: sends it one request at a time and passes each answer on as it arrives."""
+
+import asyncio
+import select
+import time
+from typing import TYPE_CHECKING, cast
+
+from midair.router.embedded.answer import Answer, BadAnswer
+from midair.router.embedded.body import BadChunk, Chunks
+from midair.router.embedded.head import HEAD_MAX_BYTES
+
+if TYPE_CHECKING:
+    from midair.router.embedded.downstream import Downstream
+    from midair.router.embedded.replica import Replica
+
+HEAD, LENGTH, CHUNKED, TO_END, TUNNEL, IDLE, CLOSED = range(7)  # what is expected next
+_NO_BODY = frozenset((204, 304))
+
+
+class Upstream(asyncio.Protocol):
+    """Belongs to a replica's pool while idle, and to one request otherwise."""
+
+    __slots__ = ("buffer", "chunks", "client", "ending", "idle_since", "left", "replica", "reusable", "spoke", "state",
+                 "stream", "transport")  # fmt: skip
+    transport: asyncio.Transport
+
+    def __init__(self, replica: "Replica") -> None:
+        self.replica = replica
+        self.client: Downstream | None = None
+        self.state = IDLE
+        self.buffer = b""
+        self.left = 0
+        self.chunks: Chunks | None = None
+        self.reusable = True
+        self.spoke = False  # part of an answer has come
+        self.stream = False  # the answer is an event stream
+        self.ending = False  # the drain deadline has passed: end it where that can be done cleanly
+        self.idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.replica.connections.add(self)
+
+    def begin(self, client: "Downstream") -> None:
+        """Send a request, as much of it as there is."""
+        self.client = client
+        client.upstream = self
+        self.state = HEAD
+        self.spoke = self.stream = self.ending = False
+        if client.stalled:
+            self.transport.pause_reading()
+        self.transport.write(client.outgoing)
+
+    def is_open(self, *, careful: bool) -> bool:
+        """False when the replica has closed it. `careful` also asks the kernel: the news may not have been read yet."""
+        if self.state == CLOSED or self.transport.is_closing():
+            return False
+        if not careful:
+            return True
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    def rest(self) -> None:
+        """Be idle until somebody needs it."""
+        replica = self.replica
+        full = len(replica.idle) >= replica.hub.limits.pool_max
+        if full or self.state == CLOSED or replica.draining or not self.reusable:
+            self.drop()
+            return
+        self.state = IDLE
+        self.idle_since = time.monotonic()
+        replica.idle.append(self)
+
+    def drop(self) -> None:
+        """Close it; nothing is in it."""
+        self.client = None
+        if self.state != CLOSED:
+            self.state = CLOSED
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close it with something in it."""
+        self.client = None
+        if self.state != CLOSED:
+            self.state = CLOSED
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        client = self.client
+        if client is None:  # an answer nobody asked for: whatever it is, nobody will be given it
+            self.abort()
+            return
+        state = self.state
+        if state == HEAD:
+            self._read_head(client, data)
+        elif state == LENGTH:
+            self._read_length(client, data)
+        elif state == CHUNKED:
+            self._read_chunks(client, data)
+        elif state == TO_END:
+            client.transport.write(data)
+        elif state == TUNNEL and client.tunnel is not None:
+            client.tunnel.from_upstream(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        replica, client, state = self.replica, self.client, self.state
+        replica.connections.discard(self)
+        self.state, self.client = CLOSED, None
+        if client is None:
+            if state == IDLE and self in replica.idle:
+                replica.idle.remove(self)
+        elif state == TUNNEL and client.tunnel is not None:
+            client.tunnel.upstream_lost(exc)
+        elif state == TO_END and exc is None:
+            client.finish()
+        elif state == HEAD and not self.spoke:
+            client.not_answered()
+        elif state == HEAD:
+            client.lose(502, "the replica broke off its answer")
+        else:
+            client.cut_short()
+
+    def eof_received(self) -> bool:
+        client = self.client
+        return client is not None and client.tunnel is not None and client.tunnel.upstream_ended()
+
+    def pause_writing(self) -> None:
+        if self.client is not None:
+            self.client.pause("upstream")
+
+    def resume_writing(self) -> None:
+        if self.client is not None:
+            self.client.resume("upstream")
+
+    def end_politely(self) -> None:
+        """The drain deadline has passed: close what goes on for ever, where no frame or event is cut."""
+        client = self.client
+        if client is None:
+            return
+        if self.state == TUNNEL and client.tunnel is not None:
+            client.tunnel.end_politely()
+        elif self.stream:
+            self.ending = True
+            self._end_stream(client)
+
+    def _read_head(self, client: "Downstream", data: bytes) -> None:
+        if self.buffer:
+            data = self.buffer + data
+            self.buffer = b""
+        self.spoke = True
+        size = len(data)
+        end = data.find(b"\r\n\r\n") + 4
+        if end == 3:
+            self.buffer = data
+            if size > HEAD_MAX_BYTES:
+                self._bad(client, "the head of the answer is too large")
+            return
+        raw = data if end == size else data[:end]
+        answers = self.replica.hub.answers
+        try:
+            answer = answers.get(raw) or answers.parse(raw)
+        except BadAnswer as error:
+            self._bad(client, str(error))
+            return
+        if answer.status < 200:
+            self._interim(client, answer, data[end:])
+            return
+        self.reusable = answer.reusable
+        length = answer.length
+        if client.method == b"HEAD" or answer.status in _NO_BODY:
+            length = 0
+        elif answer.chunked:
+            self.stream = answer.event_stream
+            client.begin_answer(answer, True)
+            self._begin_chunks(client, data[end:])
+            return
+        elif length < 0:
+            client.begin_answer(answer, False)
+            self._begin_to_end(client, answer, data[end:])
+            return
+        head = client.begin_answer(answer, True)
+        self.left = length - (size - end)
+        if self.left > 0:
+            self.state = LENGTH
+            client.transport.write(head + data[end:])
+            return
+        if self.left < 0:
+            self.reusable = False
+            data = data[: end + length]
+        client.transport.write(data if head is raw and len(data) == size else head + data[end:])
+        self._done(client)
+
+    def _begin_chunks(self, client: "Downstream", data: bytes) -> None:
+        self.state = CHUNKED
+        self.chunks = Chunks(strict=False)
+        client.transport.write(client.head)
+        if data:
+            self._read_chunks(client, data)
+
+    def _begin_to_end(self, client: "Downstream", answer: Answer, data: bytes) -> None:
+        self.state = TO_END
+        self.reusable = False
+        self.stream = answer.event_stream
+        client.transport.write(client.head + data)
+
+    def _interim(self, client: "Downstream", answer: Answer, rest: bytes) -> None:
+        if answer.status == 101:
+            self._switch(client, answer, rest)
+            return
+        if not client.block.old:
+            client.transport.write(answer.head)
+        if rest:
+            self._read_head(client, rest)
+
+    def _switch(self, client: "Downstream", answer: Answer, rest: bytes) -> None:
+        if not client.block.upgrade:
+            self._bad(client, "the replica switched protocols unasked")
+            return
+        self.state = TUNNEL
+        client.begin_tunnel(answer)
+        if rest and client.tunnel is not None:
+            client.tunnel.from_upstream(rest)
+
+    def _read_length(self, client: "Downstream", data: bytes) -> None:
+        self.left -= len(data)
+        if self.left > 0:
+            client.transport.write(data)
+            return
+        if self.left < 0:
+            self.reusable = False
+            data = data[: self.left]
+        client.transport.write(data)
+        self._done(client)
+
+    def _read_chunks(self, client: "Downstream", data: bytes) -> None:
+        chunks = self.chunks
+        assert chunks is not None, "a chunked answer is followed"
+        try:
+            end = chunks.feed(data)
+        except BadChunk:
+            self.abort()
+            client.cut_short()
+            return
+        if end < 0:
+            client.pass_chunks(data)
+            if self.ending:
+                self._end_stream(client)
+            return
+        if end < len(data):
+            self.reusable = False
+            data = data[:end]
+        client.pass_chunks(data)
+        self.chunks = None
+        self._done(client)
+
+    def _end_stream(self, client: "Downstream") -> None:
+        if self.state == CHUNKED and self.chunks is not None and self.chunks.between_chunks:
+            client.pass_chunks(b"0\r\n\r\n")
+        elif self.state != TO_END:
+            return
+        self.abort()
+        client.closing = True
+        client.finish()
+
+    def _done(self, client: "Downstream") -> None:
+        self.client = None
+        if client.stalled:
+            self.transport.resume_reading()
+        if client.request_ended:
+            self.rest()
+        else:
+            self.abort()
+        client.finish()
+
+    def _bad(self, client: "Downstream", reason: str) -> None:
+        self.abort()
+        client.lose(502, reason)
