@@ -105,7 +105,7 @@ def test_a_build_without_a_command_is_refused_on_plain_processes(web, project):
 
 def test_two_services_cannot_publish_the_same_port(web, project):
     other = replace(web, name="api", fields={})
-    assert refusals(project, web, other) == "cannot publish port 8000 of api: web publishes it too"
+    assert refusals(project, web, other) == "api: port 8000 is published by web too"
     apart = [replace(web, ports=(Port(80, 80, "127.0.0.1"),)), replace(other, ports=(Port(80, 80, "127.0.0.2"),))]
     assert refusals(project, *apart) == ""
 

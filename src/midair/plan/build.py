@@ -36,7 +36,7 @@ def build(
         msgspec.structs.replace(
             plan,
             warnings=(*project.warnings, *plan.warnings, *warn.of_file(own)),
-            refusals=(*plan.refusals, *refuse.of_file(own)),
+            refusals=(*plan.refusals, *refuse.of_file(own), *refuse.of_ports(merged.project.services.values())),
             drift=merged.drift,
         ),
         after,

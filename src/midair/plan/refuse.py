@@ -1,4 +1,4 @@
-"""What cannot be done at all, in sentences like those of `errors`."""
+"""What cannot be done at all: reasons that go after "cannot carry out the plan: "."""
 
 from collections.abc import Iterable
 
@@ -10,14 +10,13 @@ from midair.plan.table import row_of
 
 def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     """Services that their runtime could not start, whatever has changed."""
-    listed = tuple(services)
-    return (*(text for service in listed for text in _of_service(service)), *_of_ports(listed))
+    return tuple(text for service in services for text in _of_service(service))
 
 
 def of_steps(steps: tuple[PlanStep, ...]) -> tuple[str, ...]:
     """Changes that no runtime can carry out on a service that runs."""
     return tuple(
-        f"cannot change {change.path} of {step.service}: {change.cause}"
+        f"{step.service}: {change.path}: {change.cause}"
         for step in steps
         for change in step.changes
         if change.field_class == "refuse"
@@ -28,20 +27,23 @@ def _of_service(service: Service) -> Iterable[str]:
     for path in sorted({row_of(path).path for path in fields_of(service) if path[0] != "x-midair"}):
         row = row_of(tuple(path.split(".")))
         if row.on(service.runtime) == "refuse":
-            yield f"cannot run {service.name}: {path}: {row.why(service.runtime)}"
+            yield f"{service.name}: {path}: {row.why(service.runtime)}"
     if service.runtime == "process" and not (service.command or service.entrypoint):
-        yield f"cannot run {service.name}: {_no_command(service)}"
+        yield f"{service.name}: {_no_command(service)}"
 
 
-def _of_ports(services: tuple[Service, ...]) -> Iterable[str]:
-    """Two services cannot publish the same port, unless each listens on an address of its own."""
+def of_ports(services: Iterable[Service]) -> Iterable[str]:
+    """Two services cannot publish the same port, unless each listens on an address of its own.
+
+    The reader sees to that within a file; services that a partial `up` leaves as they are may be in the way too.
+    """
     taken: dict[tuple[int, bool], list[tuple[str, str]]] = {}
     for service in services:
         for port in service.ports:
             others = taken.setdefault((port.port, port.protocol == "udp"), [])
             for name, host in others:
                 if host == port.host or _EVERYWHERE & {host, port.host}:
-                    yield f"cannot publish port {port.port} of {service.name}: {name} publishes it too"
+                    yield f"{service.name}: port {port.port} is published by {name} too"
             others.append((service.name, port.host))
 
 
