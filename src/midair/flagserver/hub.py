@@ -1,0 +1,157 @@
+"""The sets of flags that are served now, and everyone who waits for the next change.
+
+Knows neither HTTP nor gRPC. Slow readers cost nothing: each gets what changed since what it has, when it asks.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import cached_property
+from typing import Any
+
+from midair.flags import wire
+from midair.flags.definition import FlagSet
+from midair.flags.engine import Table
+from midair.flags.plain import encode, lines, stock
+
+BEAT_S = 10.0
+
+
+def clock() -> int:
+    return int(time.time())
+
+
+class Served:
+    """One set in one version. Never changed."""
+
+    def __init__(self, name: str, flags: FlagSet, before: "Served | None" = None) -> None:
+        self.name = name
+        self.flags = flags
+        self.raw = lines(flags)
+        parts = [flags.fractional.encode(), encode(flags.metadata)]
+        digest = hashlib.blake2b(b"\n".join([*parts, *(encode(key) + raw for key, raw in self.raw.items())]))
+        self.version = digest.hexdigest()[:16]
+        self.since = time.time()
+        self.differences: dict[str, bytes] = {}
+        self.metadata = {"flagSetId": name, **flags.metadata, "version": self.version}
+        self.table = Table(self.raw, version=flags.fractional, metadata=self.metadata, clock=clock)
+        if before is not None:
+            self.table.reuse(before.table)
+        self.head = {
+            "set": name,
+            "version": self.version,
+            "fractional": flags.fractional,
+            "metadata": self.metadata,
+            "beat": BEAT_S,
+        }
+
+    @cached_property
+    def snapshot(self) -> bytes:
+        return wire.snapshot(self.head, self.raw)
+
+    @cached_property
+    def stock(self) -> str:
+        return encode({**stock(self.flags), "metadata": self.metadata}).decode()
+
+    def difference(self, before: "Served") -> bytes:
+        """Made once for all who have the same."""
+        found = self.differences.get(before.version)
+        if found is None:
+            found = self.differences[before.version] = wire.difference(self.head, before.raw, self.raw)
+        return found
+
+
+class UnknownSet(Exception):
+    """No set of that name is served."""
+
+
+class Hub:
+    """`publish` puts a set into force; `changes` hands out the present one and each later one."""
+
+    def __init__(self) -> None:
+        self.sets: dict[str, Served] = {}
+        self.waiting: set[asyncio.Event] = set()
+        self.exposures: dict[tuple[str, str, str], int] = {}  # set, flag, variant
+        self.seen: dict[tuple[str, str], float] = {}  # set, flag: when it was last evaluated
+        self.misses: dict[tuple[str, str, str], int] = {}  # set, flag, error code
+        self.counted: Callable[[str], None] = lambda name: None
+        self.readers = 0
+
+    def publish(self, name: str, flags: FlagSet) -> Served:
+        before = self.sets.get(name)
+        served = Served(name, flags, before)
+        if before is not None and before.version == served.version:
+            return before
+        self.sets[name] = served
+        self.wake()
+        return served
+
+    def withdraw(self, name: str) -> None:
+        if self.sets.pop(name, None) is not None:
+            self.wake()
+
+    def wake(self) -> None:
+        for event in list(self.waiting):
+            event.set()
+
+    def find(self, selector: str = "") -> Served:
+        """`flagSetId=shop` or `shop`; nothing names the only set there is."""
+        name = selector.partition("=")[2] if selector.startswith("flagSetId=") else selector
+        if name in self.sets:
+            return self.sets[name]
+        if not name and len(self.sets) == 1:
+            return next(iter(self.sets.values()))
+        raise UnknownSet(name)
+
+    async def changes(self, selector: str, beat: float = BEAT_S) -> AsyncIterator[Served | None]:
+        """The present set, then each newer one (the newest, if several came); None when nothing came for a while."""
+        event = asyncio.Event()
+        self.waiting.add(event)
+        self.readers += 1
+        try:
+            current: Served | None = None
+            while True:
+                event.clear()
+                try:
+                    served = self.find(selector)
+                except UnknownSet:
+                    if current is None:
+                        raise
+                    served = current  # withdrawn: those who have it keep it
+                if served is not current:
+                    current = served
+                    yield served
+                    continue
+                try:
+                    async with asyncio.timeout(beat):
+                        await event.wait()
+                except TimeoutError:
+                    yield None
+        finally:
+            self.readers -= 1
+            self.waiting.discard(event)
+
+    def count(self, name: str, exposures: list[tuple[str, str, int]], misses: list[tuple[str, str, int]]) -> None:
+        now = time.time()
+        for key, variant, number in exposures:
+            place = (name, key, variant)
+            self.exposures[place] = self.exposures.get(place, 0) + number
+            self.seen[name, key] = now
+        for key, code, number in misses:
+            place = (name, key, code)
+            self.misses[place] = self.misses.get(place, 0) + number
+        self.counted(name)
+
+    def report(self, name: str) -> dict[str, Any]:
+        """What was counted for one set."""
+        flags: dict[str, Any] = {}
+        for (of, key, variant), number in self.exposures.items():
+            if of == name:
+                entry = flags.setdefault(key, {"variants": {}, "misses": {}, "last_seen": self.seen[name, key]})
+                entry["variants"][variant] = number
+        for (of, key, code), number in self.misses.items():
+            if of == name:
+                entry = flags.setdefault(key, {"variants": {}, "misses": {}, "last_seen": None})
+                entry["misses"][code] = number
+        return flags
