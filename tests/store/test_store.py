@@ -105,11 +105,12 @@ def test_everything_is_there_after_the_process_was_killed(tmp_path):
     store.close()
 
 
-def test_a_revision_is_written_once_and_can_be_forgotten(store):
+def test_a_revision_has_the_settings_it_was_stored_with_last_and_can_be_forgotten(store):
     revision = applied().revisions["web"]
+    calmer = msgspec.structs.replace(revision, service=msgspec.structs.replace(revision.service, stop_grace_s=60.0))
     store.commit(Commit("shop", 1.0, revisions=(revision,)))
-    store.commit(Commit("shop", 1.0, revisions=(msgspec.structs.replace(revision, release="other"),)))
-    assert store.revisions.get("shop", "web", "aa11bb22") == revision
+    store.commit(Commit("shop", 1.0, revisions=(calmer,)))
+    assert store.revisions.get("shop", "web", "aa11bb22") == calmer
     store.revisions.delete("shop", "web", "aa11bb22")
     assert store.revisions.all("shop") == ()
 

@@ -28,7 +28,7 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(home):
     (home / "midair.db").write_bytes(b"no database at all\n" * 500)
     with pytest.raises(StoreTrouble, match=r"cannot open the database .*: it is damaged") as told:
         Store(home)
-    assert told.value.hint.startswith("restore a backup")
+    assert told.value.hint == "move the file away, then run midair daemon restore BACKUP"
 
 
 def test_a_page_full_of_garbage_is_noticed_when_opening(home):

@@ -1,0 +1,1 @@
+"""Carries decisions out: observe, let the core decide, store, act, wait. Decides nothing itself."""

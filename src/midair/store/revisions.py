@@ -8,7 +8,7 @@ from midair.model.project import Revision
 
 
 class Revisions:
-    """One row for each revision of a service. Written once, never changed."""
+    """One row for each revision of a service. What is written again has other live settings, which make no revision."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -25,9 +25,9 @@ class Revisions:
         return tuple(msgspec.json.decode(row[0], type=Revision) for row in rows)
 
     def put(self, project: str, revision: Revision) -> None:
-        """Store it, unless it is there."""
+        """Store it."""
         row = (project, revision.service.name, revision.id, msgspec.json.encode(revision))
-        self._database.execute("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?)", row)
+        self._database.execute("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", row)
 
     def delete(self, project: str, service: str, revision: str) -> None:
         """Forget one."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from midair.errors import StoreTrouble
 
 _REASONS = (
-    ("not a database", "it is damaged", "restore a backup with midair daemon restore FILE, or move the file away"),
-    ("malformed", "it is damaged", "restore a backup with midair daemon restore FILE, or move the file away"),
+    ("not a database", "it is damaged", "move the file away, then run midair daemon restore BACKUP"),
+    ("malformed", "it is damaged", "move the file away, then run midair daemon restore BACKUP"),
     ("readonly", "it cannot be written to", "check the permissions of the folder and of the file system"),
     ("unable to open", "it cannot be opened", "check the permissions of the folder"),
     ("disk is full", "the disk is full", "free some space; midair goes on by itself"),

@@ -1,0 +1,41 @@
+"""Projects as they are now, and what it would take to change them."""
+
+from midair.api.endpoint import Call, Endpoint
+from midair.engine import show
+from midair.errors import UsageRefused
+from midair.model.plan import Plan
+from midair.view.ask import AskPlan
+from midair.view.counts import CountsView
+from midair.view.status import ProjectSummary, ProjectView
+
+
+async def list_projects(call: Call) -> tuple[ProjectSummary, ...]:
+    return call.engine.projects()
+
+
+async def get_project(call: Call) -> ProjectView:
+    return await show.project(call.engine.keeper(call.project))
+
+
+async def get_counts(call: Call) -> CountsView:
+    return await show.counts(call.engine.keeper(call.project))
+
+
+async def make_plan(call: Call) -> Plan:
+    ask: AskPlan = call.body
+    same_project(call, ask.project.name)
+    return await call.engine.plan(ask)
+
+
+def same_project(call: Call, name: str) -> None:
+    """Refuse a body that is about another project than the path."""
+    if name != call.project:
+        raise UsageRefused(f'cannot use project "{name}": the path says "{call.project}"')
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/v1/projects", "All projects, by name", list_projects, tuple[ProjectSummary, ...]),
+    Endpoint("GET", "/v1/projects/{project}", "One project as it is now", get_project, ProjectView),
+    Endpoint("GET", "/v1/projects/{project}/counts", "Requests as the router counted them", get_counts, CountsView),
+    Endpoint("POST", "/v1/projects/{project}/plan", "What an `up` would do", make_plan, Plan, AskPlan),
+)

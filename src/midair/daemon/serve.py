@@ -1,0 +1,153 @@
+"""Runs the daemon: takes the folder, opens the state, answers, and ends in order."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from midair import __version__
+from midair.api.app import make_app
+from midair.client.home import SOCKET, short_path
+from midair.daemon.handover import Inherited, Report, Successor, start_successor
+from midair.daemon.lock import sign, take_lock
+from midair.daemon.log import set_up_log
+from midair.engine.clock import Clock
+from midair.engine.engine import Engine
+from midair.engine.fatal import VARIABLE, Fatal
+from midair.errors import Conflict, DaemonTrouble
+from midair.router.embedded.router import EmbeddedRouter
+from midair.runtime.registry import make_runtime
+from midair.store import Store
+
+log = logging.getLogger(__name__)
+BACKLOG = 256
+LAST_ANSWERS_S = 5.0  # for answers under way when the daemon ends
+
+
+def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground: bool) -> None:
+    """Be the daemon of `home` until told to end."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        set_up_log(home, foreground=foreground)
+    except OSError as error:
+        raise DaemonTrouble(f'cannot use the folder "{home}": {error.strerror}') from error
+    if inherited is None:
+        lock, listener = take_lock(home), listen(home)
+    else:
+        lock, listener = inherited.lock, socket.socket(fileno=inherited.socket)
+        report.ready()
+        inherited.await_go()
+        sign(lock)
+    asyncio.run(_Daemon(home, lock, listener).run(report))
+
+
+def listen(home: Path) -> socket.socket:
+    """The API's socket, for its owner alone. Only the holder of the lock may call this."""
+    path = home / SOCKET
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        with short_path(path) as short:
+            listener.bind(short)
+    finally:
+        os.umask(before)
+    listener.listen(BACKLOG)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own ideas about signals, and without waking up ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self.ended.wait()
+
+
+class _Daemon:
+    """One running daemon, and what its API may do with it."""
+
+    def __init__(self, home: Path, lock: int, listener: socket.socket) -> None:
+        self._home, self._lock, self._listener = home, lock, listener
+        self._successor: Successor | None = None
+        self._restarting = False
+        self._server: _Server | None = None
+        self._engine: Engine | None = None
+
+    async def run(self, report: Report) -> None:
+        fatal = Fatal(os.environ.get(VARIABLE))
+        store = Store(self._home, around_commit=fatal)
+        clock = Clock(store.meta.moment())
+        engine = self._engine = Engine(
+            self._home,
+            store,
+            clock,
+            make_runtime=lambda name, project: make_runtime(name, project, self._home, clock),
+            make_router=lambda project: EmbeddedRouter(self._home / "projects" / project),
+            around=fatal,
+        )
+        config = uvicorn.Config(
+            make_app(engine, self),
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=int(LAST_ANSWERS_S),
+        )
+        self._server = server = _Server(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        try:
+            await engine.open()
+            log.info("midair %s begins, pid %d", __version__, os.getpid())
+            report.ready()
+            await server.serve(sockets=[self._keep(self._listener)])
+        finally:
+            await engine.close()
+            store.close()
+            log.info("midair ends, pid %d", os.getpid())
+            if self._successor is not None:
+                self._successor.go()
+
+    def stop(self) -> None:
+        """End, after the answers under way."""
+        self._end(comes_again=False)
+
+    async def restart(self) -> None:
+        """Make a successor and end for it."""
+        if self._restarting:
+            raise Conflict("cannot restart the daemon: it is being restarted")
+        self._restarting = True
+        try:
+            self._successor = await start_successor(self._home, self._listener.fileno(), self._lock)
+        finally:
+            self._restarting = False
+        log.info("a successor takes over")
+        self._end(comes_again=True)
+
+    def _end(self, *, comes_again: bool) -> None:
+        assert self._engine is not None, "it runs"
+        assert self._server is not None, "it runs"
+        self._engine.bus.close(comes_again=comes_again)
+        self._server.ended.set()
+
+    def _keep(self, listener: socket.socket) -> socket.socket:
+        """A second name for the socket: the server closes its own, and the successor still gets connections."""
+        return listener.dup()

@@ -1,0 +1,156 @@
+"""From what somebody asked for to a stored change: plan, check, prepare, check again, store. Touches no replica."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from midair import change as changes
+from midair import plan as plans
+from midair.engine.count import total
+from midair.engine.keeper import Keeper
+from midair.errors import Conflict, NeedsConfirmation, PlanRefused
+from midair.model.change import Change, ChangeKind
+from midair.model.event import ChangeAccepted, ChangeEnded, Event
+from midair.model.ids import ChangeId
+from midair.model.plan import LiveService, Plan
+from midair.model.project import Applied, Port, Project, Service
+from midair.view.event import EventView, progress_view
+
+Progress = Callable[[EventView], None]
+AGAIN = "run midair plan to see what would happen now"
+
+
+async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tuple[Plan, Applied]:
+    """The plan of an `up` as things are now, and the state that it leads to."""
+    names = [name for name, service in project.services.items() if service.build is not None or service.image]
+    found = await asyncio.gather(*(_fingerprint(keeper, project.services[name]) for name in names))
+    return _build(keeper, project, dict(zip(names, found, strict=True)), only)
+
+
+def plan_between(keeper: Keeper, after: Applied) -> Plan:
+    """The plan of going to a state that is known."""
+    return plans.between(keeper.state.base, after, live(keeper))
+
+
+async def up(
+    keeper: Keeper, project: Project, only: tuple[str, ...], digest: str, confirmed: bool, by: str, progress: Progress
+) -> Change:
+    """Accept an `up`. Building happens here, before anything is stored."""
+    async with keeper.accepting:
+        plan, after = await plan_up(keeper, project, only)
+        approve(plan, digest, confirmed)
+        await check(keeper, plan, after)
+        releases = await prepare(keeper, plan, after, progress)
+        plan, after = _build(keeper, project, releases, only)
+        if plan.digest != digest:
+            raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
+        return await store(keeper, "up", plan, after, by)
+
+
+def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
+    """Raise unless the plan is the one that was agreed to, and can be carried out."""
+    if digest is not None and plan.digest != digest:
+        raise Conflict("cannot carry out the plan: it would be another one now", hint=AGAIN)
+    if plan.refusals:
+        raise PlanRefused("cannot carry out the plan: " + "; ".join(plan.refusals))
+    if plan.confirmations and not confirmed:
+        texts = "; ".join(f"{one.service}: {one.text}" for one in plan.confirmations)
+        raise NeedsConfirmation(f"cannot carry out the plan unasked: {texts}", hint="agree with --yes")
+
+
+async def check(keeper: Keeper, plan: Plan, after: Applied) -> None:
+    """Raise when a service could not be started here, or a port could not be listened on."""
+    services = [after.project.services[name] for name in _new(plan)]
+    reasons = [reason for service in services for reason in await _reasons(keeper, service, after.project.shell)]
+    reasons += await _port_reasons(keeper, after)
+    if reasons:
+        raise PlanRefused("cannot carry out the plan: " + "; ".join(dict.fromkeys(reasons)))
+
+
+async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress) -> dict[str, str | None]:
+    """Make the releases that are not there yet. Returns the release of every service."""
+    releases = {name: revision.release for name, revision in after.revisions.items()}
+    for name in _new(plan):
+        service = after.project.services[name]
+
+        def tell(line: str, name: str = name) -> None:
+            progress(progress_view(keeper.project, keeper.clock(), name, line))
+
+        runtime = await keeper.world.runtime(service.runtime)
+        releases[name] = await runtime.prepare(service, tell, after.project.shell)
+    return releases
+
+
+async def store(
+    keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None
+) -> Change:
+    """Store the change. From then on it is carried out, whatever happens to this process."""
+    router = keeper.world.router
+    baseline = total(await router.observe()) if router is not None else None
+    state, now = keeper.state, keeper.clock()
+    previous = state.under_way
+    number = keeper.store.changes.next_id(keeper.project)
+    change = changes.accept(
+        state.completed, after, plan, previous,
+        number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=baseline,
+    )  # fmt: skip
+    events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
+    stored = [change]
+    if previous is not None:
+        old = changes.supersede(previous, change, now)
+        stored.insert(0, old)
+        events.insert(0, (int(old.id), ChangeEnded(int(old.id), old.phase, old.reason)))
+    state.commit(now, changes=tuple(stored), revisions=tuple(after.revisions.values()), events=tuple(events))
+    keeper.nudge()
+    return change
+
+
+def live(keeper: Keeper) -> dict[str, LiveService]:
+    """What a plan has to know of the services beside what was applied."""
+    found = {}
+    for name, rollout in keeper.state.rollouts.items():
+        living = [replica for replica in rollout.replicas if replica.state != "exited"]
+        found[name] = LiveService(
+            replicas=len(living),
+            ready=sum(replica.state == "ready" for replica in living),
+            failing=rollout.phase == "stuck",
+            reason=rollout.reason if rollout.phase == "stuck" else "",
+        )
+    return found
+
+
+def summary(plan: Plan) -> str:
+    """A few words for the history: "web changed, api added"."""
+    words = {"add": "added", "change": "changed", "remove": "removed"}
+    parts = [f"{step.service} {words[step.kind]}" for step in plan.steps if step.kind in words]
+    return (
+        ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "") if parts else "no difference"
+    )
+
+
+def _build(
+    keeper: Keeper, project: Project, releases: Mapping[str, str | None], only: tuple[str, ...]
+) -> tuple[Plan, Applied]:
+    return plans.build(keeper.state.base, project, releases, live(keeper), only=only)
+
+
+def _new(plan: Plan) -> list[str]:
+    """Services that get another revision."""
+    return [step.service for step in plan.steps if step.kind in ("add", "change") and step.after != step.before]
+
+
+async def _fingerprint(keeper: Keeper, service: Service) -> str | None:
+    return await (await keeper.world.runtime(service.runtime)).fingerprint(service)
+
+
+async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -> Iterable[str]:
+    return await (await keeper.world.runtime(service.runtime)).check(service, shell)
+
+
+async def _port_reasons(keeper: Keeper, after: Applied) -> Iterable[str]:
+    ours = {_place(port) for rollout in keeper.state.rollouts.values() for port in rollout.policy.ports}
+    new = tuple(port for one in after.project.services.values() for port in one.ports if _place(port) not in ours)
+    return await keeper.world.check_ports(new) if new else ()
+
+
+def _place(port: Port) -> tuple[str, int]:
+    return port.host, port.port

@@ -1,0 +1,53 @@
+"""What a change cost: the router's counts at its end minus those at its beginning."""
+
+from msgspec.structs import replace
+
+from midair.model.change import Change
+from midair.model.event import ChangeEnded, Event
+from midair.model.seen import Tally
+from midair.router.base import BOUNDS_S, RouterSeen
+from midair.view.counts import CountsView, CountView, percentile
+
+
+def total(seen: RouterSeen | None) -> Tally:
+    """All services and revisions together."""
+    tally = Tally()
+    for count in seen.counts if seen is not None else ():
+        tally = tally.plus(count.tally)
+    return tally
+
+
+def counted(change: Change, seen: RouterSeen | None) -> Change:
+    """The change with what was counted since it began."""
+    now = total(seen)
+    began_anew = now.accepted < change.baseline.accepted  # another router, whose counts began at 0
+    return replace(change, tally=now if began_anew else now.minus(change.baseline))
+
+
+def told(event: Event, change: Change) -> Event:
+    """The event that says how a change ended, with its count."""
+    if not isinstance(event, ChangeEnded) or event.change != change.id:
+        return event
+    return replace(event, accepted=change.tally.accepted, lost=change.tally.lost)
+
+
+def counts_view(project: str, seen: RouterSeen | None) -> CountsView:
+    """All counts for people."""
+    counts = seen.counts if seen is not None else ()
+    return CountsView(
+        project=project,
+        total=total(seen),
+        services=tuple(
+            CountView(
+                service=count.service,
+                revision=count.revision,
+                tally=count.tally,
+                by_status=count.by_status,
+                p50_s=percentile(count.latency.counts, BOUNDS_S, 0.5),
+                p99_s=percentile(count.latency.counts, BOUNDS_S, 0.99),
+                connections=count.connections,
+                retried=count.retried,
+            )
+            for count in counts
+        ),
+    )

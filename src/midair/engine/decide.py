@@ -1,0 +1,62 @@
+"""One round of the core over a whole project: every rollout, then the change over them. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from midair import change as changes
+from midair import rollout as rollouts
+from midair.engine.count import counted, told
+from midair.model.action import Action
+from midair.model.change import Change
+from midair.model.event import Event
+from midair.model.moment import Moment
+from midair.model.rollout import Rollout
+from midair.model.seen import Seen
+from midair.router.base import RouterSeen
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What to store together, then to do."""
+
+    change: Change | None
+    rollouts: tuple[Rollout, ...]
+    events: tuple[tuple[int | None, Event], ...]
+    actions: tuple[Action, ...]
+    wake_at: Moment | None
+    has_ended: bool = False  # the change ended in this round
+
+
+def decide(
+    change: Change | None,
+    known: Mapping[str, Rollout],
+    seen: Mapping[str, Seen],
+    router: RouterSeen | None,
+    now: Moment,
+) -> Decision:
+    """`change` is the one under way. All rollouts are advanced, also those of changes that ended long ago."""
+    steps = {name: rollouts.advance(one, seen[name], now) for name, one in known.items()}
+    after = {name: step.rollout for name, step in steps.items()}
+    events: list[tuple[int | None, Event]] = [
+        (int(step.rollout.change), event) for step in steps.values() for event in step.events
+    ]
+    wakes = [step.wake_at for step in steps.values()]
+    taken: set[str] = set()
+    ended = False
+    if change is not None:
+        step = changes.advance(change, after, now)
+        ended = step.change.ended_at is not None
+        change = counted(step.change, router) if ended else step.change
+        events += [(int(change.id), told(event, change)) for event in step.events]
+        after |= {one.service: one for one in step.rollouts}
+        taken = {one.service for one in step.rollouts}
+        wakes += [step.wake_at, now if taken or ended else None]
+    return Decision(
+        change,
+        tuple(after.values()),
+        tuple(events),
+        # What the change has just begun, turned round or settled is looked at anew in the next round.
+        tuple(action for name, step in steps.items() if name not in taken for action in step.actions),
+        min((moment for moment in wakes if moment is not None), default=None),
+        ended,
+    )

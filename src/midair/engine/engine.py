@@ -1,0 +1,225 @@
+"""All projects of one daemon: who keeps them, and the doors through which something is asked of them."""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from midair import __version__
+from midair import plan as plans
+from midair.change import undo_target
+from midair.engine import accept, backup, show
+from midair.engine.bus import Bus
+from midair.engine.clock import Clock
+from midair.engine.keeper import Keeper
+from midair.engine.state import State
+from midair.engine.world import World
+from midair.errors import NotFound, UsageRefused
+from midair.model.change import ChangeKind
+from midair.model.ids import ChangeId
+from midair.model.plan import Plan
+from midair.model.project import Applied, Project
+from midair.router.base import Router
+from midair.runtime.base import Runtime
+from midair.store import Store
+from midair.view.ask import AskDown, AskPlan, AskScale, AskUndo, AskUp
+from midair.view.change import ChangeView
+from midair.view.daemon import BackupView, Health
+from midair.view.event import EventView
+from midair.view.status import ProjectSummary
+
+log = logging.getLogger(__name__)
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SERVICE = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,62}")
+
+
+class Engine:
+    """Every project of one `MIDAIR_HOME`."""
+
+    def __init__(
+        self,
+        home: Path,
+        store: Store,
+        clock: Clock,
+        *,
+        make_runtime: Callable[[str, str], Runtime],
+        make_router: Callable[[str], Router],
+        around: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        self.home, self.store, self.clock = home, store, clock
+        self.bus = Bus()
+        self._make_runtime, self._make_router, self._around = make_runtime, make_router, around
+        self._keepers: dict[str, Keeper] = {}
+        self._began = clock()
+
+    async def open(self) -> None:
+        """Adopt every project on record and go on with it."""
+        for name in self.store.projects.names():
+            self._add(name).open()
+
+    async def close(self) -> None:
+        """Let go of all projects; they go on."""
+        await asyncio.gather(*(keeper.close() for keeper in self._keepers.values()))
+        self._keepers.clear()
+
+    def keeper(self, project: str) -> Keeper:
+        """Who keeps a project. Raises NotFound when it never had a change."""
+        keeper = self._keepers.get(project)
+        if keeper is None or keeper.state.change is None:
+            raise NotFound(
+                f'cannot find project "{project}": it was never started here', hint="start it with midair up"
+            )
+        return keeper
+
+    # Looking
+
+    def health(self) -> Health:
+        """Who answers, and whether the state can be stored."""
+        problems = {keeper.problem for keeper in self._keepers.values() if keeper.problem}
+        return Health(
+            version=__version__,
+            pid=os.getpid(),
+            home=str(self.home),
+            started_at=self._began,
+            projects=len(self.projects()),
+            problem="; ".join(sorted(problems)),
+        )
+
+    def projects(self) -> tuple[ProjectSummary, ...]:
+        """All projects, by name."""
+        known = sorted(self._keepers.items())
+        return tuple(show.summary(keeper) for _, keeper in known if keeper.state.change is not None)
+
+    # Changing
+
+    async def plan(self, ask: AskPlan) -> Plan:
+        """What an `up` would do."""
+        check_names(ask.project)
+        async with self._guest(ask.project.name) as keeper:
+            plan, _ = await accept.plan_up(keeper, ask.project, ask.services)
+            return plan
+
+    async def up(self, ask: AskUp, progress: accept.Progress) -> ChangeView:
+        """Carry out a plan."""
+        check_names(ask.project)
+        async with self._guest(ask.project.name) as keeper:
+            told = self._telling(progress)
+            change = await accept.up(keeper, ask.project, ask.services, ask.digest, ask.confirmed, ask.by, told)
+            return show.change(keeper, int(change.id))
+
+    async def plan_undo(self, project: str, ask: AskUndo) -> Plan:
+        """What an undo would do."""
+        keeper = self.keeper(project)
+        _, before = self._undone(keeper, ask)
+        return accept.plan_between(keeper, before)
+
+    async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
+        """Go to the state before a change."""
+        keeper = self.keeper(project)
+        undoes, before = self._undone(keeper, ask)
+        return await self._change(keeper, "undo", before, ask.by, ask.digest, ask.confirmed, undoes)
+
+    async def scale(self, project: str, ask: AskScale, progress: accept.Progress) -> ChangeView:
+        """Change replica counts."""
+        keeper = self.keeper(project)
+        after = keeper.state.base
+        for service, replicas in ask.replicas.items():
+            if after is None or service not in after.project.services:
+                raise NotFound(f'cannot scale "{service}": project "{project}" has no such service now')
+            if not 0 <= replicas <= 10_000:
+                raise UsageRefused(f'cannot scale "{service}": should be 0 to 10000 replicas, got "{replicas}"')
+            after = plans.scaled(after, service, replicas)
+        if after is None or not ask.replicas:
+            raise UsageRefused("cannot scale: no service was named")
+        return await self._change(keeper, "scale", after, ask.by, None, True)
+
+    async def down(self, project: str, ask: AskDown, progress: accept.Progress) -> ChangeView:
+        """Drain and stop everything."""
+        keeper = self.keeper(project)
+        base = keeper.state.base or keeper.state.completed
+        empty = Applied(Project(project, {}), {})
+        return await self._change(keeper, "down", plans.emptied(base) if base else empty, ask.by, None, True)
+
+    async def backup(self, path: str) -> BackupView:
+        """Write the whole state into a file."""
+        return await backup.write(self.home, self.store, self._keepers, Path(path))
+
+    async def restore(self, path: str) -> BackupView:
+        """Put the state of a backup in place."""
+        return await backup.read(self.home, self.store, Path(path), self._restore_project)
+
+    # How
+
+    async def _change(
+        self, keeper: Keeper, kind: ChangeKind, after: Applied, by: str, digest: str | None, confirmed: bool,
+        undoes: ChangeId | None = None,
+    ) -> ChangeView:  # fmt: skip
+        async with keeper.accepting:
+            plan = accept.plan_between(keeper, after)
+            accept.approve(plan, digest, confirmed)
+            await accept.check(keeper, plan, after)
+            change = await accept.store(keeper, kind, plan, after, by, undoes)
+        return show.change(keeper, int(change.id))
+
+    def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:
+        target = undo_target(self.store.changes.all(keeper.project), ask.change)
+        assert target.before is not None, "undo_target sees to that"
+        return target.id, target.before
+
+    async def _restore_project(self, project: str, completed: Applied | None) -> None:
+        """A project whose state was taken in: kept from now on; or, when it was kept already, brought back to it."""
+        if project not in self._keepers:
+            self._add(project).open()
+            return
+        keeper = self._keepers[project]
+        if completed is not None:
+            await self._change(keeper, "restore", completed, "restore", None, True)
+
+    def _add(self, project: str) -> Keeper:
+        def make_world(nudge: Callable[[], None]) -> World:
+            return World(
+                lambda name: self._make_runtime(name, project), lambda: self._make_router(project), self.clock, nudge
+            )
+
+        keeper = Keeper(self.store, State(self.store, self.bus, project), self.clock, make_world, self._around)
+        self._keepers[project] = keeper
+        return keeper
+
+    @asynccontextmanager
+    async def _guest(self, project: str) -> AsyncIterator[Keeper]:
+        """A project that may be new: it is kept only if it comes to a change."""
+        keeper = self._keepers.get(project)
+        if keeper is None:
+            keeper = self._add(project)
+            keeper.open()
+        keeper.guests += 1
+        try:
+            yield keeper
+        finally:
+            keeper.guests -= 1
+            if keeper.state.change is None and not keeper.guests and self._keepers.get(project) is keeper:
+                del self._keepers[project]
+                await keeper.world.stop_router()
+                await keeper.close()
+
+    def _telling(self, progress: accept.Progress) -> accept.Progress:
+        def tell(line: EventView) -> None:
+            progress(line)
+            self.bus.tell(line)
+
+        return tell
+
+
+def check_names(project: Project) -> None:
+    """Refuse names that could not be names of folders."""
+    if not _PROJECT.fullmatch(project.name):
+        raise UsageRefused(
+            f'cannot use project "{project.name}": should be lower-case letters, digits, "-" and "_", '
+            "beginning with a letter or digit"
+        )
+    for name, service in project.services.items():
+        if name != service.name or not _SERVICE.fullmatch(name):
+            raise UsageRefused(f'cannot use service "{name}": should be letters, digits, "-", "_" and "."')

@@ -1,0 +1,66 @@
+"""Looks at everything of a project at once. What cannot be seen is None, which is different from empty."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from midair.errors import MidairError
+from midair.model.rollout import Rollout
+from midair.model.seen import ReplicaSeen, RouteSeen, Seen, Trouble
+from midair.router.base import Router, RouterSeen
+from midair.runtime.base import Runtime
+
+LOOK_S = 5.0
+T = TypeVar("T")
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """What runtimes and router said at one moment."""
+
+    replicas: dict[str, tuple[ReplicaSeen, ...]] = {}  # by runtime, those that answered
+    router: RouterSeen | None = None
+    problems: dict[str, str] = {}  # by runtime, or "router": why there was no answer
+
+    def seen(self, rollout: Rollout, runtimes: frozenset[str], troubles: tuple[Trouble, ...]) -> Seen:
+        """One service out of it, which has replicas on these runtimes and no other."""
+        service = rollout.service
+        replicas: tuple[ReplicaSeen, ...] | None = None
+        if all(name in self.replicas for name in runtimes):
+            prefix = f"{service}/"
+            replicas = tuple(
+                replica
+                for name in sorted(self.replicas)
+                for replica in self.replicas[name]
+                if replica.id.startswith(prefix)
+            )
+        route = None if self.router is None else self.router.routes.get(service, RouteSeen(settled=0))
+        return Seen(replicas=replicas, route=route, troubles=troubles)
+
+
+async def observe(runtimes: Mapping[str, Runtime], router: Router | None) -> Sight:
+    """Look at all of them together."""
+    names = list(runtimes)
+    looks: list[Awaitable[object]] = [runtimes[name].observe() for name in names]
+    if router is not None:
+        looks.append(router.observe())
+    answers = await asyncio.gather(*(_look(look) for look in looks))
+    problems = {
+        name: answer
+        for name, answer in zip([*names, "router"][: len(answers)], answers, strict=True)
+        if isinstance(answer, str)
+    }
+    replicas = {name: answer for name, answer in zip(names, answers, strict=False) if isinstance(answer, tuple)}
+    seen = answers[-1] if router is not None and isinstance(answers[-1], RouterSeen) else None
+    return Sight(replicas=replicas, router=seen, problems=problems)
+
+
+async def _look(look: Awaitable[T]) -> T | str:
+    try:
+        async with asyncio.timeout(LOOK_S):
+            return await look
+    except MidairError as error:
+        return error.message
+    except TimeoutError:
+        return f"no answer within {LOOK_S:g} s"

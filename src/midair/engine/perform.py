@@ -1,0 +1,94 @@
+"""Carries actions out, side by side, one at a time for each thing they act on. Failures become facts."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from midair.errors import MidairError
+from midair.model.action import Action, SetRoutes
+from midair.model.ids import service_of
+from midair.model.moment import Moment
+from midair.model.seen import Trouble
+
+ACT_S = 60.0
+log = logging.getLogger(__name__)
+
+
+class Hands:
+    """The actions under way of one project, and those that failed and have not worked since."""
+
+    def __init__(
+        self,
+        act: Callable[[Action], Awaitable[None]],
+        clock: Callable[[], Moment],
+        nudge: Callable[[], None],
+        around: Callable[[str], None] = lambda moment: None,
+    ) -> None:
+        self._act, self._clock, self._nudge, self._around = act, clock, nudge, around
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._put_off: set[str] = set()
+        self._last: dict[str, Action] = {}
+        self._troubles: dict[str, Trouble] = {}
+
+    def begin(self, actions: Iterable[Action]) -> None:
+        """Begin each action. What acts on something that another one is still acting on is asked for again later."""
+        for action in actions:
+            place = target(action)
+            if place in self._under_way:
+                self._put_off.add(place)
+            else:
+                self._under_way[place] = asyncio.create_task(self._perform(place, action), name=action.key)
+
+    def troubles(self, service: str) -> tuple[Trouble, ...]:
+        """What failed for a service and has not worked since."""
+        return tuple(trouble for key, trouble in sorted(self._troubles.items()) if _service_of_key(key) == service)
+
+    async def settle(self, timeout: float) -> None:
+        """Wait for what is under way, then give it up: whoever comes next asks for it again."""
+        tasks = list(self._under_way.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=timeout)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _perform(self, place: str, action: Action) -> None:
+        worked = False
+        try:
+            self._around("before-action")
+            async with asyncio.timeout(ACT_S):
+                await self._act(action)
+            self._around("action")
+            worked = True
+            self._troubles.pop(action.key, None)
+        except MidairError as error:
+            self._failed(action, error.message)
+        except TimeoutError:
+            self._failed(action, f"no end within {ACT_S:g} s")
+        except Exception as error:  # a defect in a back-end must not end the project's loop
+            log.exception("cannot %s", action.key)
+            self._failed(action, f"{type(error).__name__}: {error}")
+        finally:
+            del self._under_way[place]
+            # An action that is asked for over and over, until it shows, must not turn the loop without a pause.
+            if not worked or place in self._put_off or self._last.get(place) != action:
+                self._nudge()
+            self._put_off.discard(place)
+            self._last[place] = action
+
+    def _failed(self, action: Action, text: str) -> None:
+        before = self._troubles.get(action.key)
+        count = before.count + 1 if before else 1
+        self._troubles[action.key] = Trouble(action.key, count, self._clock(), text)
+        log.warning("cannot %s (%d in a row): %s", action.key, count, text)
+
+
+def target(action: Action) -> str:
+    """What an action acts on: a replica, or the routes of a service."""
+    return f"routes {action.service}" if isinstance(action, SetRoutes) else action.replica
+
+
+def _service_of_key(key: str) -> str:
+    verb, _, what = key.partition(" ")
+    return what if verb == "routes" else service_of(what)  # type: ignore[arg-type]

@@ -1,0 +1,88 @@
+"""What is decided about one project: the stored truth, and a copy of it in memory. Stored first, then known."""
+
+from collections.abc import Iterable
+
+from midair.engine.bus import Bus
+from midair.model.change import Change
+from midair.model.event import Event
+from midair.model.moment import Moment
+from midair.model.project import Applied, Revision
+from midair.model.rollout import Rollout
+from midair.rollout.phase import STEADY
+from midair.store import Commit, Store
+
+Marked = tuple[int | None, Event]  # a change's number, and what happened
+
+
+class State:
+    """The latest change and the rollouts of one project."""
+
+    def __init__(self, store: Store, bus: Bus, project: str) -> None:
+        self._store, self._bus, self.project = store, bus, project
+        self.change: Change | None = store.changes.latest(project)
+        self.completed: Applied | None = store.projects.completed(project)
+        self.rollouts: dict[str, Rollout] = store.rollouts.all(project)
+        self._revisions: dict[tuple[str, str], Revision] = {}
+
+    @property
+    def under_way(self) -> Change | None:
+        """The change that has not ended."""
+        return self.change if self.change is not None and self.change.ended_at is None else None
+
+    @property
+    def base(self) -> Applied | None:
+        """What the next change starts from: where the one under way goes, else what was completed last."""
+        change = self.under_way
+        return change.after if change is not None and change.phase in ("pending", "progressing") else self.completed
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing is there and nothing is to come."""
+        return self.under_way is None and not self.rollouts
+
+    def revision(self, service: str, revision: str) -> Revision | None:
+        """One revision, from memory or from the store."""
+        key = (service, revision)
+        if key not in self._revisions:
+            found = self._store.revisions.get(self.project, service, revision)
+            if found is None:
+                return None
+            self._revisions[key] = found
+        return self._revisions[key]
+
+    def commit(
+        self,
+        now: Moment,
+        *,
+        changes: tuple[Change, ...] = (),
+        rollouts: Iterable[Rollout] = (),
+        revisions: tuple[Revision, ...] = (),
+        events: tuple[Marked, ...] = (),
+    ) -> None:
+        """Store it all at once, then know it. Without any difference nothing is written.
+
+        `changes`: the newest one last.
+        """
+        changed = tuple(one for one in rollouts if self.rollouts.get(one.service) is not one)
+        if not (changes or changed or revisions or events):
+            return
+        latest = changes[-1] if changes else self.change
+        after = self.rollouts | {one.service: one for one in changed}
+        has_ended = latest is not None and latest.ended_at is not None
+        gone = tuple(name for name, one in after.items() if has_ended and _is_gone(one))
+        completed = latest.after if changes and latest is not None and latest.phase == "completed" else None
+        if changes and latest is not None and latest.phase == "rolled_back" and self.completed is not None:
+            revisions = tuple(self.completed.revisions.values())  # with the live settings they had
+        kept = tuple(one for one in changed if one.service not in gone)
+        self._store.commit(Commit(self.project, now, changes, kept, gone, revisions, events, completed))
+        for revision in revisions:
+            self._revisions[revision.service.name, revision.id] = revision
+        self.change = latest
+        self.completed = completed or self.completed
+        self.rollouts = {name: one for name, one in after.items() if name not in gone}
+        self._bus.tell()
+
+
+def _is_gone(rollout: Rollout) -> bool:
+    """Nothing is left of a service that is no longer wanted."""
+    return rollout.goal.revision is None and rollout.phase in STEADY and not rollout.replicas

@@ -1,0 +1,136 @@
+"""The shells of one project: its runtimes and its router. Opened when they are needed, asked together."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from midair.engine.observe import Sight, observe
+from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
+from midair.model.action import Action, SetRoutes, StartReplica
+from midair.model.moment import Moment
+from midair.model.project import Port, Revision
+from midair.router.base import Router
+from midair.runtime.base import Runtime
+
+log = logging.getLogger(__name__)
+OPEN_AGAIN_S = 1.0  # after a runtime or the router could not be opened
+
+MakeRuntime = Callable[[str], Runtime]
+MakeRouter = Callable[[], Router]
+
+
+class World:
+    """What observes and performs for one project."""
+
+    def __init__(
+        self,
+        make_runtime: MakeRuntime,
+        make_router: MakeRouter,
+        clock: Callable[[], Moment],
+        nudge: Callable[[], None],
+    ) -> None:
+        self._make_runtime, self._make_router = make_runtime, make_router
+        self._clock, self._nudge = clock, nudge
+        self.runtimes: dict[str, Runtime] = {}
+        self.router: Router | None = None
+        self.problems: dict[str, str] = {}  # what could not be opened, and why
+        self._again_at: dict[str, Moment] = {}
+        self._owners: dict[str, str] = {}  # replica -> runtime, as seen last
+
+    async def open(self, runtimes: frozenset[str], *, router: bool) -> None:
+        """Open what is needed and is not open yet. What cannot be opened is tried again after a while."""
+        for name in sorted(runtimes - self.runtimes.keys()):
+            if self._may_try(name):
+                await self._try(name, self._open_runtime(name))
+        if router and self.router is None and self._may_try("router"):
+            await self._try("router", self._open_router())
+
+    async def close(self) -> None:
+        """Let go of everything; all of it goes on."""
+        for shell in (*self.runtimes.values(), self.router):
+            if shell is not None:
+                await _quietly(shell.close())
+        self.runtimes, self.router = {}, None
+
+    async def restart_router(self) -> None:
+        """Put a new router process in the place of the running one."""
+        if self.router is None:
+            raise Conflict("cannot restart the router: none runs", hint="it is started with the first published port")
+        restart = getattr(self.router, "restart", None)
+        if restart is None:
+            raise Conflict(f'cannot restart the router: a router of kind "{self.router.name}" cannot be')
+        await restart()
+
+    async def stop_router(self) -> None:
+        """End the router: nothing is left that it could route to."""
+        if self.router is None:
+            return
+        router, self.router = self.router, None
+        await _quietly(router.stop())
+        await _quietly(router.close())
+
+    async def runtime(self, name: str) -> Runtime:
+        """One runtime, opened. Raises what kept it from opening."""
+        if name not in self.runtimes:
+            await self._open_runtime(name)
+        return self.runtimes[name]
+
+    async def check_ports(self, ports: tuple[Port, ...]) -> tuple[str, ...]:
+        """Reasons why the router could not listen there. Raises what kept the router from opening."""
+        if self.router is None:
+            await self._open_router()
+        assert self.router is not None, "it was opened"
+        return await self.router.check(ports)
+
+    async def observe(self) -> Sight:
+        """Look at everything that is open."""
+        sight = await observe(self.runtimes, self.router)
+        self._owners = {replica.id: name for name, replicas in sight.replicas.items() for replica in replicas}
+        sight.problems.update(self.problems)
+        return sight
+
+    async def act(self, action: Action, revision: Revision | None) -> None:
+        """Hand an action to the shell that it is for."""
+        if isinstance(action, SetRoutes):
+            if self.router is None:
+                raise RouterTrouble(self.problems.get("router", "cannot route requests: the router is not there"))
+            await self.router.perform(action)
+            return
+        name = self._owners.get(action.replica)
+        if isinstance(action, StartReplica) and revision is not None:
+            name = revision.service.runtime
+        if name is None:
+            return  # on record nowhere: stopped and removed already
+        if name not in self.runtimes:
+            raise RuntimeTrouble(self.problems.get(name, f'cannot use runtime "{name}": it is not there'))
+        await self.runtimes[name].perform(action, revision)
+
+    def _may_try(self, name: str) -> bool:
+        return self._clock() >= self._again_at.get(name, 0.0)
+
+    async def _try(self, name: str, opening: Awaitable[None]) -> None:
+        try:
+            await opening
+            self.problems.pop(name, None)
+        except MidairError as error:
+            self.problems[name] = error.message
+            self._again_at[name] = self._clock() + OPEN_AGAIN_S
+            log.warning("%s", error.message)
+
+    async def _open_runtime(self, name: str) -> None:
+        runtime = self._make_runtime(name)
+        runtime.on_change(self._nudge)
+        await runtime.open()
+        self.runtimes[name] = runtime
+
+    async def _open_router(self) -> None:
+        router = self._make_router()
+        router.on_change(self._nudge)
+        await router.open()
+        self.router = router
+
+
+async def _quietly(ending: Awaitable[None]) -> None:
+    try:
+        await ending
+    except MidairError as error:
+        log.warning("%s", error.message)

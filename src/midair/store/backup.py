@@ -1,0 +1,124 @@
+"""The whole state in one file: a tar archive of the database and of every project's releases. No logs, no sockets."""
+
+import os
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from midair.errors import StoreTrouble
+from midair.model.project import Applied
+from midair.store.connection import open_database, scripts
+from midair.store.projects import Projects
+from midair.store.store import FILE, Store
+from midair.store.trouble import told
+
+PROJECTS = "projects"
+_LEFT_OUT = frozenset({"replicas", "logs", "router.log", "router.sock"})  # of this machine, and of this moment
+_TABLES = ("projects", "changes", "rollouts", "revisions")
+
+
+@contextmanager
+def draft_folder(home: Path) -> Iterator[Path]:
+    """A folder in `home` that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=".backup-", dir=home))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_database(store: Store, folder: Path) -> None:
+    """A consistent copy of the database as it is at this moment."""
+    with told("copy", store.path):
+        store.database.execute("VACUUM INTO ?", (str(folder / FILE),))
+
+
+def pack(home: Path, folder: Path, target: Path) -> int:
+    """Write the archive from a copy of the database in `folder`. Returns its size. May take long."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+                archive.add(folder / FILE, FILE)
+                if (home / PROJECTS).is_dir():
+                    archive.add(home / PROJECTS, PROJECTS, filter=_kept)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        raise StoreTrouble(f'cannot write the backup "{target}": {error.strerror or error}') from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def unpack(source: Path, folder: Path) -> None:
+    """Read an archive into `folder`, and bring its database to the present version. May take long."""
+    try:
+        with tarfile.open(source) as archive:
+            archive.extractall(folder, filter="tar")
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise StoreTrouble(
+            f'cannot read the backup "{source}": {error}', hint="use a file that midair daemon backup wrote"
+        ) from error
+    if not (folder / FILE).is_file():
+        raise StoreTrouble(
+            f'cannot read the backup "{source}": there is no database in it',
+            hint="use a file that midair daemon backup wrote",
+        )
+
+
+def move_releases(folder: Path, home: Path) -> None:
+    """Put unpacked files in their place. What is there already stays: releases never change."""
+    for source, folders, files in os.walk(folder / PROJECTS):
+        place = home / Path(source).relative_to(folder)
+        if not place.exists():
+            os.rename(source, place)
+            folders.clear()
+            continue
+        for name in files:
+            if not (place / name).exists():
+                os.rename(Path(source, name), place / name)
+
+
+def completed(folder: Path) -> dict[str, Applied | None]:
+    """The state of every project in the unpacked database."""
+    database = open_database(folder / FILE, scripts())
+    try:
+        projects = Projects(database)
+        return {name: projects.completed(name) for name in projects.names()}
+    finally:
+        database.close()
+
+
+def take_in(store: Store, folder: Path, projects: Iterable[str]) -> None:
+    """Copy all that the unpacked database knows of these projects, which the present one does not know."""
+    with told("read", folder / FILE):
+        store.database.execute("ATTACH DATABASE ? AS backup", (str(folder / FILE),))
+    try:
+        with store.transaction("write to") as database:
+            for project in projects:
+                _copy_project(database, project)
+    finally:
+        store.database.execute("DETACH DATABASE backup")
+
+
+def _copy_project(database: sqlite3.Connection, project: str) -> None:
+    for table in _TABLES:
+        column = "name" if table == "projects" else "project"
+        database.execute(f"INSERT INTO main.{table} SELECT * FROM backup.{table} WHERE {column} = ?", (project,))
+    database.execute(
+        "INSERT INTO main.events (project, change, at, body) "
+        "SELECT project, change, at, body FROM backup.events WHERE project = ? ORDER BY number",
+        (project,),
+    )
+
+
+def _kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    parts = Path(member.name).parts
+    left_out = len(parts) > 2 and parts[2] in _LEFT_OUT
+    return None if left_out or not (member.isreg() or member.isdir() or member.issym() or member.islnk()) else member
