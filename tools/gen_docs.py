@@ -141,7 +141,15 @@ def phases() -> str:
     return table(("from", "to", "when"), moves)
 
 
+def decisions() -> str:
+    """Every decision with its status."""
+    pages = [(page, page.read_text().splitlines()) for page in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
+    rows = ([f"[{lines[0].lstrip('# ')}]({page.name})", lines[2].removeprefix("Status: ")] for page, lines in pages)
+    return table(("decision", "status"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "decisions": decisions,
     "compose-fields": compose_fields,
     "errors": error_kinds,
     "phases": phases,
@@ -159,11 +167,11 @@ def renewed(text: str) -> str:
 def main() -> int:
     """Write or check every page."""
     stale = []
-    for page in sorted(DOCS.glob("*.md")):
+    for page in sorted(DOCS.rglob("*.md")):
         before = page.read_text()
         after = renewed(before)
         if before != after:
-            stale.append(page.name)
+            stale.append(str(page.relative_to(DOCS)))
             if "--check" not in sys.argv:
                 page.write_text(after)
     for name in stale:
