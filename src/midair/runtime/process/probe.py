@@ -1,6 +1,7 @@
 """Asks a replica once whether it is well. An empty answer means yes; anything else says why not."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
@@ -16,6 +17,8 @@ from midair.runtime.process.translate import substituted
 Probe = Callable[[], Awaitable[str]]
 
 _MOST = 65536  # bytes of an answer that are read before hanging up
+_HEADERS = "Host: localhost\r\nUser-Agent: midair\r\nAccept: */*\r\nConnection: close\r\n"
+_STATUS = len("HTTP/1.1 200")
 _HOST = "127.0.0.1"
 
 
@@ -43,7 +46,7 @@ async def ask_tcp(port: int, timeout_s: Span) -> str:
             _, writer = await asyncio.open_connection(_HOST, port)
     except (OSError, TimeoutError) as error:
         return f"port {port} does not accept connections: {_why(error, timeout_s)}"
-    writer.close()
+    await _hang_up(writer)
     return ""
 
 
@@ -76,20 +79,24 @@ async def running(pid: int) -> str:
 async def _get(port: int, path: str) -> int:
     reader, writer = await asyncio.open_connection(_HOST, port)
     try:
-        writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: midair\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-            .encode()
-        )  # fmt: skip
-        head = await reader.readline()
-        if not head:
-            raise ValueError("the connection was closed")
+        writer.write(f"GET {path} HTTP/1.1\r\n{_HEADERS}\r\n".encode())
+        try:
+            head = await reader.readexactly(_STATUS)
+        except asyncio.IncompleteReadError:
+            raise ValueError("the connection was closed") from None
         version, _, rest = head.decode("latin-1").partition(" ")
         if not version.startswith("HTTP/") or not rest[:3].isdigit():
             raise ValueError("the answer is not HTTP")
         await reader.read(_MOST)  # so that most servers can finish before the connection is gone
         return int(rest[:3])
     finally:
-        writer.close()
+        await _hang_up(writer)
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def _test(test: tuple[str, ...], values: dict[str, str]) -> tuple[str, ...]:

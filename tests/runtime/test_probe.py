@@ -1,0 +1,168 @@
+"""Questions to replicas: what counts as an answer, and what is said without one."""
+
+import asyncio
+import os
+import socket
+import time
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from midair.model.project import HealthCheck, Ready
+from midair.runtime.process.command import Command
+from midair.runtime.process.probe import ask_command, ask_http, ask_tcp, probe_of
+from midair.testing.runtime_contract import eventually
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "4711"}
+BASE = Command((), ENVIRONMENT, Path("/"), 5.0)
+
+
+@asynccontextmanager
+async def answering(*parts, pause=0.0):
+    """A server that answers each connection with these bytes; gives its port and the requests it got."""
+    requests = []
+
+    async def answer(reader, writer):
+        requests.append(await reader.read(4096))
+        with suppress(OSError):
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(pause)
+            writer.close()
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], requests
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
+        (b"HTTP/1.0 302\r\nLocation: /login\r\n\r\n", ""),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", "GET /well answered 404"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "GET /well answered 503"),
+        (b"SSH-2.0-OpenSSH\r\n", "GET /well failed: the answer is not HTTP"),
+        (b"HTTP/1.1 abcd\r\n", "GET /well failed: the answer is not HTTP"),
+        (b"x" * 200_000, "GET /well failed: the answer is not HTTP"),
+        (b"", "GET /well failed: the connection was closed"),
+    ],
+)
+def test_an_answer_below_400_is_a_good_one(answer, said):
+    async def claim():
+        async with answering(answer) as (port, requests):
+            assert await ask_http(port, "/well", 2.0) == said
+            assert requests[0].startswith(b"GET /well HTTP/1.1\r\nHost: localhost\r\n")
+            assert b"Connection: close" in requests[0]
+
+    asyncio.run(claim())
+
+
+def test_an_answer_that_comes_too_late_is_none():
+    async def claim():
+        async with answering(b"HTTP/1.1 200", b" OK\r\n\r\n", pause=2.0) as (port, _):
+            assert await ask_http(port, "/", 0.2) == "GET / failed: no answer within 0.2s"
+
+    asyncio.run(claim())
+
+
+def test_a_port_that_nobody_listens_on_is_named():
+    async def claim():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            assert await ask_tcp(port, 1.0) == ""
+        assert await ask_tcp(port, 1.0) == f"port {port} does not accept connections: connection refused"
+        assert await ask_http(port, "/", 1.0) == "GET / failed: connection refused"
+
+    asyncio.run(claim())
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (HealthCheck(("CMD", "true")), ""),
+        (HealthCheck(("CMD", "test", "$PORT", "=", "4711")), ""),
+        (HealthCheck(("CMD-SHELL", "test '$PORT' != \"$PORT\"")), ""),
+        (HealthCheck(("CMD-SHELL", "echo no disk; exit 2")), '"/bin/sh" ended with code 2: no disk'),
+        (HealthCheck(("CMD", "no-such-program")), '"no-such-program" could not be run: No such file or directory'),
+        (HealthCheck(("CMD", "sleep", "60"), timeout_s=0.2), '"sleep" did not end within 0.2s'),
+        (Ready(command=("sh", "-c", "exit $0", "${PORT}"), timeout_s=5), '"sh" ended with code 103'),
+    ],
+)
+def test_a_command_that_ends_with_0_is_a_good_answer(check, said):
+    async def claim():
+        kind = "ready" if isinstance(check, Ready) else "healthcheck"
+        assert await probe_of(kind, check, BASE, {"PORT": "4711"} | dict.fromkeys(NAMES, "x"), 1)() == said
+
+    asyncio.run(claim())
+
+
+NAMES = ("MIDAIR_SERVICE", "MIDAIR_REPLICA", "MIDAIR_REVISION")
+
+
+def test_a_command_that_takes_too_long_is_killed_with_all_it_started(tmp_path):
+    async def claim():
+        script = f"sleep 61 & echo $! > {tmp_path}/child; sleep 62"
+        began = time.monotonic()
+        assert await ask_command(Command(("/bin/sh", "-c", script), ENVIRONMENT, Path("/"), 0.3))
+        assert time.monotonic() - began < 5
+        child = int((tmp_path / "child").read_text())
+        while Path(f"/proc/{child}").exists() and " Z " not in Path(f"/proc/{child}/stat").read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    asyncio.run(claim())
+
+
+def test_descriptors_are_given_back(harness):
+    async def claim():
+        async with harness.open() as runtime:
+            before = len(os.listdir("/dev/fd"))
+            for number in range(5):
+                seen = await harness.start(runtime, harness.service("true"), number=number, until="exited")
+                assert seen.exit_code == 0
+            assert len(os.listdir("/dev/fd")) == before
+
+    asyncio.run(claim())
+
+
+def test_both_checks_have_to_pass_and_each_is_asked_one_question_at_a_time(harness):
+    async def claim():
+        log = harness.home / "asked"
+        script = f"echo begin >> {log}; sleep 0.15; echo end >> {log}; test -e {harness.home}/well"
+        check = HealthCheck(("CMD-SHELL", script), interval_s=0.05, retries=1000)
+        service = replace(harness.code_service(), healthcheck=check, ready=Ready(http="/"))
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, service, until="starting")
+            await asyncio.sleep(1)
+            (seen,) = await runtime.observe()
+            assert seen.state == "starting"
+            assert seen.detail == '"/bin/sh" ended with code 1'
+            (harness.home / "well").touch()
+            await eventually(runtime, seen.id, lambda seen: seen.state == "ready")
+            lines = log.read_text().split()
+            assert lines[:-1:2] == ["begin"] * len(lines[:-1:2])
+            assert set(lines[1::2]) == {"end"}
+
+    asyncio.run(claim())
+
+
+def test_a_replica_that_becomes_well_again_is_ready_again(harness):
+    async def claim():
+        well = harness.home / "well"
+        well.touch()
+        check = HealthCheck(("CMD", "test", "-e", str(well)), interval_s=0.05, retries=2)
+        async with harness.open() as runtime:
+            first = await harness.start(runtime, harness.service("sleep", "60", healthcheck=check))
+            well.unlink()
+            sick = await eventually(runtime, first.id, lambda seen: seen.state == "unhealthy")
+            assert sick.detail == '"test" ended with code 1'
+            well.touch()
+            again = await eventually(runtime, first.id, lambda seen: seen.state == "ready")
+            assert again.ready_at == first.ready_at
+            assert again.since > sick.since > first.since
+
+    asyncio.run(claim())
