@@ -22,20 +22,25 @@ BASE = Command((), ENVIRONMENT, Path("/"), 5.0)
 @asynccontextmanager
 async def answering(*parts, pause=0.0):
     """A server that answers each connection with these bytes; gives its port and the requests it got."""
-    requests = []
+    requests, handlers = [], []
 
     async def answer(reader, writer):
+        handlers.append(asyncio.current_task())
         requests.append(await reader.read(4096))
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):
             for part in parts:
                 writer.write(part)
                 await asyncio.sleep(pause)
-            writer.close()
+        writer.close()
+        with suppress(OSError):
             await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], requests
+    for handler in handlers:
+        handler.cancel()
+    await asyncio.gather(*handlers, return_exceptions=True)
 
 
 @pytest.mark.parametrize(

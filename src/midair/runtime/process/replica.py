@@ -252,6 +252,8 @@ class Replica:
 
     def _judge(self, verdict: Verdict, text: str) -> None:
         known = self.record
+        if known.state in ("stopping", "exited"):  # an answer that was under way
+            return
         if verdict != known.state:
             ready_at = self.around.clock() if verdict == "ready" and known.ready_at is None else known.ready_at
             self.note(state=verdict, detail=text, ready_at=ready_at)
