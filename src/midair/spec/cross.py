@@ -84,7 +84,7 @@ def _check_pairs(service: Node, path: str, problems: Problems) -> None:
     if service.find("x-midair", "build") is not None and build is None:
         place = service.value["x-midair"].value["build"].place
         problems.add(join(path, "x-midair.build"), "needs build, which says where the code is", place)
-    runs = ("image", "build", "provider", "command", "entrypoint")
+    runs = ("image", "build", "provider", "command", "entrypoint", "extends")
     says = any((found := service.get(field)) is not None and found.value for field in runs)
     if not says and not problems.covers_below(path):  # a field that was left out may have said it
         problems.add(path, "says nothing to run; write image, build or command", service.place)

@@ -7,6 +7,7 @@ from midair.spec.problems import did_you_mean, got, join
 from midair.spec.source import Environment, Sources
 from midair.spec.table.service import SERVICE
 
+_LONGEST = 50
 Chain = tuple[tuple[str, str], ...]
 
 
@@ -37,7 +38,7 @@ class Extender:
         chain = (*chain, (file, name))
         base = self._base(services, extends, reference, file, folder, chain)
         if base is None:
-            return own
+            return service  # a problem was noted; nobody is to wonder what the service lacks
         merged = merge(SERVICE, base, own)
         return merged if merged is not None else own
 
@@ -66,6 +67,9 @@ class Extender:
                 circle = " -> ".join([*(service for _, service in chain[start:]), name])
                 self._sources.problems.add(path, f"goes in a circle: {circle}", reference)
             self._circles.add(members)
+            return None
+        if len(chain) > _LONGEST:
+            self._sources.problems.add(path, f"extends more than {_LONGEST} services, one after the other", reference)
             return None
         if services.get(name) is None:
             known = did_you_mean(name, (each for each, _ in services.entries()))

@@ -71,7 +71,8 @@ def _explain(error: Exception, text: str, file: str) -> tuple[str, Mark]:
         return f"character {got(chr(error.character))} is not allowed", place
     parts = [getattr(error, "context", None), getattr(error, "problem", None)]
     message = ", ".join(part for part in parts if part) or str(error).split("\n", 1)[0]
-    if mark and "\t" in text.split("\n")[mark.line][: mark.column + 1]:
+    line = text.split("\n")[place.line - 1 : place.line]
+    if line and "\t" in line[0][: place.column]:
         message += "; indent with spaces, not tabs"
     return message, place
 

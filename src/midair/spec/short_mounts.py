@@ -13,15 +13,16 @@ _PORT = re.compile(
     r"(?P<target>\d+(?:-\d+)?)(?:/(?P<protocol>[A-Za-z]+))?"
 )
 _FORMAT = '"[[address:]published:]target[/protocol]"'
+_WIDEST = 1000  # ports; each of them becomes a listener
 _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 
 
 def ports(node: Node) -> list[Node]:
     """ "127.0.0.1:8000-8001:80-81/tcp" is two mappings of one port each."""
     if node.is_mapping:
-        published = node.get("published")
-        if published is not None and not _is_published(published.value):
-            raise BadShort(f"published should be a port between 1 and 65535 or a range, got {got(published.value)}")
+        outside = node.get("published")
+        if outside is not None and not _is_published(outside.value):
+            raise BadShort(f"published should be a port between 1 and 65535 or a range, got {got(outside.value)}")
         return [node]
     if isinstance(node.value, bool) or not isinstance(node.value, int | str):
         raise BadShort(f"should be {_FORMAT}, got {got(node.value)}")
@@ -49,6 +50,8 @@ def _range(text: str) -> list[int]:
         raise BadShort(f"a port should be between 1 and 65535, got {got(text)}")
     if high < low:
         raise BadShort(f"a range should go upward, got {got(text)}")
+    if high - low >= _WIDEST:
+        raise BadShort(f"a range should have at most {_WIDEST} ports, got {got(text)}")
     return list(range(low, high + 1))
 
 
