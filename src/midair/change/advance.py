@@ -99,12 +99,14 @@ class _Draft:
     def _judge_waiting(self, waits: dict[str, str]) -> bool:
         """Fail the change when a service waits for a dependency and nothing has moved for its progress deadline."""
         if not waits or any(one.phase in UNDER_WAY for one in self._begun()):
-            self.change = replace(self.change, waiting_since=None) if self.change.waiting_since else self.change
+            if self.change.waiting_since is not None:
+                self.change = replace(self.change, waiting_since=None)
             return False
         name, what = next(iter(waits.items()))
         since = self.change.waiting_since or self.now
         fails_at = since + self.change.after.project.services[name].strategy.progress_deadline_s
-        self.change = replace(self.change, waiting_since=since)
+        if self.change.waiting_since is None:
+            self.change = replace(self.change, waiting_since=since)
         if self.now >= fails_at:
             self._go_back(name, f"waited in vain for {what}")
             return True
@@ -148,12 +150,11 @@ class _Draft:
                 self.events.append(PhaseChanged(rollout.service, rollout.phase, turned.phase, turned.reason))
                 self.rollouts[rollout.service] = turned
         phases = {one.phase for one in self._begun()}
+        stuck = "stuck" in phases and phases <= {"rolled_back", "stuck"}
         if phases <= {"rolled_back"}:
             self._end("rolled_back", self.change.reason)
-        elif "stuck" in phases and phases <= {"rolled_back", "stuck"}:
-            self.change = replace(self.change, phase="stuck")
-        else:
-            self.change = replace(self.change, phase="rolling_back")
+        elif stuck != (self.change.phase == "stuck"):
+            self.change = replace(self.change, phase="stuck" if stuck else "rolling_back")
 
     def _end(self, phase: ChangePhase, reason: str) -> None:
         self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason)

@@ -10,9 +10,9 @@ import msgspec
 
 from midair.model.action import RemoveReplica, StopReplica
 from midair.model.event import ReplicaDraining, ReplicaStopping
-from midair.model.ids import revision_of
+from midair.model.ids import ReplicaId, revision_of
 from midair.model.rollout import Draining
-from midair.model.seen import ReplicaSeen
+from midair.model.seen import ReplicaSeen, RouteSeen
 from midair.rollout.draft import Draft
 
 POLITE_S = 1.0  # after the drain deadline, for the router's polite closing of long-lived connections to be over
@@ -24,7 +24,7 @@ def retire(draft: Draft, leaving: list[ReplicaSeen], ending: list[ReplicaSeen]) 
     draft.draining = tuple(one for one in draft.draining if one.replica in ids)  # what is kept again drains no more
     for replica in leaving:
         if replica.state == "exited":
-            draft.act(RemoveReplica(replica.id))
+            forget(draft, replica)
             continue
         entry = _drain(draft, replica)
         cut = may_stop(draft, entry)
@@ -34,9 +34,20 @@ def retire(draft: Draft, leaving: list[ReplicaSeen], ending: list[ReplicaSeen]) 
             draft.events.append(ReplicaStopping(replica.id, cut))
     for replica in ending:
         if replica.state == "exited":
-            draft.act(RemoveReplica(replica.id))
+            forget(draft, replica)
         elif replica.state != "stopping" and may_stop(draft, Draining(replica.id, 0, draft.now - 1e9)) is not None:
             draft.act(stop_of(draft, replica))
+
+
+def forget(draft: Draft, replica: ReplicaSeen) -> None:
+    """Remove an ended replica. Not while routes lead to it: what it leaves, its port too, may be given to another."""
+    settled = draft.settled
+    if not draft.uses_routes or (settled is not None and not _leads_to(settled, replica.id)):
+        draft.act(RemoveReplica(replica.id))
+
+
+def _leads_to(settled: RouteSeen, replica: ReplicaId) -> bool:
+    return any(route.replica == replica for route in settled.routes)
 
 
 def may_stop(draft: Draft, entry: Draining) -> int | None:
@@ -44,7 +55,7 @@ def may_stop(draft: Draft, entry: Draining) -> int | None:
     if not draft.uses_routes:
         return 0
     settled = draft.settled
-    if settled is None or any(route.replica == entry.replica for route in settled.routes):
+    if settled is None or _leads_to(settled, entry.replica):
         return None
     inside = settled.open.get(entry.replica, 0)
     if inside == 0:

@@ -86,11 +86,11 @@ def _wanted(draft: Draft, routes: tuple[Route, ...]) -> SetRoutes:
 def _routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> tuple[Route, ...]:
     ready = sorted((one for one in kept if one.state == "ready" and one.address), key=lambda one: one.id)
     new = [one for one in ready if revision_of(one.id) == draft.goal.revision]
-    old = len(ready) - len(new)
+    old = [one for one in ready if one not in new]
     if weight is None or not new or not old:
         return tuple([Route(one.id, one.address) for one in ready])
-    for_new, for_old = weight * old, (100 - weight) * len(new)
-    common = gcd(for_new, for_old) or 1
-    fresh = {one.id for one in new}
-    weights = {one.id: (for_new if one.id in fresh else for_old) // common for one in ready}
-    return tuple([Route(one.id, one.address, weights[one.id]) for one in ready if weights[one.id] > 0])
+    if weight in (0, 100):
+        return tuple([Route(one.id, one.address) for one in (new if weight else old)])
+    for_new, for_old = weight * len(old), (100 - weight) * len(new)
+    common = gcd(for_new, for_old)
+    return tuple([Route(one.id, one.address, (for_new if one in new else for_old) // common) for one in ready])

@@ -1,0 +1,256 @@
+"""The invariants of the design, each stated once, by name. They know what was decided and the truth of the world.
+
+Safety is checked at each step (`Checks`), liveness after the faults have stopped (`check_end` in `endings`).
+"""
+
+from collections import Counter
+
+from midair.change.depend import holds
+from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica, StopReplica
+from midair.model.change import Change, ChangeStep
+from midair.model.event import PhaseChanged
+from midair.model.ids import ReplicaId, revision_of
+from midair.model.moment import Moment
+from midair.model.rollout import Rollout, Step, Wish
+from midair.model.seen import Seen
+from midair.rollout.phase import MOVES
+from midair.testing.world import Body, World
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+    def __init__(self, invariant: str, text: str) -> None:
+        super().__init__(f"{invariant}: {text}")
+        self.invariant = invariant
+
+
+class Checks:
+    """Safety, checked while the simulation runs. `marks` counts the rare things that really happened."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.marks: Counter[str] = Counter()
+        self.drains: dict[str, float] = {}
+        self.same_moment: dict[str, tuple[Moment, int]] = {}
+        self.asked: dict[tuple[str, int], SetRoutes] = {}
+        self.limits: dict[str, int] = {}
+        world.on_stop = self.no_request_is_cut
+        world.on_lost = self.no_request_goes_where_it_was_stopped
+
+    def decided(self, before: Rollout, seen: Seen, step: Step, now: Moment) -> None:
+        """After each decision, before it is committed."""
+        after = step.rollout
+        self.drains[after.service] = after.policy.drain.timeout_s
+        if not step.actions and not step.events and after is before:
+            return
+        self.it_does_not_spin(step, now)
+        self.moves_are_legal(before, step)
+        self.nothing_is_done_on_what_is_unknown(before, seen, step)
+        if after.asked is not before.asked:
+            self.routes_lead_only_to_ready_replicas(seen, step)
+            self.generations_grow(before, after)
+            self.enough_keep_serving(before, seen, after, now)
+        self.a_failed_change_makes_no_more(before, step)
+        self.ids_are_not_shared(before, step)
+        self._mark(before, seen, step, now)
+
+    def acts(self, stored: Rollout, action: Action, step: Step) -> None:
+        """Before each action: what is in the store must already say so."""
+        if isinstance(action, SetRoutes):
+            known = stored.asked == action
+        elif isinstance(action, StopReplica):
+            known = action.replica in stored.stopping
+        elif isinstance(action, StartReplica) and action.attempt == 1:
+            known = action.replica in stored.created
+        else:
+            known = True
+        if not known:
+            raise Violation("committed before acted", f"{action.key} is not in the store yet")
+
+    def performed(self, service: str, action: Action, stored: Rollout) -> None:
+        """After an action that worked."""
+        if isinstance(action, StartReplica) and action.attempt == 1:
+            self.not_too_many_are_alive(service, action.replica, stored)
+
+    def wished(self, before: Rollout, after: Rollout, wish: Wish) -> None:
+        """After an operator's wish was taken."""
+        self.marks[f"wish {type(wish).__name__} while {before.phase}"] += 1
+        if before.phase != after.phase and after.phase not in MOVES[before.phase]:
+            raise Violation("moves are legal", f"{before.phase} to {after.phase} by a wish")
+
+    def coordinated(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
+        """After each decision about a change."""
+        self.dependencies_come_first(change, step, rollouts)
+        if step.change.phase != change.phase and step.change.phase in ("completed", "rolled_back"):
+            self.all_or_nothing(step, {**rollouts, **{one.service: one for one in step.rollouts}})
+
+    # Safety
+
+    def no_request_is_cut(self, service: str, body: Body, inside: int) -> None:
+        """A stop cuts no request, unless the drain deadline has passed since the routes last held the replica."""
+        table = self.world.tables[service]
+        if any(route.replica == body.id and route.address == body.address for route in table.settled.routes):
+            raise Violation("out before down", f"{body.id} is stopped while it is routed")
+        late = [one for _, one in table.ahead if one.generation > table.settled.generation]
+        if any(route.replica == body.id for one in late for route in one.routes):
+            raise Violation("out before down", f"{body.id} is stopped while routes to it are still on their way")
+        if inside:
+            since = table.out_since.get(body.id)
+            if since is None or self.world.now < since + self.drains[service]:
+                raise Violation("no request is cut", f"{inside} in {body.id}")
+            self.marks["requests were cut at the drain deadline"] += 1
+
+    def no_request_goes_where_it_was_stopped(self, service: str, replica: ReplicaId, body: Body | None) -> None:
+        """The routes in force never lead to a replica that midair ended; one that died by itself is another matter."""
+        if body is None or body.stop_asked:
+            raise Violation("no route leads to an ended replica", f"{replica} in {service}")
+
+    def it_does_not_spin(self, step: Step, now: Moment) -> None:
+        """The same moment is decided upon a limited number of times."""
+        at, times = self.same_moment.get(step.rollout.service, (-1.0, 0))
+        times = times + 1 if at == now else 1
+        self.same_moment[step.rollout.service] = (now, times)
+        if times > 60:
+            raise Violation("it does not spin", f"{step.rollout.service} decided {times} times at {now}")
+
+    def moves_are_legal(self, before: Rollout, step: Step) -> None:
+        """Phases follow the table, and every move is told."""
+        phase: str = before.phase
+        for event in step.events:
+            if isinstance(event, PhaseChanged):
+                if event.before != phase or event.after not in MOVES[before.phase.__class__(phase)]:  # type: ignore[index]
+                    raise Violation("moves are legal", f"{event.before} to {event.after}, it was {phase}")
+                phase = event.after
+        if phase != step.rollout.phase:
+            raise Violation("moves are legal", f"{step.rollout.phase} was not told, only {phase}")
+        if before.back and not step.rollout.back:
+            raise Violation("a rollback is never rolled back", before.service)
+
+    def nothing_is_done_on_what_is_unknown(self, before: Rollout, seen: Seen, step: Step) -> None:
+        """Unknown replicas: only old routes are asked for again. Unknown routes: nothing that is routed is stopped."""
+        if seen.replicas is None:
+            if any(action != before.asked for action in step.actions) or step.rollout.phase != before.phase:
+                raise Violation("unknown is not absent", "something was done with replicas unknown")
+        stops = any(isinstance(action, StopReplica) for action in step.actions)
+        if stops and seen.route is None and step.rollout.asked is not None:
+            raise Violation("unknown is not absent", "a stop with routes unknown")
+
+    def routes_lead_only_to_ready_replicas(self, seen: Seen, step: Step) -> None:
+        """Nothing is routed to a replica that is absent, not ready, draining or stopped."""
+        ready = {one.id: one.address for one in seen.replicas or () if one.state == "ready"}
+        after = step.rollout
+        leaving = {one.replica for one in after.draining} | set(after.stopping)
+        for route in after.routes:
+            if ready.get(route.replica) != route.address or route.replica in leaving:
+                raise Violation(
+                    "routes lead only to ready replicas", f"{route.replica} in generation {after.generation}"
+                )
+
+    def generations_grow(self, before: Rollout, after: Rollout) -> None:
+        """Other routes have a higher generation."""
+        if after.generation <= before.generation:
+            raise Violation("generations grow", f"{before.generation} to {after.generation} with other routes")
+
+    def enough_keep_serving(self, before: Rollout, seen: Seen, after: Rollout, now: Moment) -> None:
+        """Serving ≥ replicas − max unavailable; the old stay until the new have passed monitor; a rollback takes none
+        away before it has another. Said of what midair itself takes out of the routes: of ready replicas."""
+        ready = {one.id: one for one in seen.replicas or () if one.state == "ready"}
+        dropped = [one for one in before.routes if one.replica in ready]
+        kept = {one.replica for one in after.routes}
+        dropped = [one for one in dropped if one.replica not in kept and ready[one.replica].address == one.address]
+        if not dropped:
+            return
+        update = after.policy.rollback if after.back else after.policy.update
+        wanted = after.goal.replicas
+        at_once = after.policy.strategy.kind == "blue-green" and not after.back
+        in_force = {one.replica for one in seen.route.routes} if seen.route and not at_once else kept
+        serving = [ready[name] for name in kept if name in in_force and name in ready]
+        if (after.policy.strategy.kind == "recreate" and not after.back) or not wanted:
+            return
+        unavailable = (update.parallelism or wanted) if update.order == "stop-first" else 0
+        had = sum(one.replica in ready and one.replica in in_force for one in before.routes)
+        if len(serving) < min(wanted - unavailable, had):
+            raise Violation(
+                "enough keep serving", f"{len(serving)} of {wanted} after {[one.replica for one in dropped]}"
+            )
+        old = [one for one in dropped if revision_of(one.replica) != after.goal.revision]
+        if old and update.order != "stop-first" and not after.promoted:
+            proven = [
+                one for one in serving
+                if one.id not in after.created or now >= (one.ready_at or now) + update.monitor_s
+            ]  # fmt: skip
+            if len(proven) < min(wanted, had):
+                raise Violation("the old stay until the new have passed", f"{len(proven)} of {wanted} have")
+
+    def not_too_many_are_alive(self, service: str, replica: ReplicaId, stored: Rollout) -> None:
+        """Live and terminating ≤ replicas + surge, whenever one more is started."""
+        update = stored.policy.rollback if stored.back else stored.policy.update
+        wanted = stored.goal.replicas
+        kind = "rolling" if stored.back else stored.policy.strategy.kind
+        surge = update.parallelism or max(1, wanted)
+        if kind in ("canary", "blue-green"):
+            surge = max(surge, wanted)
+        if update.order == "stop-first" and kind in ("rolling", "recreate"):
+            surge = 0
+        bodies = self.world.bodies[service]
+        alive = [one.id for one in bodies.values() if one.state != "exited"]
+        if replica in alive and len(alive) > wanted + surge:
+            raise Violation("not too many are alive", f"{len(alive)} of at most {wanted} + {surge}: {alive}")
+
+    def a_failed_change_makes_no_more(self, before: Rollout, step: Step) -> None:
+        """On the way back only the last good revision is started."""
+        if step.rollout.back and before.back:
+            for action in step.actions:
+                if isinstance(action, StartReplica) and revision_of(action.replica) != step.rollout.stable.revision:
+                    raise Violation("a failed change makes no more replicas", action.key)
+
+    def ids_are_not_shared(self, before: Rollout, step: Step) -> None:
+        """A replica that is being stopped is never started; one that is being started is never stopped at once."""
+        starts = {action.replica for action in step.actions if isinstance(action, StartReplica)}
+        stops = {a.replica for a in step.actions if isinstance(a, StopReplica | RemoveReplica)}
+        both = starts & (stops | set(step.rollout.stopping))
+        if both:
+            raise Violation("ids are not shared", ", ".join(sorted(both)))
+
+    def dependencies_come_first(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
+        """A service begins only when what it depends on is there."""
+        services = change.after.project.services
+        for name in step.change.begun[len(change.begun) :]:
+            if name not in services:
+                continue
+            for other, dependency in services[name].depends_on.items():
+                if other in services and services[other].replicas and not holds(dependency, rollouts[other]):
+                    raise Violation("dependencies come first", f"{name} begins before {other}")
+
+    def all_or_nothing(self, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
+        """A change ends with every service where it was to go, or with every one where it came from."""
+        change = step.change
+        state = change.after if change.phase == "completed" else change.before
+        for name in change.begun:
+            revision = state.revisions[name].id if state is not None and name in state.revisions else None
+            if rollouts[name].goal.revision != revision:
+                raise Violation("all or nothing", f"{name} is at {rollouts[name].goal.revision}, not {revision}")
+            if rollouts[name].phase != change.phase:
+                raise Violation("all or nothing", f"{name} is {rollouts[name].phase}, the change {change.phase}")
+        if change.phase == "completed":
+            for name, revision_ in change.after.revisions.items():
+                if rollouts[name].goal.revision != revision_.id:
+                    raise Violation("all or nothing", f"{name} was forgotten")
+
+    def _mark(self, before: Rollout, seen: Seen, step: Step, now: Moment) -> None:
+        marks, after = self.marks, step.rollout
+        if after.phase != before.phase:
+            marks[f"{before.phase} to {after.phase}"] += 1
+        if after.asked_times > 1 and after.asked_times > before.asked_times:
+            marks["outstanding routes were asked for again"] += 1
+        if seen.route is not None and seen.route.settled > before.generation:
+            marks["routes of an unknown generation were overtaken"] += 1
+        if any(one.count > 1 and one not in before.restarting for one in after.restarting):
+            marks["a crash loop was slowed down"] += 1
+        if {one.replica for one in before.draining} & {route.replica for route in after.routes}:
+            marks["a draining replica was taken back"] += 1
+        if step.actions and any(
+            isinstance(one, StopReplica) and one.replica in before.stopping for one in step.actions
+        ):
+            marks["a stop was asked for again"] += 1

@@ -1,0 +1,61 @@
+"""Liveness: after the faults have stopped every change ends, and the world is what the last one says."""
+
+from midair.model.ids import revision_of
+from midair.model.rollout import Rollout
+from midair.rollout.phase import STEADY
+from midair.testing.check import Violation
+from midair.testing.plane import Plane
+from midair.testing.world import World
+
+
+def check_end(plane: Plane, world: World) -> None:
+    """All of them."""
+    every_change_ends(plane)
+    requests_add_up(world)
+    for rollout in plane.rollouts.values():
+        the_goal_is_reached(rollout, world)
+    the_last_good_state_is_there(plane)
+
+
+def every_change_ends(plane: Plane) -> None:
+    """Completed or rolled back, with all its rollouts."""
+    change = plane.change
+    if change is None:
+        return
+    phases = {name: (one.phase, one.reason) for name, one in plane.rollouts.items()}
+    if change.ended_at is None:
+        raise Violation("every change ends", f"change {change.id} is {change.phase} {change.reason}: {phases}")
+    if any(one.phase not in STEADY for one in plane.rollouts.values()):
+        raise Violation("every rollout ends", f"{phases}")
+
+
+def requests_add_up(world: World) -> None:
+    """accepted = answered + lost + inside."""
+    inside = sum(len(body.requests) for bodies in world.bodies.values() for body in bodies.values())
+    if world.accepted > world.answered + world.lost + inside:
+        raise Violation("requests add up", f"{world.accepted} accepted, {world.answered} + {world.lost} + {inside}")
+
+
+def the_goal_is_reached(rollout: Rollout, world: World) -> None:
+    """What runs is the goal and nothing else; what is ready is routed."""
+    bodies = world.bodies[rollout.service].values()
+    goal = rollout.goal
+    strangers = [one.id for one in bodies if revision_of(one.id) != goal.revision]
+    if strangers:
+        raise Violation("nothing is left over", f"{strangers} beside {goal}")
+    if goal.revision is not None and world.quality[goal.revision] == "good":
+        ready = {one.id: one.address for one in bodies if one.state == "ready"}
+        if len(ready) != goal.replicas or len(bodies) != goal.replicas:
+            raise Violation("the goal is reached", f"{[(one.id, one.state) for one in bodies]}, not {goal}")
+        routed = {one.replica: one.address for one in world.tables[rollout.service].settled.routes}
+        if rollout.asked is not None and routed != ready:
+            raise Violation("the goal is reached", f"routes {routed}, ready {ready}")
+
+
+def the_last_good_state_is_there(plane: Plane) -> None:
+    """Every service is at the revision that the last completed change gave it."""
+    applied = plane.applied
+    for name, rollout in plane.rollouts.items():
+        revision = applied.revisions[name].id if applied is not None and name in applied.revisions else None
+        if rollout.goal.revision != revision:
+            raise Violation("the last good state is there", f"{name} is at {rollout.goal.revision}, not {revision}")

@@ -1,0 +1,184 @@
+"""A simulated control plane: observes, advances, commits, performs; and dies where the chooser says."""
+
+from midair import change as changes
+from midair import rollout as rollouts
+from midair.errors import Refused
+from midair.model.action import Action
+from midair.model.change import Change
+from midair.model.moment import Moment
+from midair.model.project import Applied
+from midair.model.rollout import Rollout, Step, Wish
+from midair.model.seen import ReplicaSeen, RouteSeen, Seen, Trouble
+from midair.testing.check import Checks
+from midair.testing.choose import Chooser
+from midair.testing.story import tell_step
+from midair.testing.world import FOREVER, World
+
+Look = tuple[tuple[ReplicaSeen, ...], RouteSeen | None]
+
+
+class Died(Exception):
+    """The control plane is gone for a while. What was committed stays; what it had in mind does not."""
+
+
+class Plane:
+    """The engine and the store of one project. What is in `rollouts` and `history` is committed."""
+
+    acts_before_commit = False  # a planted bug
+
+    def __init__(self, world: World, chooser: Chooser, checks: Checks) -> None:
+        self.world = world
+        self.chooser = chooser
+        self.checks = checks
+        self.rollouts: dict[str, Rollout] = {}
+        self.history: list[Change] = []
+        self.applied: Applied | None = None  # by the last completed change
+        self.troubles: dict[str, dict[str, Trouble]] = {}
+        self.looks: dict[str, list[Look]] = {}
+        self.asleep_until: Moment = 0.0
+        self.wake_at: Moment = 0.0
+        self.begun = 0
+
+    @property
+    def change(self) -> Change | None:
+        """The change under way, or the last one."""
+        return self.history[-1] if self.history else None
+
+    def accept(self, after: Applied, undoes: Change | None = None) -> None:
+        """Take a change; one that is under way is superseded."""
+        now, previous = self.world.now, self.change
+        change = changes.accept(
+            self.applied, after, None, previous, number=len(self.history) + 1, now=now,
+            kind="undo" if undoes else "up", undoes=undoes.id if undoes else None,
+        )  # fmt: skip
+        if previous is not None and previous.ended_at is None:
+            self.history[-1] = changes.supersede(previous, change, now)
+            self.checks.marks["a change was superseded"] += 1
+        self.history.append(change)
+        self.world.tell(f"{now:8.2f} change {change.id} is asked for")
+
+    def undo(self) -> None:
+        """Take back the last change, if there is one."""
+        try:
+            target = changes.undo_target(self.history)
+        except Refused:
+            return
+        assert target.before is not None
+        self.accept(target.before, target)
+
+    def wish(self, service: str, wish: Wish) -> bool:
+        """Store an operator's wish; False when it makes no sense now."""
+        if service not in self.rollouts:
+            return False
+        before = self.rollouts[service]
+        try:
+            self.rollouts[service] = rollouts.request(before, wish, self.world.now)
+        except Refused:
+            return False
+        self.checks.wished(before, self.rollouts[service], wish)
+        self.world.tell(f"{self.world.now:8.2f} operator: {wish} for {service}")
+        return True
+
+    def tick(self, now: Moment) -> None:
+        """One round over everything, or as much of it as the control plane lives to do."""
+        if now < self.asleep_until:
+            return
+        self.wake_at = FOREVER
+        try:
+            for service in list(self.rollouts):
+                self._keep(service, now)
+            self._coordinate(now)
+        except Died:
+            away = (0.0, 0.3, 5.0, 25.0)[self.chooser.pick(4, "how long it is dead")]
+            self.world.tell(f"      ! the control plane dies for {away}s")
+            self.troubles.clear()
+            self.looks.clear()
+            self.asleep_until = self.wake_at = now + away
+
+    def _keep(self, service: str, now: Moment) -> None:
+        before = self.rollouts[service]
+        seen = self._observe(service)
+        step = rollouts.advance(before, seen, now)
+        self.checks.decided(before, seen, step, now)
+        tell_step(self.world.tell, now, step)
+        if self.acts_before_commit:
+            self._act(service, step, now)
+        if step.rollout is not before or step.events:
+            self._maybe_die("it dies before the commit")
+            self.rollouts[service] = step.rollout
+        if not self.acts_before_commit:
+            self._act(service, step, now)
+        if step.wake_at is not None and step.wake_at < self.wake_at:
+            self.wake_at = step.wake_at
+
+    def _act(self, service: str, step: Step, now: Moment) -> None:
+        for action in step.actions:
+            self._maybe_die("it dies before an action")
+            self.checks.acts(self.rollouts[service], action, step)
+            self._perform(service, action, now)
+        if step.actions:
+            self.wake_at = now  # look at what came of it
+
+    def _perform(self, service: str, action: Action, now: Moment) -> None:
+        troubles = self.troubles.setdefault(service, {})
+        if self.chooser.fault("an action fails"):
+            works, text = False, "it failed"
+        elif self.chooser.fault("the answer to an action is lost"):
+            works, text = True, "no answer"
+        else:
+            works, text = True, ""
+        if works:
+            self.world.perform(service, action)
+            self.checks.performed(service, action, self.rollouts[service])
+        if text:
+            count = troubles[action.key].count + 1 if action.key in troubles else 1
+            troubles[action.key] = Trouble(action.key, count, now, text)
+            self.world.tell(f"      ! {action.key}: {text}")
+        else:
+            troubles.pop(action.key, None)
+
+    def _observe(self, service: str) -> Seen:
+        replicas, route = self.world.look(service)
+        looks = self.looks.setdefault(service, [])
+        looks.append((replicas, route))
+        if len(looks) > 4:
+            del looks[0]
+        seen_replicas: tuple[ReplicaSeen, ...] | None = replicas
+        if self.chooser.fault("replicas cannot be seen"):
+            seen_replicas, why = None, "the replicas are not known"
+        elif self.chooser.fault("replicas are seen as they were"):
+            seen_replicas, why = looks[self.chooser.pick(len(looks), "how old")][0], "the replicas are old news"
+        else:
+            why = ""
+        if self.chooser.fault("routes cannot be seen"):
+            route, why = None, f"{why} the routes are not known"
+        elif self.chooser.fault("routes are seen as they were"):
+            route, why = looks[self.chooser.pick(len(looks), "how old")][1], f"{why} the routes are old news"
+        if why:
+            self.world.tell(f"      ! {service}: {why}")
+        return Seen(seen_replicas, route, tuple(self.troubles.get(service, {}).values()))
+
+    def _coordinate(self, now: Moment) -> None:
+        change = self.change
+        if change is None or change.ended_at is not None:
+            return
+        step = changes.advance(change, self.rollouts, now)
+        self.checks.coordinated(change, step, self.rollouts)
+        if step.change is change and not step.rollouts:
+            if step.wake_at is not None and step.wake_at < self.wake_at:
+                self.wake_at = step.wake_at
+            return
+        self._maybe_die("it dies before the change is committed")
+        self.begun += len(step.change.begun) - len(change.begun)
+        self.history[-1] = step.change
+        for one in step.rollouts:
+            self.rollouts[one.service] = one
+        if step.change.phase == "completed":
+            self.applied = step.change.after
+        self.world.tell(f"{now:8.2f} change {change.id} {step.change.phase} {step.change.reason}")
+        self.wake_at = now
+
+    def _maybe_die(self, why: str) -> None:
+        if self.chooser.fault(why):
+            self.checks.marks[why] += 1
+            raise Died

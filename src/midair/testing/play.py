@@ -1,0 +1,150 @@
+"""Plays a scenario: the operator asks, the world turns, faults happen; then they stop and all has to end well."""
+
+from collections.abc import Callable
+
+from midair.model.rollout import Abort, Promote, Resume, Rollout, SetHold, Wish
+from midair.rollout.phase import FORWARD
+from midair.testing.check import Checks, Violation
+from midair.testing.choose import Chooser, Seeded
+from midair.testing.endings import check_end
+from midair.testing.plane import Plane
+from midair.testing.scenario import Scenario, draw
+from midair.testing.world import FOREVER, World
+
+HEATS = (0.0, 0.01, 0.03, 0.08)
+CALM_TICKS = 900  # an end must come within this many rounds after the last fault
+ROUGH_TICKS = 250
+
+
+class Play:
+    """One run of one scenario."""
+
+    def __init__(self, scenario: Scenario, chooser: Chooser, tell: Callable[[str], None] | None = None) -> None:
+        self.scenario = scenario
+        self.chooser = chooser
+        self.world = World(chooser, scenario.services, scenario.quality)
+        if tell is not None:
+            self.world.tell = tell
+        self.checks = Checks(self.world)
+        self.plane = Plane(self.world, chooser, self.checks)
+        self.next_ask_at = self.world.now + scenario.asks[0].after_s
+        self.asks = list(scenario.asks)
+
+    def run(self, disturb: bool) -> None:
+        """To the end, which `check_end` judges. `disturb`: replicas and the router may fail by themselves too."""
+        self.rough = disturb
+        for _ in range(ROUGH_TICKS):
+            if not self._tick():
+                break
+        self._calm()
+        for _ in range(CALM_TICKS):
+            idle = not self._tick()
+            if self._is_over() or (not self._help() and idle):
+                break
+        check_end(self.plane, self.world)
+
+    def _tick(self) -> bool:
+        """One round; False when nothing will ever happen again."""
+        now = self.world.now
+        while self.asks and now >= self.next_ask_at:
+            self._ask()
+        if self.rough:
+            self._disturb()
+        self.plane.tick(now)
+        due = min(self.world.due(), self.plane.wake_at, self.next_ask_at if self.asks else FOREVER)
+        if due == FOREVER:
+            return False
+        self.world.move(max(now, due))
+        return True
+
+    def _ask(self) -> None:
+        ask = self.asks.pop(0)
+        if ask.applied is not None:
+            self.plane.accept(ask.applied)
+        elif ask.undo:
+            self.plane.undo()
+        elif ask.wish is not None:
+            self.plane.wish(ask.service, ask.wish)
+        if self.asks:
+            self.next_ask_at = self.world.now + self.asks[0].after_s
+
+    def _disturb(self) -> None:
+        fault, pick = self.chooser.fault, self.chooser.pick
+        for service, bodies in self.world.bodies.items():
+            alive = [one for one in bodies.values() if one.state in ("starting", "ready", "unhealthy")]
+            if alive and fault("a replica crashes"):
+                self.world.crash(alive[pick(len(alive), "which")])
+            if alive and fault("a replica turns unhealthy"):
+                self.world.hurt(alive[pick(len(alive), "which")])
+            if fault("the router cannot be reached"):
+                self.world.tables[service].unreachable_until = self.world.now + 3.0
+                self.world.tell(f"      ! the router does not answer for {service}")
+            elif pick(4, "all forgotten") == 3 and fault("the router forgets"):
+                self.world.lose_router(service)
+        if fault("the clock jumps"):
+            self.world.tell("      ! the clock jumps")
+            self.world.move(self.world.now + (20.0, 100.0, 4000.0)[pick(3, "how far")])
+
+    def _calm(self) -> None:
+        """The faults stop; what hangs gets well; the operator is done."""
+        self.world.tell(f"{self.world.now:8.2f} -- from here on nothing fails by itself --")
+        self.rough = False
+        if isinstance(self.chooser, Seeded):
+            self.chooser.heat = 0.0
+        else:
+            self.chooser.fault = _never  # type: ignore[method-assign]
+        while self.asks:
+            self._ask()
+        self.world.calm_at = self.world.now
+        for bodies in self.world.bodies.values():
+            for body in bodies.values():
+                if body.state == "starting" and FOREVER > body.ready_due > self.world.now + 5.0:
+                    body.ready_due = self.world.now + 1.0
+        self.helped: set[str] = set()
+        for service in self.plane.rollouts:
+            self.plane.wish(service, SetHold(False))
+
+    def _help(self) -> bool:
+        """The operator ends what only he can end: pauses, and what is stuck by his own settings."""
+        helped = False
+        for service, rollout in list(self.plane.rollouts.items()):
+            wish = self._wish_for(rollout)
+            if wish is not None and self.plane.wish(service, wish):
+                self.plane.wake_at = self.world.now
+                helped = True
+        return helped
+
+    def _wish_for(self, rollout: Rollout) -> Wish | None:
+        if rollout.phase == "paused":
+            again = rollout.service in self.helped
+            self.helped.add(rollout.service)
+            return Abort() if again else Resume()
+        if rollout.phase == "stuck" and not rollout.back:
+            return Abort()
+        waits = rollout.phase in FORWARD and rollout.policy.strategy.kind == "canary" and rollout.step == 3
+        return Promote() if waits and not rollout.promoted else None
+
+    def _is_over(self) -> bool:
+        change = self.plane.change
+        if change is None or change.ended_at is None:
+            return False
+        broken = any(quality != "good" for quality in self.scenario.quality.values())
+        return broken and all(one.phase in ("completed", "rolled_back") for one in self.plane.rollouts.values())
+
+
+def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
+    """The run of a seed. Raises Violation."""
+    chooser = Seeded(seed)
+    scenario = draw(chooser)
+    chooser.heat = HEATS[chooser.pick(len(HEATS), "heat")]
+    play = Play(scenario, chooser, tell)
+    try:
+        play.run(disturb=chooser.heat > 0)
+    except Violation as violation:
+        violation.add_note(f"seed {seed}")
+        raise
+    return play
+
+
+def _never(why: str) -> bool:
+    return False

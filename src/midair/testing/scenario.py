@@ -1,0 +1,175 @@
+"""What a simulated run is about: services, the states a project is to go through, and what the operator does when."""
+
+from typing import Literal, NamedTuple, get_args
+
+import msgspec
+
+from midair.model.ids import RevisionId
+from midair.model.moment import Span
+from midair.model.project import (
+    Applied,
+    Dependency,
+    Drain,
+    FailureAction,
+    Port,
+    Project,
+    Restart,
+    Revision,
+    Service,
+    Strategy,
+    StrategyStep,
+    Update,
+)
+from midair.model.rollout import Abort, Pause, Promote, Resume, Scale, SetHold, Wish
+from midair.testing.choose import Chooser
+from midair.testing.world import Quality
+
+
+class Ask(NamedTuple):
+    """Something that is asked for at a moment: another state, an undo, or a wish about one service."""
+
+    after_s: Span  # since the one before
+    applied: Applied | None = None
+    undo: bool = False
+    service: str = ""
+    wish: Wish | None = None
+
+
+class Scenario(NamedTuple):
+    """A whole run."""
+
+    services: list[str]
+    quality: dict[str, Quality]
+    asks: list[Ask]
+
+
+DEADLINE_S = 60.0
+QUALITIES: tuple[Quality, ...] = get_args(Quality)
+CONDITIONS: tuple[Literal["service_started", "service_healthy"], ...] = ("service_started", "service_healthy")
+WISHES: tuple[Wish, ...] = (Pause(), Resume(), Abort(), Promote(), SetHold(True), SetHold(False), Scale(1), Scale(4))
+
+
+def service_of(
+    name: str, replicas: int, update: Update | None = None, rollback: Update | None = None, **more: object
+) -> Service:
+    """A service that listens, with short deadlines."""
+    settings: dict[str, object] = {
+        "ports": (Port(8000 + len(name), 80),),
+        "strategy": Strategy(progress_deadline_s=DEADLINE_S),
+        "drain": Drain(timeout_s=6.0),
+    }
+    return Service(
+        name=name,
+        replicas=replicas,
+        update=update or Update(monitor_s=2.0),
+        rollback=rollback or Update(monitor_s=1.0),
+        **{**settings, **more},  # type: ignore[arg-type]
+    )
+
+
+def applied(services: dict[str, tuple[Service, str]]) -> Applied:
+    """A state of the project: each service with its revision."""
+    return Applied(
+        project=Project(name="sim", services={name: service for name, (service, _) in services.items()}),
+        revisions={name: Revision(RevisionId(revision), service) for name, (service, revision) in services.items()},
+    )
+
+
+def draw(chooser: Chooser) -> Scenario:
+    """A scenario as it comes: one to three services, two to four states, an operator who changes his mind."""
+    return _Drawing(chooser).scenario()
+
+
+class _Drawing:
+    def __init__(self, chooser: Chooser) -> None:
+        self.pick = chooser.pick
+        self.quality: dict[str, Quality] = {}
+        self.revisions = 0
+
+    def scenario(self) -> Scenario:
+        names = ["db", "api", "web"][: (1, 1, 2, 3)[self.pick(4, "services")]]
+        now = {name: (self._service(name, names), self._revision("good")) for name in names}
+        asks = [Ask(0.0, applied(now))]
+        for _ in range(1 + self.pick(3, "changes")):
+            if self.pick(4, "wish before the change") == 0:
+                asks.append(self._wish(names))
+            if self.pick(8, "undo") == 7:
+                asks.append(Ask(self._when(), undo=True))
+                continue
+            now = self._changed(now, names)
+            asks.append(Ask(self._when(), applied(now)))
+            if self.pick(3, "wish in the change") == 0:
+                asks.append(self._wish(names))
+        return Scenario(names, self.quality, asks)
+
+    def _when(self) -> Span:
+        return (40.0, 90.0, 0.0, 1.0, 3.0, 7.0)[self.pick(6, "pause before it")]
+
+    def _wish(self, names: list[str]) -> Ask:
+        wish = WISHES[self.pick(len(WISHES), "wish")]
+        return Ask(
+            (0.5, 0.0, 2.0, 5.0)[self.pick(4, "moment of the wish")],
+            service=names[self.pick(len(names), "wish for")],
+            wish=wish,
+        )
+
+    def _changed(self, now: dict[str, tuple[Service, str]], names: list[str]) -> dict[str, tuple[Service, str]]:
+        after = dict(now)
+        for name in names:
+            what = self.pick(6, f"change of {name}")
+            service, revision = after.get(name) or (self._service(name, names), self._revision("good"))
+            after[name] = (service, revision)
+            if what <= 2:
+                after[name] = (service, self._revision(QUALITIES[max(0, self.pick(12, "quality") - 5)]))
+            elif what == 3:
+                after[name] = (self._service(name, names), self._revision("good"))
+            elif what == 4:
+                after[name] = (msgspec.structs.replace(service, replicas=1 + self.pick(4, "replicas")), revision)
+            elif name == names[-1] and self.pick(2, "remove"):
+                del after[name]
+        return after
+
+    def _revision(self, quality: Quality) -> str:
+        self.revisions += 1
+        revision = f"r{self.revisions}{quality[0] if quality != 'good' else ''}"
+        self.quality[revision] = quality
+        return revision
+
+    def _service(self, name: str, names: list[str]) -> Service:
+        kind = self.pick(10, "strategy")
+        steps = (
+            StrategyStep(weight=20),
+            StrategyStep(pause_s=1.0),
+            StrategyStep(weight=60),
+            StrategyStep(pause_s=-1.0),
+        )
+        before = names[: names.index(name)]
+        return service_of(
+            name,
+            1 + self.pick(3, "replicas"),
+            self._update(),
+            self._update(),
+            ports=() if self.pick(6, "ports") == 5 else (Port(8000 + names.index(name), 80),),
+            strategy=Strategy(
+                kind="canary" if kind == 9 else "blue-green" if kind == 8 else "recreate" if kind == 7 else "rolling",
+                steps=steps if kind == 9 else (),
+                progress_deadline_s=DEADLINE_S,
+            ),
+            restart=Restart(condition="on-failure" if self.pick(3, "restart") == 2 else "any"),
+            depends_on={
+                other: Dependency(CONDITIONS[self.pick(2, "condition")])
+                for other in before
+                if self.pick(2, "depends") == 0
+            },
+        )
+
+    def _update(self) -> Update:
+        actions: tuple[FailureAction, ...] = ("rollback", "rollback", "rollback", "rollback", "pause", "continue")
+        return Update(
+            parallelism=(1, 2, 0)[self.pick(3, "parallelism")],
+            delay_s=(0.0, 0.0, 3.0)[self.pick(3, "delay")],
+            order="stop-first" if self.pick(3, "order") == 2 else "start-first",
+            monitor_s=(2.0, 0.0, 5.0)[self.pick(3, "monitor")],
+            failure_action=actions[self.pick(6, "failure action")],
+            max_failure_ratio=0.4 if self.pick(5, "ratio") == 4 else 0.0,
+        )

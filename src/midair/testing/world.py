@@ -1,0 +1,267 @@
+"""A simulated world: replicas that start, turn unhealthy and die, a slow router, and requests of all lengths.
+
+It knows nothing of rollouts. Actions are performed on it, it is observed, and it keeps the truth for the checkers.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica, StopReplica
+from midair.model.ids import ReplicaId, revision_of
+from midair.model.moment import Moment
+from midair.model.seen import ReplicaSeen, ReplicaState, RouteSeen
+from midair.testing.choose import Chooser
+
+Quality = Literal["good", "exits", "never", "sick", "dies", "job", "bad-job"]
+START_S = (0.5, 0.2, 1.5, 4.0)
+REQUEST_S = (0.3, 0.05, 2.0, 9.0, 60.0)
+OPEN_MAX = 12  # requests inside at a time: enough to drain, few enough to be quick
+FOREVER = float("inf")
+
+
+class Body:
+    """One replica as it really is."""
+
+    def __init__(self, replica: ReplicaId, quality: Quality) -> None:
+        self.id = replica
+        self.quality = quality
+        self.state: ReplicaState = "exited"
+        self.attempt = 0
+        self.since = 0.0
+        self.ready_at: Moment | None = None
+        self.address = ""
+        self.exit_code: int | None = None
+        self.ready_due = self.sick_due = self.end_due = FOREVER
+        self.end_code = 0
+        self.stop_asked = False
+        self.requests: list[Moment] = []  # when each request inside ends
+        self.image: ReplicaSeen | None = None  # as seen, until something changes
+
+    def become(self, state: ReplicaState, now: Moment) -> None:
+        """Enter a state."""
+        self.state, self.since, self.image = state, now, None
+
+    def look(self) -> ReplicaSeen:
+        """What the runtime says about it."""
+        if self.image is None:
+            self.image = ReplicaSeen(
+                self.id, self.state, self.since, self.attempt, self.address, self.ready_at, self.exit_code
+            )
+        return self.image
+
+    @property
+    def due(self) -> Moment:
+        """When it changes next by itself."""
+        return min(self.ready_due, self.sick_due, self.end_due)
+
+
+class Table:
+    """What the router does for one service."""
+
+    def __init__(self) -> None:
+        self.settled = SetRoutes("", 0)
+        self.ahead: list[tuple[Moment, SetRoutes]] = []  # asked for, not in force yet
+        self.out_since: dict[ReplicaId, Moment] = {}
+        self.turn = 0
+        self.unreachable_until = 0.0
+
+
+class World:
+    """Services of one project, by name."""
+
+    def __init__(self, chooser: Chooser, services: list[str], quality: dict[str, Quality]) -> None:
+        self.chooser = chooser
+        self.quality = quality  # by revision
+        self.bodies: dict[str, dict[ReplicaId, Body]] = {name: {} for name in services}
+        self.tables: dict[str, Table] = {name: Table() for name in services}
+        self.now: Moment = 1000.0
+        self.ports = 20000
+        self.calm_at = FOREVER  # when hung replicas get well
+        self.accepted = self.answered = self.lost = self.waiting = 0
+        self.tell: Callable[[str], None] = _silent
+        self.on_stop: Callable[[str, Body, int], None] = _nothing  # service, replica, requests inside
+        self.on_lost: Callable[[str, ReplicaId, Body | None], None] = _nothing
+
+    def move(self, now: Moment) -> None:
+        """Let everything happen that is due until `now`."""
+        self.now = now
+        for name, bodies in self.bodies.items():
+            for body in bodies.values():
+                if body.due <= now:
+                    self._turn(body)
+                if body.requests:
+                    self._end_requests(body)
+            table = self.tables[name]
+            if table.ahead:
+                self._settle(name, table)
+            if table.settled.generation:
+                self._arrive(name, table)
+
+    def due(self) -> Moment:
+        """When something happens next by itself that matters: of requests, only the ends of those being drained."""
+        due = FOREVER
+        for name, bodies in self.bodies.items():
+            table = self.tables[name]
+            for at, _ in table.ahead:
+                due = min(due, at)
+            for body in bodies.values():
+                due = min(due, body.ready_due, body.sick_due, body.end_due)
+                if body.requests and body.id in table.out_since:
+                    due = min(due, *body.requests)
+        return due
+
+    def look(self, service: str) -> tuple[tuple[ReplicaSeen, ...], RouteSeen | None]:
+        """The truth about a service, as runtime and router would tell it."""
+        bodies = self.bodies[service]
+        replicas = tuple([body.look() for body in bodies.values()])
+        table = self.tables[service]
+        if table.unreachable_until > self.now:
+            return replicas, None
+        open_now = {name: len(body.requests) for name, body in bodies.items() if body.requests}
+        return replicas, RouteSeen(table.settled.generation, table.settled.routes, table.settled.hold, open=open_now)
+
+    def perform(self, service: str, action: Action) -> None:
+        """Carry out an action, or begin to."""
+        match action:
+            case StartReplica():
+                self._start(service, action)
+            case StopReplica():
+                self._stop(service, action)
+            case RemoveReplica():
+                body = self.bodies[service].get(action.replica)
+                if body is not None and body.state == "exited":
+                    del self.bodies[service][action.replica]
+            case SetRoutes():
+                delays = (0.05, 0.0, 0.4, 3.0, 11.0) if self.chooser.fault("routes are late") else (0.05,)
+                due = self.now + delays[-1 - self.chooser.pick(len(delays), "how late")]
+                self.tables[service].ahead.append((due, action))
+
+    def crash(self, body: Body) -> None:
+        """A replica dies by itself."""
+        self.tell(f"      ! {body.id} crashes")
+        self._end(body, -9)
+
+    def hurt(self, body: Body) -> None:
+        """A ready replica turns unhealthy, and gets well after a while."""
+        if body.state == "ready":
+            self.tell(f"      ! {body.id} turns unhealthy")
+            body.become("unhealthy", self.now)
+            body.ready_due = self.now + START_S[self.chooser.pick(4, "until it is well")]
+
+    def lose_router(self, service: str) -> None:
+        """The router restarts and remembers nothing."""
+        self.tell(f"      ! the router forgets {service}")
+        self.tables[service] = Table()
+        for body in self.bodies[service].values():
+            self.lost += len(body.requests)
+            body.requests = []
+
+    def _start(self, service: str, action: StartReplica) -> None:
+        body = self.bodies[service].get(action.replica)
+        if body is None:
+            quality = self.quality[revision_of(action.replica)]
+            body = self.bodies[service][action.replica] = Body(action.replica, quality)
+        elif body.state != "exited" or body.attempt >= action.attempt:
+            return
+        self.ports += 1
+        body.attempt, body.address, body.exit_code, body.ready_at = action.attempt, f"h:{self.ports}", None, None
+        body.stop_asked = False
+        body.become("starting", self.now)
+        took = START_S[self.chooser.pick(4, "time to start")]
+        if self.chooser.fault("a replica starts late"):
+            took = 30.0
+        elif self.chooser.fault("a replica hangs"):
+            took = self.calm_at - self.now if self.calm_at < FOREVER else 4000.0
+        body.ready_due = self.now + took if body.quality != "never" else FOREVER
+        if body.quality == "exits":
+            body.ready_due, body.end_due, body.end_code = FOREVER, self.now + took / 2, 1
+
+    def _stop(self, service: str, action: StopReplica) -> None:
+        body = self.bodies[service].get(action.replica)
+        if body is None or body.state in ("exited", "stopping"):
+            return
+        self.on_stop(service, body, len(body.requests))
+        self.lost += len(body.requests)
+        body.requests = []
+        body.stop_asked = True
+        body.become("stopping", self.now)
+        body.ready_due = body.sick_due = FOREVER
+        body.end_code = 0
+        body.end_due = self.now + (8.0 if self.chooser.fault("a replica ends slowly") else 0.2)
+
+    def _turn(self, body: Body) -> None:
+        if body.end_due <= self.now:
+            self._end(body, body.end_code)
+        elif body.ready_due <= self.now:
+            body.ready_due = FOREVER
+            if body.ready_at is None:
+                body.ready_at = self.now
+                self._foretell(body)
+            body.become("ready", self.now)
+        else:
+            body.sick_due = FOREVER
+            body.become("unhealthy", self.now)
+
+    def _foretell(self, body: Body) -> None:
+        """What becomes of a replica after it was ready for the first time."""
+        if body.quality == "sick":
+            body.sick_due = self.now + 0.9
+        elif body.quality in ("dies", "job", "bad-job"):
+            body.end_due = self.now + 0.9
+            body.end_code = 0 if body.quality == "job" else 3
+
+    def _end(self, body: Body, code: int) -> None:
+        self.lost += len(body.requests)
+        body.requests = []
+        body.exit_code = code
+        body.become("exited", self.now)
+        body.ready_due = body.sick_due = body.end_due = FOREVER
+
+    def _end_requests(self, body: Body) -> None:
+        still = [at for at in body.requests if at > self.now]
+        self.answered += len(body.requests) - len(still)
+        body.requests = still
+
+    def _settle(self, name: str, table: Table) -> None:
+        """Routes come into force, in whatever order they arrive; an older generation is refused."""
+        for due, routes in sorted(table.ahead, key=lambda one: one[0]):
+            if due > self.now:
+                continue
+            table.ahead.remove((due, routes))
+            if routes.generation < table.settled.generation:
+                self.tell(f"      ! generation {routes.generation} of {name} is refused, it is too old")
+                continue
+            within = {route.replica for route in routes.routes}
+            for route in table.settled.routes:
+                if route.replica not in within:
+                    table.out_since[route.replica] = self.now
+            for replica in within:
+                table.out_since.pop(replica, None)
+            table.settled = routes
+
+    def _arrive(self, name: str, table: Table) -> None:
+        """New requests go where the routes in force say."""
+        routes = table.settled.routes
+        if not routes or table.settled.hold:
+            self.waiting += 1
+            return
+        for _ in range(1 + self.chooser.pick(2, "one more request")):
+            table.turn += 1
+            if self.accepted - self.answered - self.lost > OPEN_MAX:
+                return
+            self.accepted += 1
+            route = routes[table.turn % len(routes)]
+            body = self.bodies[name].get(route.replica)
+            if body is not None and body.address == route.address and body.state in ("ready", "unhealthy"):
+                body.requests.append(self.now + REQUEST_S[self.chooser.pick(5, "length of a request")])
+            else:
+                self.lost += 1
+                self.on_lost(name, route.replica, body)
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
+
+
+def _nothing(*args: object) -> None:
+    """Nobody checks."""
