@@ -3,16 +3,20 @@
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around it is written by hand.
 """
 
+import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 import msgspec
 
 from midair import errors
+from midair.api.app import ENDPOINTS
+from midair.api.openapi import describe
 from midair.cli.machine import Check
 from midair.cli.main import GROUPS as COMMANDS
 from midair.cli.main import cli
@@ -141,6 +145,78 @@ def phases() -> str:
     return table(("from", "to", "when"), moves)
 
 
+def api() -> str:
+    """Every operation of the HTTP API, then the types that go in and come out."""
+    document = json.loads(describe(ENDPOINTS))
+    operations = [
+        (f"`{method.upper()} {path}`", operation["summary"], goes_in(operation), comes_out(operation))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    types = [
+        f"### {name}\n\n{properties(schema)}" for name, schema in sorted(document["components"]["schemas"].items())
+    ]
+    head = table(("operation", "does", "goes in", "comes out"), operations)
+    return "\n\n".join(["## Operations", head, "## Streams", streams(), "## Types", *types])
+
+
+def streams() -> str:
+    """What each stream holds, with the operations that answer with it."""
+    by_text: dict[str, list[str]] = {}
+    for endpoint in ENDPOINTS:
+        if endpoint.streams:
+            by_text.setdefault(endpoint.streams, []).append(f"`{endpoint.method} {endpoint.path}`")
+    return "\n\n".join(f"{', '.join(names)}: {text}" for text, names in by_text.items())
+
+
+def goes_in(operation: dict[str, Any]) -> str:
+    """The type of the request's body, and its query parameters."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    names = [f"`?{one['name']}=`" for one in operation["parameters"] if one["in"] == "query"]
+    return " ".join(([schema_type(content["schema"])] if content else []) + names)
+
+
+def comes_out(operation: dict[str, Any]) -> str:
+    """The type of the answer with its status, or that it is a stream."""
+    status, answer = next(iter(operation["responses"].items()))
+    kinds = answer["content"]
+    texts = [schema_type(kinds["application/json"]["schema"])] if "application/json" in kinds else []
+    texts += ["a stream"] if "text/event-stream" in kinds else []
+    return f"{status} {', or '.join(texts)}".strip()
+
+
+def properties(schema: dict[str, Any]) -> str:
+    """What a type is, and its fields."""
+    rows = [
+        (f"`{name}`", schema_type(field), default(field) if name not in schema.get("required", []) else "required")
+        for name, field in schema.get("properties", {}).items()
+    ]
+    text = inspect.cleandoc(schema.get("description", ""))
+    return "\n\n".join(part for part in (text, table(("field", "type", "default"), rows) if rows else "") if part)
+
+
+def default(field: dict[str, Any]) -> str:
+    """The default of a field that may be left out."""
+    return f"`{json.dumps(field['default'])}`" if "default" in field else ""
+
+
+def schema_type(schema: dict[str, Any]) -> str:
+    """A JSON schema in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(schema_type(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {schema_type(schema.get('items') or (schema.get('prefixItems') or [{}])[0])}"
+    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"object of {schema_type(schema['additionalProperties'])}"
+    words = {"integer": "whole number", "string": "text", "boolean": "true or false"}
+    return words.get(schema.get("type", "anything"), schema.get("type", "anything"))
+
+
 def decisions() -> str:
     """Every decision with its status."""
     pages = [(page, page.read_text().splitlines()) for page in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
@@ -149,6 +225,7 @@ def decisions() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
+    "api": api,
     "decisions": decisions,
     "compose-fields": compose_fields,
     "errors": error_kinds,
