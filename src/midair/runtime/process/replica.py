@@ -271,6 +271,8 @@ class Replica:
         return True
 
     def _give_up(self, why: str) -> None:
+        if self.record.stop is not None or self.record.state == "exited":
+            return
         service = self.record.revision.service
         self.record = replace(self.record, blame=why)
         self.stop(service.stop_signal, service.stop_grace_s)
