@@ -75,7 +75,8 @@ def route(endpoint: Endpoint, engine: Engine, control: Control) -> Route:
 
     async def answer(request: Request) -> Response:
         query = _query(request, endpoint.query)
-        body = body_decoder.decode(await _read(request)) if body_decoder is not None else None
+        given = await _read(request)  # also when it is not wanted: the caller is still sending it
+        body = body_decoder.decode(given) if body_decoder is not None else None
         value = await endpoint.handler(Call(request, engine, control, body, query))
         if isinstance(value, Response):
             return value

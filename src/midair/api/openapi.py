@@ -9,7 +9,7 @@ import msgspec
 
 from midair import __version__
 from midair.api.endpoint import Endpoint
-from midair.api.problem import ErrorAnswer
+from midair.view.error import ErrorAnswer
 
 Schema = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"

@@ -1,4 +1,4 @@
-"""The one form of every error: {"error": {"kind", "message", "hint", "problems"?}}."""
+"""Turns everything that can go wrong into the one form of an error."""
 
 import logging
 from typing import Any
@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from midair.errors import FileRefused, MidairError, NotFound, Problem, UsageRefused
+from midair.errors import FileRefused, MidairError, NotFound, UsageRefused
+from midair.view.error import ErrorAnswer, ErrorView
 
 log = logging.getLogger(__name__)
 
@@ -17,21 +18,6 @@ class TooLarge(UsageRefused):
     """The body of a request is larger than anything that makes sense."""
 
     status = 413
-
-
-class ErrorView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What went wrong."""
-
-    kind: str  # stable, see docs/errors.md
-    message: str
-    hint: str | None = None
-    problems: tuple[Problem, ...] | None = None  # of a file, all at once
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True):
-    """The body of every answer that is no success."""
-
-    error: ErrorView
 
 
 def error_answer(error: MidairError) -> ErrorAnswer:

@@ -11,18 +11,20 @@ import msgspec
 from midair import errors
 from midair.client.home import default_home
 from midair.client.launch import launch
-from midair.client.transport import ErrorAnswer, Transport, error_of
+from midair.client.transport import Transport, error_of
 from midair.model.plan import Plan
 from midair.model.project import Project
 from midair.view.ask import AskDown, AskPath, AskPlan, AskScale, AskUndo, AskUp, AskWish, WishName
 from midair.view.change import ChangeView
 from midair.view.counts import CountsView
 from midair.view.daemon import BackupView, Done, Health
+from midair.view.error import ErrorAnswer
 from midair.view.event import EventView
 from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
 T = TypeVar("T")
+START_S = 10.0  # for a daemon that another caller is starting
 RECONNECT_S = 30.0  # how long a followed stream looks for a daemon that went away
 
 
@@ -44,7 +46,11 @@ class Client:
         try:
             return self.health()
         except errors.DaemonTrouble:
+            pass
+        try:
             launch(self.home)
+        except errors.DaemonTrouble as error:
+            return self._other_daemon(error)
         return self.health()
 
     def health(self) -> Health:
@@ -107,13 +113,14 @@ class Client:
                 Passing lines (kind "progress", number 0) are part of what is followed.
         """
         url = f"{_project(project)}/events" if project else "/v1/events"
-        last = after
+        last, began = after, False
         while True:
             query = {"follow": "true"} if follow else {}
             if last is not None:
                 query["after"] = str(last)
             try:
                 for name, data in self._transport.stream("GET", f"{url}?{urlencode(query)}"):
+                    began = True
                     if name == "bye":
                         return
                     if name == "here":  # where the stream begins: from here on nothing is missed
@@ -124,6 +131,9 @@ class Client:
                     yield event
             except ConnectionError:
                 pass
+            except errors.DaemonTrouble:
+                if not (follow and began):
+                    raise
             if not follow:
                 return
             self._await_daemon()
@@ -238,6 +248,16 @@ class Client:
     def _post(self, url: str, ask: msgspec.Struct | None, answer: type[T], *, timeout: float | None = 60.0) -> T:
         body = msgspec.json.encode(ask) if ask is not None else b"{}"
         return msgspec.json.decode(self._transport.call("POST", url, body, timeout=timeout), type=answer)
+
+    def _other_daemon(self, error: errors.DaemonTrouble) -> Health:
+        """The daemon that somebody else started at the same time. Raises `error` when there is none."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            try:
+                return self.health()
+            except errors.DaemonTrouble:
+                time.sleep(0.05)
+        raise error
 
     def _await_daemon(self) -> None:
         """Wait for a daemon that was restarted; start one if none comes, so that its work goes on."""

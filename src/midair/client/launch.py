@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from midair import errors
-from midair.client.transport import ErrorAnswer, error_of
+from midair.client.transport import error_of
+from midair.view.error import ErrorAnswer
 
 
 def launch(home: Path) -> None:

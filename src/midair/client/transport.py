@@ -1,7 +1,7 @@
 """HTTP over the Unix socket: one request, one connection. Knows the form of errors, not what is asked for."""
 
 import http.client
-import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,23 +9,10 @@ import msgspec
 
 from midair import errors
 from midair.client.home import SOCKET, connect
+from midair.view.error import ErrorAnswer, ErrorView
 
 TIMEOUT_S = 60.0
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """What the API says about a failure."""
-
-    kind: str
-    message: str
-    hint: str | None = None
-    problems: tuple[errors.Problem, ...] | None = None
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True):
-    """The form of every answer that is no success."""
-
-    error: ErrorBody
+HANDOVER_S = 2.0  # for a daemon that ends in the middle of a question, and its successor
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -47,13 +34,14 @@ class Transport:
 
     def call(self, method: str, url: str, body: bytes | None = None, *, timeout: float | None = TIMEOUT_S) -> bytes:
         """The body of a successful answer. Raises the error that the API answered with."""
-        connection, answer = self._request(method, url, body, {}, timeout)
-        try:
-            return answer.read()
-        except OSError as error:
-            raise _unreachable(error) from error
-        finally:
-            connection.close()
+        deadline = time.monotonic() + HANDOVER_S
+        while True:
+            try:
+                return self._call(method, url, body, timeout)
+            except (ConnectionResetError, BrokenPipeError, http.client.HTTPException) as error:
+                if method != "GET" or time.monotonic() > deadline:
+                    raise _unreachable(error) from error
+            time.sleep(0.02)  # the daemon ended before it answered, which may have been for its successor
 
     def stream(
         self, method: str, url: str, body: bytes | None = None, *, last: int | None = None
@@ -65,13 +53,23 @@ class Transport:
         headers = {"Accept": "text/event-stream"}
         if last is not None:
             headers["Last-Event-ID"] = str(last)
-        connection, answer = self._request(method, url, body, headers, TIMEOUT_S)
+        try:
+            connection, answer = self._request(method, url, body, headers, TIMEOUT_S)
+        except (ConnectionResetError, BrokenPipeError, http.client.HTTPException) as error:
+            raise ConnectionError("the event stream did not begin") from error
         try:
             yield from _events(answer)
         except (http.client.HTTPException, OSError) as error:
             raise ConnectionError("the event stream broke off") from error
         finally:
             answer.close()
+            connection.close()
+
+    def _call(self, method: str, url: str, body: bytes | None, timeout: float | None) -> bytes:
+        connection, answer = self._request(method, url, body, {}, timeout)
+        try:
+            return answer.read()
+        finally:
             connection.close()
 
     def _request(
@@ -83,7 +81,10 @@ class Transport:
             answer = connection.getresponse()
             if answer.status >= 400:
                 raise _error(answer.status, answer.read())
-        except (OSError, http.client.HTTPException) as error:
+        except (ConnectionResetError, BrokenPipeError):
+            connection.close()
+            raise
+        except OSError as error:
             connection.close()
             raise _unreachable(error) from error
         except BaseException:
@@ -113,7 +114,7 @@ def _error(status: int, body: bytes) -> errors.MidairError:
     return error_of(error)
 
 
-def error_of(error: ErrorBody) -> errors.MidairError:
+def error_of(error: ErrorView) -> errors.MidairError:
     """The exception for an error of the API."""
     if error.kind == errors.FileRefused.kind:
         return errors.FileRefused(error.problems or (errors.Problem("", error.message),), hint=error.hint)
@@ -136,6 +137,6 @@ def _unreachable(error: Exception) -> errors.DaemonTrouble:
         return errors.DaemonTrouble("cannot reach the daemon: it is not running", hint="start it with midair serve")
     if isinstance(error, PermissionError):
         return errors.DaemonTrouble("cannot reach the daemon: its socket belongs to another user")
-    if isinstance(error, (TimeoutError, socket.timeout)):
+    if isinstance(error, TimeoutError):
         return errors.DaemonTrouble("cannot reach the daemon: it does not answer", hint="look into daemon.log")
     return errors.DaemonTrouble(f"cannot reach the daemon: {error or type(error).__name__}")

@@ -18,8 +18,9 @@ from typing import Self
 
 import msgspec
 
-from midair.api.problem import ErrorAnswer, error_answer
+from midair.api.problem import error_answer
 from midair.errors import DaemonTrouble, MidairError
+from midair.view.error import ErrorAnswer
 
 READY = b"ready\n"
 

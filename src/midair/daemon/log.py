@@ -27,3 +27,4 @@ def set_up_log(home: Path, *, foreground: bool) -> None:
     for handler in handlers:
         handler.setFormatter(form)
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
