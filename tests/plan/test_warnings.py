@@ -116,6 +116,14 @@ def test_a_provider_is_refused_by_name(web, project):
     )
 
 
+def test_a_port_on_two_addresses_is_two_fields(web, project, applied):
+    two = [{"target": 8000, "published": "8000", "host_ip": host} for host in ("127.0.0.1", "127.0.0.2")]
+    before = replace(web, fields={"ports": two})
+    after = replace(web, fields={"ports": [two[0], {**two[1], "target": 9000}]})
+    step = build(applied(before), project(after), {})[0].steps[0]
+    assert [(change.path, change.kind) for change in step.changes] == [("ports.8000#2", "changed")]
+
+
 def test_joining_a_network_replaces_a_container(web, project, applied):
     before = replace(web, runtime="docker", fields={"networks": {"default": None}})
     after = replace(before, fields={"networks": {"default": None, "back": None}})

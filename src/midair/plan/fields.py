@@ -59,11 +59,11 @@ def _flatten(value: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path,
 
 def _by_key(path: Path, items: list[Any], key: Callable[[Mapping[str, Any]], str]) -> Iterator[tuple[Path, Any]]:
     """Items of a list as fields of their own, so that a difference names the item and not the whole list."""
+    seen: dict[str, int] = {}
     for item in items:
-        if isinstance(item, Mapping):
-            yield (*path, key(item)), dict(item)
-        else:
-            yield (*path, str(item)), item
+        name = key(item) if isinstance(item, Mapping) else str(item)
+        seen[name] = seen.get(name, 0) + 1
+        yield (*path, name if seen[name] == 1 else f"{name}#{seen[name]}"), item
 
 
 def _port(item: Mapping[str, Any]) -> str:

@@ -1,19 +1,23 @@
 """Who waits for whom: the order in which services are changed, from `depends_on`."""
 
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 
+from midair.errors import PlanRefused
 from midair.model.project import Service
 
 
 def in_order(services: Mapping[str, Service]) -> list[str]:
-    """Service names, each after the ones it depends on; otherwise in the order of the file.
+    """Service names, each after the ones it depends on, as early as it can be, and in the order of the file.
 
-    Raises ValueError naming the circle when there is one; the reader refuses such a file first.
+    Raises PlanRefused naming the circle when there is one; the reader refuses such a file first.
     """
-    ordered: dict[str, None] = {}
-    for name in services:
-        _visit(name, services, ordered, ())
-    return list(ordered)
+    sorter = TopologicalSorter({name: waits_for(service, services) for name, service in services.items()})
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        circle = " → ".join(reversed(error.args[1]))
+        raise PlanRefused(f"cannot order the services: they depend on each other in a circle: {circle}") from error
 
 
 def waits_for(service: Service, services: Mapping[str, Service]) -> tuple[str, ...]:
@@ -31,14 +35,3 @@ def with_dependencies(names: tuple[str, ...], services: Mapping[str, Service]) -
             found.add(name)
             ahead.extend(waits_for(services[name], services))
     return frozenset(found)
-
-
-def _visit(name: str, services: Mapping[str, Service], ordered: dict[str, None], trail: tuple[str, ...]) -> None:
-    if name in ordered:
-        return
-    if name in trail:
-        circle = " → ".join((*trail[trail.index(name) :], name))
-        raise ValueError(f"services depend on each other in a circle: {circle}")
-    for other in waits_for(services[name], services):
-        _visit(other, services, ordered, (*trail, name))
-    ordered[name] = None

@@ -5,6 +5,7 @@ It is code (`classify` and `revision` ask it) and documentation (the Compose ref
 
 from collections.abc import Iterator
 
+from midair.errors import PlanRefused
 from midair.plan.table import code, container, rollout
 from midair.plan.table.row import RUNTIMES, Group, Row, RowClass
 
@@ -35,7 +36,7 @@ _BY_PATH: dict[tuple[str, ...], Row] = {tuple(row.path.split(".")): row for row 
 def row_of(path: tuple[str, ...]) -> Row:
     """The row that speaks for a path: its own, or that of the nearest field above it.
 
-    Raises KeyError when the table does not know the field; the reader refuses such a field first.
+    Raises PlanRefused when the table does not know the field; the reader refuses such a field first.
     """
     for length in range(len(path), 0, -1):
         head = path[:length]
@@ -43,4 +44,4 @@ def row_of(path: tuple[str, ...]) -> Row:
             return _BY_PATH[head]
         if length == 3 and (head[0], "*", head[2]) in _BY_PATH:
             return _BY_PATH[head[0], "*", head[2]]
-    raise KeyError(".".join(path))
+    raise PlanRefused(f'cannot plan "{".".join(path)}": no service has such a field')
