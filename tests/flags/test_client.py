@@ -189,11 +189,12 @@ if os.fork() == 0:
         who = "child"
 else:
     who = "parent"
-print(who, flush=True)
+say = lambda *words: os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # in one piece
+say(who)
 deadline = time.monotonic() + 15
 while not flags.boolean("new-button", False, user) and time.monotonic() < deadline:
     time.sleep(0.005)
-print(who, "sees", flags.boolean("new-button", False, user), time.time(), flush=True)
+say(who, "sees", flags.boolean("new-button", False, user), time.time())
 os._exit(0) if who != "parent" else os.wait()
 """
 
@@ -218,25 +219,32 @@ def test_forked_children_see_a_change_within_a_second(server, button):
 
 
 LIGHT = """
-import resource, sys, time
-before = resource.getrusage(resource.RUSAGE_SELF)
-import midair.openfeature
-after = resource.getrusage(resource.RUSAGE_SELF)
-print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss - before.ru_maxrss)
+import sys, time
+def resident(): return int(open("/proc/self/statm").read().split()[1]) * 4
+before = time.process_time(), resident()
+exec(sys.argv[1])
+print(time.process_time() - before[0], resident() - before[1])
 print(*sys.modules)
 """
 
 
-def test_importing_the_client_is_light():
-    runs = [
-        subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True).stdout.split("\n")
-        for _ in range(5)
-    ]
-    loaded = set(runs[0][1].split())
+def test_importing_the_client_is_light(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)  # compiled once, as in an installed package
+
+    def run(what):
+        command = [sys.executable, "-c", LIGHT, what]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        figures, modules = done.stdout.splitlines()
+        return [float(figure) for figure in figures.split()], set(modules.split())
+
+    ours = [run("import midair.openfeature") for _ in range(8)]
+    least = [run("import json, socket, threading") for _ in range(8)]
     heavy = {"openfeature", "msgspec", "asyncio", "http", "ssl", "logging", "starlette", "grpc", "yaml", "dataclasses"}
-    assert not loaded & heavy
-    seconds, kib = (min(float(run[0].split()[column]) for run in runs) for column in (0, 1))
-    assert seconds <= 0.020
+    assert not ours[0][1] & heavy
+    seconds, kib = (min(figures[column] for figures, _ in ours) for column in (0, 1))
+    # On a machine that is busy or slow: beside the parts of Python that any such client needs.
+    assert seconds <= max(0.020, 2 * min(figures[0] for figures, _ in least))
     assert kib <= 3 * 1024
 
 
