@@ -43,7 +43,7 @@ class Checker:
     def _collection(self, shape: Shape, node: Node, path: str) -> Node | None:
         is_right = node.is_sequence if shape.kind == "list" else node.is_mapping
         if not is_right:
-            self._problems.add(path, f"should be {_wanted(shape, node)}, got {got(node.value)}", node)
+            self._problems.add(path, f"should be {_wanted(shape, node)}, got {_shown(shape, node)}", node)
             return node.with_value({}) if shape.kind == "mapping" else None
         if shape.kind == "list":
             return node.with_value(self._items(shape, node, path))
@@ -74,8 +74,6 @@ class Checker:
         entries: dict[str, Node] = {}
         for key, each in node.entries():
             below = join(path, key)
-            if shape.key and key.startswith("x-") and not path:
-                continue
             if shape.key and not re.fullmatch(shape.key, key):
                 self._problems.add(
                     below, f"a name should have letters, digits, . _ and - only, got {got(key)}", each.place
@@ -116,6 +114,10 @@ class Checker:
 def _wanted(shape: Shape, node: Node) -> str:
     has_short = shape.short is not None and not (shape.kind == "list" and isinstance(node.value, str))
     return (_WANTED_OR_SHORT if has_short else _WANTED)[shape.kind]
+
+
+def _shown(shape: Shape, node: Node) -> str:
+    return "text" if shape.private and isinstance(node.value, str) else got(node.value)
 
 
 def _near_miss(key: str) -> str:

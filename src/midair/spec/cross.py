@@ -1,10 +1,13 @@
 """Checks that need the whole model: names that lead nowhere, circles, ports taken twice, fields that exclude others."""
 
+import re
 from collections.abc import Iterator
 
 from midair.spec.node import Node
 from midair.spec.problems import Problems, did_you_mean, got, join
 from midair.spec.table.common import signal_name
+
+_PULL_POLICY = r"always|never|build|if_not_present|missing|refresh|daily|weekly|every_(\d+[wdhms])+"
 
 
 def cross_check(model: Node, problems: Problems) -> None:
@@ -58,6 +61,10 @@ def _check_values(service: Node, path: str, problems: Problems) -> None:
     if restart is not None and not _is_restart(restart.value):
         message = f'should be "no", "always", "unless-stopped" or "on-failure[:times]", got {got(restart.value)}'
         problems.add(join(path, "restart"), message, restart)
+    policy = service.get("pull_policy")
+    if policy is not None and not re.fullmatch(_PULL_POLICY, policy.value):
+        message = f'should be "always", "missing", "never", "build", "daily" or "every_12h", got {got(policy.value)}'
+        problems.add(join(path, "pull_policy"), message, policy)
     for index, rule in _indexed(service.get("develop") or service.with_value({}), "watch"):
         action = rule.get("action")
         if action is not None and action.value.startswith("sync") and rule.get("target") is None:
@@ -124,14 +131,15 @@ def _check_ports(services: Node, problems: Problems) -> None:
     for name, service in services.entries():
         for index, port in _indexed(service, "ports"):
             published, protocol, host = (port.get(key) for key in ("published", "protocol", "host_ip"))
-            if published is None or "-" in published.value or published.value in ("", "0"):
+            first = published.value.split("-")[0] if published is not None else ""
+            if published is None or first in ("", "0"):
                 continue
             address = host.value if host is not None and host.value not in ("0.0.0.0", "::", "*") else ""
-            key = (published.value, protocol.value if protocol is not None else "tcp")
+            key = (first, protocol.value if protocol is not None else "tcp")
             clash = next((who for who, where in taken.get(key, ()) if "" in (where, address) or where == address), None)
             if clash is not None:
                 whose = "twice by this service" if clash == name else f"by service {got(clash)} too"
-                message = f"port {published.value}/{key[1]} is published {whose}"
+                message = f"port {first}/{key[1]} is published {whose}"
                 problems.add(join(join(join("services", name), "ports"), index), message, published)
             taken.setdefault(key, []).append((name, address))
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from midair.spec.interpolate import BadTemplate, Lookup, substitute
+from midair.spec.problems import got
 
 _NAME = re.compile(r"[^\S\n]*(?:export[^\S\n]+)?([A-Za-z0-9_.\-\[\]]+)[^\S\n]*(=|:|(?=\n)|\Z)[^\S\n]*")
 _BLANK = re.compile(r"(?:\s+|#[^\n]*)*")
@@ -40,7 +41,7 @@ def parse_names(text: str, lookup: Lookup = lambda name: None) -> dict[str, str 
         line = text.count("\n", 0, position) + 1
         name = _NAME.match(text, position)
         if name is None:
-            raise BadLine(line, f'should be NAME=value, got "{text[position:].split(chr(10), 1)[0][:40]}"')
+            raise BadLine(line, _say(text[position:].split("\n", 1)[0]))
         if not name[2]:
             found[name[1]] = lookup(name[1])
             position = name.end()
@@ -48,6 +49,11 @@ def parse_names(text: str, lookup: Lookup = lambda name: None) -> dict[str, str 
             found[name[1]], position = _read_value(text, name.end(), known, line)
         position = _skip(text, position)
     return found
+
+
+def _say(line: str) -> str:
+    name, equals, _ = line.partition("=")  # what follows may be a secret
+    return f"should be NAME=value, got {got(name[:40])} before the =" if equals else "should be NAME=value, got no ="
 
 
 def _skip(text: str, position: int) -> int:

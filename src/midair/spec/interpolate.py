@@ -13,7 +13,10 @@ _DEEPEST = 32
 
 
 class BadTemplate(Exception):
-    """The text is no template, or a variable that it needs has no value."""
+    """The text is no template, or a variable that it needs has no value.
+
+    The message shows no more of the text than the variable's name: the rest may be a secret.
+    """
 
 
 def substitute(text: str, lookup: Lookup, missing: Callable[[str], None], depth: int = 0) -> str:
@@ -36,7 +39,7 @@ def substitute(text: str, lookup: Lookup, missing: Callable[[str], None], depth:
             parts.append(_value(name[0], lookup, missing))
             position = name.end()
         else:
-            raise BadTemplate(f'"{_shorten(text[dollar:])}" is no variable; write $$ for a dollar sign')
+            raise BadTemplate(f'"{text[dollar : dollar + 2].strip()}" is no variable; write $$ for a dollar sign')
     parts.append(text[position:])
     return "".join(parts)
 
@@ -50,21 +53,21 @@ def _closing(text: str, opening: int) -> int:
             depth -= 1
             if depth == 0:
                 return index
-    raise BadTemplate(f'"{_shorten(text[opening - 1 :])}" lacks its closing brace; write $$ for a dollar sign')
+    name = _NAME.match(text, opening + 1)
+    raise BadTemplate(f'"${{{name[0] if name else ""}" lacks its closing brace; write $$ for a dollar sign')
 
 
 def _braced(inside: str, lookup: Lookup, missing: Callable[[str], None], depth: int) -> str:
     name = _NAME.match(inside)
     if name is None:
-        raise BadTemplate(f'"${{{_shorten(inside)}}}" has no variable name; write $$ for a dollar sign')
+        raise BadTemplate(f'"${{{inside[:1]}" begins no variable name; write $$ for a dollar sign')
     rest = inside[name.end() :]
     if not rest:
         return _value(name[0], lookup, missing)
     operator = next((each for each in _OPERATORS if rest.startswith(each)), None)
     if operator is None:
-        raise BadTemplate(
-            f'"${{{_shorten(inside)}}}" has no operator after the name: use one of {" ".join(_OPERATORS)}'
-        )
+        known = " ".join(_OPERATORS)
+        raise BadTemplate(f'"${{{name[0]}{rest[0]}" has no operator after the name: use one of {known}')
     value = lookup(name[0])
     has_value = bool(value) if operator[0] == ":" else value is not None
     word = rest[len(operator) :]
@@ -83,11 +86,6 @@ def _value(name: str, lookup: Lookup, missing: Callable[[str], None]) -> str:
     if value is None:
         missing(name)
     return value or ""
-
-
-def _shorten(text: str) -> str:
-    line = text.split("\n", 1)[0]
-    return line if len(line) <= 40 else line[:37] + "..."
 
 
 def interpolate(node: Node, lookup: Lookup, missing: Callable[[str], None], problems: Problems, path: str = "") -> Node:

@@ -40,6 +40,7 @@ class Shape:
     whole: bool = False  # the later file's value takes the place of the earlier one's
     null: bool = False  # nothing is a value here, not an absent one
     keep: bool = False  # written also when it is empty, false or 0
+    private: bool = False  # a value may be a secret: it is not shown
     as_text: bool = False  # a number that Compose writes as text
 
 

@@ -20,7 +20,7 @@ def pairs(node: Node) -> Node:
     entries: dict[str, Node] = {}
     for item in node.items():
         if not isinstance(item.value, str):
-            raise BadShort(f'an item should be text such as "NAME=value", got {got(item.value)}')
+            raise BadShort('an item should be text such as "NAME=value"')
         name, equals, value = item.value.partition("=")
         entries[name] = item.with_value(value if equals else None)
     return node.with_value(entries)

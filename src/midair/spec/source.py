@@ -78,7 +78,7 @@ class Sources:
                 continue
             name, equals, value = line.partition("=")
             if not name.strip() or " " in name.strip():
-                raise BadLine(number, f"should be NAME=value, got {got(line[:40])}")
+                raise BadLine(number, "should be NAME=value")
             found[name.strip()] = value if equals else None
         return found
 

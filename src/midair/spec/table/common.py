@@ -42,7 +42,7 @@ def signal_name(value: str) -> str | None:
 TEXTS = sequence(text())
 ONE_OR_MORE = sequence(text(), short=short.one_as_list)
 COMMAND = sequence(text(), short=short.command, whole=True, null=True, keep=True)
-ENVIRONMENT = dictionary(scalar(null=True), short=short.pairs)
+ENVIRONMENT = dictionary(scalar(null=True), short=short.pairs, private=True)
 LABELS = dictionary(scalar(), short=short.pairs)
 OPTIONS = dictionary(scalar())
 HOSTS = sequence(text(), short=short.hosts)
