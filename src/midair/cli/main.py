@@ -47,16 +47,16 @@ class Commands(Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @file_options
-@click.option("--debug", is_flag=True, help="Show where in the program an error came from.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show where in the program an error came from.")
 @click.version_option(__version__, "--version", message="midair %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(ctx: click.Context) -> None:
     """Change a running service without landing it.
 
     midair makes what runs equal to a Compose file while users keep using it, and counts the requests that were
     lost: none.
     """
-    ctx.ensure_object(Session).debug = debug
+    ctx.ensure_object(Session)
     if os.environ.get("NO_COLOR"):
         ctx.color = False
 
@@ -69,8 +69,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run the command line: its exit code."""
     debug = "--debug" in arguments
+    known = [argument for argument in arguments if argument != "--debug"]  # it may stand anywhere
     try:
-        result: Any = cli.main(arguments, prog_name="midair", standalone_mode=False)
+        result: Any = cli.main(known, prog_name="midair", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except errors.MidairError as error:

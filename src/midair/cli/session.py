@@ -19,7 +19,6 @@ class Session:
     """Collected from the options of the group and of the command; imports what is heavy only when it is needed."""
 
     def __init__(self) -> None:
-        self.debug = False
         self.files: tuple[str, ...] = ()
         self.name: str | None = None
         self.profiles: tuple[str, ...] = ()

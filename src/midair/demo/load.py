@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 PATIENCE_S = 20.0
 STREAM_PARTS = 15
 NAMES = {
-    "get": "keep-alive GET", "new": "new connection", "post": "POST 2 kB, echoed", "slow": "2-second request",
-    "stream": "1.5-second stream", "ws": "WebSocket",
+    "get": "keep-alive", "new": "new connection", "post": "POST", "slow": "2-second",
+    "stream": "stream", "ws": "WebSocket",
 }  # fmt: skip
 
 

@@ -28,14 +28,14 @@ def how(plan: Plan, *, ends: str) -> str:
         "add": "started", "replace": "new replicas first", "recreate": "stopped first, requests held", "live": "live",
         "remove": "removed",
     }  # fmt: skip
-    return ", ".join(sorted(words.get(kind, kind) for kind in kinds))
+    return ", ".join(sorted(words.get(kind, kind) for kind in kinds)) or "replicas added or drained"
 
 
 def table(outcomes: list[Outcome]) -> list[str]:
     """What changed, how, how long, and what it cost."""
     rows = [
         (
-            each.title if each.ok else click.style(f"{each.title}: {each.reason}", fg="red"),
+            each.title if each.ok else click.style(each.title, fg="red"),
             each.how,
             f"{each.seconds:.1f}s",
             f"{each.tally.accepted:,}",

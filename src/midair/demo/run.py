@@ -95,6 +95,8 @@ class _Demo:
             if users.first_loss:
                 out.fail(f"lost by a user of port {users.port}: {users.first_loss}")
         bad = [each for each in self.outcomes if not each.ok]
+        for each in bad:
+            out.fail(f"{each.title}: {each.reason}")
         took = time.monotonic() - self._began
         if lost or self.counted.lost or bad:
             out.say(click.style(f"not good: {lost:,} lost, {out.count(len(bad), 'change')} ended wrongly", fg="red"))
