@@ -245,7 +245,7 @@ def test_importing_the_client_is_light(tmp_path):
     seconds, kib = (min(figures[column] for figures, _ in ours) for column in (0, 1))
     # On a machine that is busy or slow: beside the parts of Python that any such client needs.
     assert seconds <= max(0.020, 2 * min(figures[0] for figures, _ in least))
-    assert kib <= 3 * 1024
+    assert kib - run("pass")[0][1] <= 3 * 1024
 
 
 def test_a_bad_address_is_refused_at_once():
