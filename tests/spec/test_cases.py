@@ -36,6 +36,23 @@ def test_golden_case_means_what_is_expected(name):
     assert project.fields == json.loads(expected.read_text())
 
 
+def with_doubled_dollars(value):
+    if isinstance(value, dict):
+        return {key: with_doubled_dollars(each) for key, each in value.items()}  # keys are no templates
+    if isinstance(value, list):
+        return [with_doubled_dollars(each) for each in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CASES.iterdir()))
+def test_the_canonical_form_read_again_is_the_same(name):
+    fields = json.loads((CASES / name / "expected.json").read_text())
+    text = json.dumps(with_doubled_dollars(fields))  # JSON is YAML
+    folder = str(CASES / name)
+    again = load([f"{folder}/again.yaml"], lambda path: text, {}, folder=folder, profiles=("*",))
+    assert again.fields == fields
+
+
 def corpus():
     return sorted(path for path in CORPUS.iterdir() if path.is_dir()) if CORPUS.is_dir() else []
 
