@@ -27,7 +27,7 @@ live_fields = st.fixed_dictionaries(
         "ports": st.lists(st.builds(Port, st.integers(1, 9), st.integers(1, 9)), max_size=2).map(tuple),
         "stop_signal": st.sampled_from(["SIGTERM", "SIGINT"]),
         "writable_volume": st.booleans(),
-        "extension": st.dictionaries(st.sampled_from(["drain", "hold", "ready", "rollout"]), WORDS, max_size=2),
+        "extension": st.dictionaries(st.sampled_from(["drain", "hold", "on_change", "rollout"]), WORDS, max_size=2),
         "fields": st.dictionaries(
             st.sampled_from(["labels", "restart", "stop_signal", "container_name", "cap_add", "cpus", "networks"]),
             st.one_of(WORDS, st.dictionaries(WORDS, WORDS, max_size=2), st.lists(WORDS, max_size=2), st.none()),

@@ -21,7 +21,7 @@ def test_live_changes_keep_the_id(web):
         stop_signal="SIGINT",
         ports=(Port(1, 2),),
         fields={**web.fields, "deploy": {"replicas": 9}, "stop_signal": "SIGINT", "labels": {"a": "b"}, "cpus": 2},
-        extension={"drain": {"timeout": "1s"}, "ready": {"http": "/"}},
+        extension={"drain": {"timeout": "1s"}, "ready": {"interval": "1s"}},
     )
     assert revision_of(live, "r1").id == revision_of(web, "r1").id
 
@@ -36,6 +36,7 @@ def test_code_command_and_environment_are_part_of_the_id(web):
         revision_of(replace(web, environment={}), "r1"),
         revision_of(replace(web, working_dir="/"), "r1"),
         revision_of(replace(web, user="app"), "r1"),
+        revision_of(replace(web, extension={"ready": {"http": "/"}}), "r1"),
         revision_of(replace(web, extension={"build": {"command": "make"}}), "r1"),
         revision_of(web, "r1", restarts_with={"db": "12345678"}),
     ]

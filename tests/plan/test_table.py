@@ -18,7 +18,7 @@ PROCESS_LIVE = [
     "depends_on",
     "labels",
     "profiles",
-    "x-midair.ready",
+    "x-midair.ready.interval",
     "x-midair.drain",
     "x-midair.hold",
     "x-midair.rollout",

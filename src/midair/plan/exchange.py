@@ -51,5 +51,5 @@ def in_words(service: Service) -> str:
 
 
 def span(seconds: Span) -> str:
-    """A setting for people: 30s and not 30.0s."""
-    return f"{seconds:g}s" if seconds < 60 else format_span(seconds)
+    """A setting for people: 30s and not 30.0s, 5m and not 5m00s."""
+    return f"{seconds:g}s" if seconds < 60 else format_span(seconds).removesuffix("00s").removesuffix("00m")

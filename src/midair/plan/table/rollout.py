@@ -3,7 +3,6 @@
 from midair.plan.table.row import Group, row
 
 _OWN = "midair's own business: the next decision uses it"
-_HEALTH = "midair runs the check itself: the next one uses it"
 _IN_TASK = "part of the task, which Swarm replaces"
 _IN_POD = "part of the pod, which Kubernetes replaces"
 _UPDATE = "the next change uses it"
@@ -40,98 +39,38 @@ COUNT = Group(
     ),
 )
 
+_ENGINE = {"swarm": _IN_TASK, "kubernetes": _IN_POD}
+_LATER = "replicas that start from now on use it"
+_PROVE = "a new check proves itself on new replicas; a wrong one would empty the routes"
+_TIMING = {"process": _LATER, **_ENGINE}
+_TAKEN_ALONG = "part of the container"
+_IN_PLACE = {"process": _OWN, **_ENGINE}
+
 HEALTH = Group(
     "Health, stopping and restarting",
-    "On plain processes midair does all of this itself, so none of it touches a process.",
+    "On plain processes midair does all of this itself, so most of it touches no process. What a check asks is "
+    "replaced all the same: new replicas have to pass it before the old ones leave, so a wrong check goes back by "
+    "itself instead of taking every replica out of the routes.",
     (
+        row("healthcheck", "replace", _TAKEN_ALONG, shown=False, process=_PROVE, **_ENGINE),
+        row("healthcheck.interval", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
+        row("healthcheck.timeout", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
+        row("healthcheck.retries", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
+        row("healthcheck.start_period", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
+        row("healthcheck.start_interval", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
         row(
-            "healthcheck",
-            "live replace replace replace",
-            "part of the container",
-            process=_HEALTH,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "healthcheck.interval",
-            "live replace replace replace",
-            "part of the container",
-            shown=True,
-            process=_HEALTH,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "healthcheck.timeout",
-            "live replace replace replace",
-            "part of the container",
-            shown=True,
-            process=_HEALTH,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "healthcheck.retries",
-            "live replace replace replace",
-            "part of the container",
-            shown=True,
-            process=_HEALTH,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "healthcheck.start_period",
-            "live replace replace replace",
-            "part of the container",
-            shown=True,
-            process=_HEALTH,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "healthcheck.start_interval",
-            "live replace replace replace",
-            "part of the container",
-            shown=True,
-            process=_HEALTH,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "stop_signal",
-            "live live replace replace",
-            "midair sends it: the next stop uses it",
-            shown=True,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
+            "stop_signal", "live live replace replace", "midair sends it: the next stop uses it", shown=True, **_ENGINE
         ),
         row(
             "stop_grace_period",
             "live live replace replace",
-            "midair waits for it: the next stop uses it",
+            "midair waits: the next stop uses it",
             shown=True,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
+            **_ENGINE,
         ),
-        row("pre_stop", "live live named replace", "midair runs it: the next stop uses it", kubernetes=_IN_POD),
-        row(
-            "restart",
-            "live resize replace replace",
-            "changed in place",
-            shown=True,
-            process=_OWN,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
-        row(
-            "deploy.restart_policy",
-            "live resize replace replace",
-            "changed in place",
-            shown=True,
-            process=_OWN,
-            swarm=_IN_TASK,
-            kubernetes=_IN_POD,
-        ),
+        row("pre_stop", "live live named replace", _LATER, kubernetes=_IN_POD),
+        row("restart", "live resize replace replace", "changed in place", shown=True, **_IN_PLACE),
+        row("deploy.restart_policy", "live resize replace replace", "changed in place", shown=True, **_IN_PLACE),
     ),
 )
 
@@ -148,7 +87,10 @@ MIDAIR = Group(
         ),
         row("x-midair.build", "live", "the content of the folder is compared, without what is ignored"),
         row("x-midair.build.command", "replace", "it is part of what makes a release"),
-        row("x-midair.ready", "live live live live", _HEALTH),
+        row("x-midair.ready", "replace", _PROVE),
+        row("x-midair.ready.interval", "live", _LATER, shown=True),
+        row("x-midair.ready.timeout", "live", _LATER, shown=True),
+        row("x-midair.ready.retries", "live", _LATER, shown=True),
         row("x-midair.rollout", "live", _UPDATE, shown=True),
         row("x-midair.drain", "live", "the router is told: the next drain uses it", shown=True),
         row("x-midair.hold", "live", "the router is told", shown=True),
