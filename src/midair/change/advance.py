@@ -143,13 +143,21 @@ class _Draft:
         self.change = replace(self.change, phase="rolling_back", reason=text, waiting_since=None)
 
     def _come_back(self) -> None:
-        """Turn round whatever is not yet on its way back, and see whether all are back."""
-        for rollout in self._begun():
+        """Turn round whatever is not yet on its way back, and see whether all are back.
+
+        That includes what a superseded change began and this one had no time for.
+        """
+        concerned = [
+            one
+            for name, one in self.rollouts.items()
+            if name in self.change.begun or one.phase in UNDER_WAY or not one.is_settled
+        ]
+        for rollout in concerned:
             if not rollout.back:
                 turned = turn_back(rollout, self.now, f"change {self.change.id} goes back")
                 self.events.append(PhaseChanged(rollout.service, rollout.phase, turned.phase, turned.reason))
                 self.rollouts[rollout.service] = turned
-        phases = {one.phase for one in self._begun()}
+        phases = {self.rollouts[one.service].phase for one in concerned}
         stuck = "stuck" in phases and phases <= {"rolled_back", "stuck"}
         if phases <= {"rolled_back"}:
             self._end("rolled_back", self.change.reason)

@@ -27,7 +27,7 @@ _WORDS = {
 def holds(dependency: Dependency, rollout: Rollout) -> bool:
     """Whether the condition holds for the revision that the dependency's rollout goes to."""
     ours = [one for one in rollout.replicas if revision_of(one.id) == rollout.goal.revision]
-    done = [one for one in ours if is_done(one, rollout.policy.restart)]
+    done = [one for one in ours if is_done(one, rollout.policy)]
     if dependency.condition == "service_started":
         return any(one.state != "exited" for one in ours) or bool(done)
     if rollout.phase not in ("promoting", "completed", "rolled_back"):

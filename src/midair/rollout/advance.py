@@ -6,7 +6,7 @@ from midair.model.seen import ReplicaSeen, Seen
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet, passes_at
 from midair.rollout.gate import verdict
-from midair.rollout.grow import restart_ended, start_missing
+from midair.rollout.grow import restart_ended, room, start_missing
 from midair.rollout.judge import fail, judge_deadline, judge_failures
 from midair.rollout.notice import notice
 from midair.rollout.phase import STEADY
@@ -32,18 +32,31 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     notice(draft, seen.replicas)
     judge_failures(draft)
     _judge_analysis(draft)
-    fleet = Fleet(draft)
-    wanted = target(draft, fleet)
+    fleet, wanted = _plan(draft)
     _take_step(draft, wanted)
     kept, leaving = _choose(fleet, wanted)
-    missing = start_missing(draft, fleet, wanted)
+    start_missing(draft, fleet, wanted)
     restart_ended(draft, kept)
     ask_routes(draft, kept, wanted.weight)
     retire(draft, leaving, fleet.ending)
-    _settle(draft, fleet, missing, bool(leaving))
+    _settle(draft, fleet, bool(leaving))
     if seen.route is None and draft.uses_routes:
         look_again_soon(draft)
     return draft.freeze()
+
+
+def _plan(draft: Draft) -> tuple[Fleet, Target]:
+    """What to want now; if the deadline has passed meanwhile, what to want after turning round."""
+    fleet = Fleet(draft)
+    wanted = target(draft, fleet)
+    before = draft.phase
+    known = draft.seen.route is not None or not draft.uses_routes
+    lacks = room(fleet, wanted) > 0 or len(fleet.good) < min(len(fleet.new), draft.goal.replicas)
+    judge_deadline(draft, fleet, waits=lacks and known)
+    if draft.phase == before:
+        return fleet, wanted
+    fleet = Fleet(draft)
+    return fleet, target(draft, fleet)
 
 
 def _choose(fleet: Fleet, wanted: Target) -> tuple[list[ReplicaSeen], list[ReplicaSeen]]:
@@ -74,19 +87,12 @@ def _take_step(draft: Draft, wanted: Target) -> None:
         draft.wake(wanted.wake_at)
 
 
-def _settle(draft: Draft, fleet: Fleet, missing: int, leaves: bool) -> None:
-    """Name the phase that was found, and see to deadlines and wake-ups for what is waited for."""
+def _settle(draft: Draft, fleet: Fleet, leaves: bool) -> None:
+    """Name the phase that was found, and come back when a new replica will have passed."""
     baking = [one for one in fleet.new if fleet.bakes(one)]
     for replica in baking:
         draft.wake(passes_at(replica, draft.update.monitor_s))
     if draft.phase in STEADY or draft.phase == "paused":
-        return
-    before = draft.phase
-    known = draft.seen.route is not None or not draft.uses_routes
-    lacks = missing > 0 or len(fleet.good) < min(len(fleet.new), draft.goal.replicas)
-    judge_deadline(draft, fleet, waits=lacks and known)
-    if draft.phase != before:
-        draft.wake(draft.now)  # another goal, or none to strive for: decide again from the start
         return
     phase, reason = _phase(draft, fleet, leaves)
     draft.move(phase, reason)

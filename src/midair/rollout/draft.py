@@ -13,7 +13,7 @@ from midair.rollout.backoff import backoff
 from midair.rollout.phase import check_move
 
 FIELDS = (
-    "phase", "goal", "policy", "back", "reason", "phase_at", "waiting_since", "reached", "step", "step_at", "promoted",
+    "phase", "goal", "policy", "back", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step", "step_at", "promoted",
     "asked", "asked_at", "asked_times", "created", "draining", "stopping", "restarting", "failures", "replicas",
 )  # fmt: skip
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
@@ -37,6 +37,7 @@ class Draft:
         self.reason = rollout.reason
         self.phase_at = rollout.phase_at
         self.waiting_since = rollout.waiting_since
+        self.waited_s = rollout.waited_s
         self.reached = rollout.reached
         self.step = rollout.step
         self.step_at = rollout.step_at

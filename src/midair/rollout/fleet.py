@@ -1,7 +1,7 @@
 """The replicas of a service as the core thinks of them: new, old and ending; which are good. Looks, changes nothing."""
 
 from midair.model.ids import ReplicaId, ordinal_of, revision_of
-from midair.model.project import Restart
+from midair.model.rollout import Policy
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft
 
@@ -31,7 +31,7 @@ class Fleet:
 
     def is_fit(self, replica: ReplicaSeen) -> bool:
         """Did what it was there for, or is ready and has passed `monitor` if this change made it."""
-        if is_done(replica, self.draft.policy.restart):
+        if is_done(replica, self.draft.policy):
             return True
         return replica.state == "ready" and not self.bakes(replica)
 
@@ -46,7 +46,7 @@ class Fleet:
         """Is in the routes in force, if it is meant to be in any."""
         return (
             not self.draft.uses_routes
-            or is_done(replica, self.draft.policy.restart)
+            or is_done(replica, self.draft.policy)
             or (replica.id in self.routed and self.routed[replica.id] == replica.address)
         )
 
@@ -70,12 +70,15 @@ class Fleet:
         return sorted(self.new, key=lambda one: (one.id not in good, _RANK[one.state], ordinal_of(one.id)))
 
     def ranked_old(self) -> list[ReplicaSeen]:
-        """The old replicas, those most worth keeping first."""
+        """The old replicas, those most worth keeping first: what serves now is not exchanged for what drains."""
         stable = self.draft.rollout.stable.revision
-        return sorted(
-            self.old,
-            key=lambda one: (_RANK[one.state], revision_of(one.id) != stable, ordinal_of(one.id), one.id),
-        )
+        asked = {route.replica for route in self.draft.rollout.routes}
+
+        def worth(one: ReplicaSeen) -> tuple[int, int, bool, int, ReplicaId]:
+            serves = (one.id in asked) + (one.id in self.routed)
+            return _RANK[one.state], -serves, revision_of(one.id) != stable, ordinal_of(one.id), one.id
+
+        return sorted(self.old, key=worth)
 
     def is_useful(self, replica: ReplicaSeen) -> bool:
         """Whether an old replica serves, or is of the last good revision and soon will."""
@@ -94,6 +97,8 @@ def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:
     return (replica.since if replica.ready_at is None else replica.ready_at) + monitor_s
 
 
-def is_done(replica: ReplicaSeen, restart: Restart) -> bool:
-    """A one-shot that did its work: it ended well, and is not to come back."""
-    return replica.state == "exited" and replica.exit_code == 0 and restart.condition != "any"
+def is_done(replica: ReplicaSeen, policy: Policy) -> bool:
+    """A one-shot that did its work: it ended well, and is not to come back. What publishes ports is never done."""
+    return (
+        replica.state == "exited" and replica.exit_code == 0 and policy.restart.condition != "any" and not policy.ports
+    )

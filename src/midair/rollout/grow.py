@@ -16,19 +16,21 @@ from midair.rollout.strategy import Target
 RESTART_FIRST_S = 0.1
 
 
-def start_missing(draft: Draft, fleet: Fleet, target: Target) -> int:
-    """Start replicas of the goal's revision up to the target. Returns how many are missing and may be started."""
-    revision = draft.goal.revision
-    missing = target.new - len(fleet.new)
-    room = min(missing, target.alive_max - fleet.alive)
-    if revision is None or room <= 0:
-        return 0
-    for place in fleet.free_ordinals()[:room]:
+def room(fleet: Fleet, target: Target) -> int:
+    """How many replicas of the goal's revision are missing and may be started now."""
+    return max(0, min(target.new - len(fleet.new), target.alive_max - fleet.alive))
+
+
+def start_missing(draft: Draft, fleet: Fleet, target: Target) -> None:
+    """Start replicas of the goal's revision up to the target."""
+    revision, count = draft.goal.revision, room(fleet, target)
+    if revision is None or count == 0:
+        return
+    for place in fleet.free_ordinals()[:count]:
         replica = replica_id(draft.rollout.service, revision, place)
         if draft.act(StartReplica(replica)) and replica not in draft.created:
             draft.created += (replica,)
             draft.events.append(ReplicaStarted(replica))
-    return room
 
 
 def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
@@ -38,7 +40,7 @@ def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
             continue
         is_new = replica.id.split("/", 2)[1] == draft.goal.revision
         policy = draft.policy if is_new else draft.rollout.stable_policy
-        if is_done(replica, policy.restart):
+        if is_done(replica, policy):
             continue
         entry = _entry(draft, replica, policy.restart)
         if entry.at is None:

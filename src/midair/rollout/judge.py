@@ -30,7 +30,7 @@ def judge_failures(draft: Draft) -> None:
 
 def _failure(draft: Draft, replica: ReplicaSeen) -> str | None:
     """How a replica made by this change failed, or None."""
-    if replica.state not in ("exited", "unhealthy") or is_done(replica, draft.policy.restart):
+    if replica.state not in ("exited", "unhealthy") or is_done(replica, draft.policy):
         return None
     if replica.ready_at is None:
         return f"{replica.id} {describe(replica)}, before it was ready" if replica.state == "exited" else None
@@ -40,19 +40,24 @@ def _failure(draft: Draft, replica: ReplicaSeen) -> str | None:
 
 
 def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:
-    """Fail when what is waited for has not come for `progress_deadline`. More good replicas than ever is progress."""
+    """Fail when what is waited for has not come for `progress_deadline`. More good replicas than ever is progress.
+
+    While nothing is waited for that may never come, the clock stands still: drains and delays end by themselves.
+    """
     if draft.phase not in FORWARD and draft.phase != "rolling_back":
         return
     good = len(fleet.good)
+    if good > draft.reached:
+        draft.reached, draft.waited_s, draft.waiting_since = good, 0.0, None
     if not waits:
-        draft.waiting_since = None
-    elif draft.waiting_since is None or good > draft.reached:
-        draft.waiting_since = draft.now
-    draft.reached = max(draft.reached, good)
-    if draft.waiting_since is None:
+        if draft.waiting_since is not None:
+            draft.waited_s += draft.now - draft.waiting_since
+            draft.waiting_since = None
         return
+    if draft.waiting_since is None:
+        draft.waiting_since = draft.now
     deadline_s = draft.policy.strategy.progress_deadline_s
-    fails_at = draft.waiting_since + deadline_s
+    fails_at = draft.waiting_since + deadline_s - draft.waited_s
     if draft.now < fails_at:
         draft.wake(fails_at)
     elif not any(fleet.bakes(one) for one in fleet.new):
@@ -60,7 +65,7 @@ def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:
         fail(
             draft,
             f"{missing} of {draft.goal.replicas} replicas not there {deadline_s:g}s after the last progress",
-            late=True,
+            True,
         )
 
 

@@ -25,7 +25,7 @@ def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> Non
     if replica.state == "ready":
         draft.events.append(ReplicaReady(replica.id))
     elif replica.state in ("unhealthy", "exited") and (before is not None or replica.id in draft.created):
-        asked_for = replica.id in draft.stopping or is_done(replica, draft.policy.restart)
+        asked_for = replica.id in draft.stopping or is_done(replica, draft.policy)
         if not asked_for:
             draft.events.append(ReplicaFailed(replica.id, describe(replica)))
 

@@ -67,7 +67,11 @@ def _scale(rollout: Rollout, wish: Scale) -> Rollout:
     if rollout.goal.revision is None:
         raise _conflict(wish, rollout, "it is being removed")
     return replace(
-        rollout, goal=_sized(rollout.goal, wish.replicas), stable=_sized(rollout.stable, wish.replicas), reached=0
+        rollout,
+        goal=_sized(rollout.goal, wish.replicas),
+        stable=_sized(rollout.stable, wish.replicas),
+        reached=0,
+        waited_s=0.0,
     )
 
 

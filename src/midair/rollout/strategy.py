@@ -105,8 +105,8 @@ def _blue_green(draft: Draft, fleet: Fleet) -> Target:
     wanted = draft.goal.replicas
     switched = draft.step > 0 or len(fleet.fit) >= wanted
     if not switched:
-        return Target(wanted, len(fleet.old), 2 * wanted, weight=0, reason="the new set is not complete yet")
-    old = 0 if len(fleet.good) >= wanted else len(fleet.old)
+        return Target(wanted, wanted, 2 * wanted, weight=0, reason="the new set is not complete yet")
+    old = 0 if len(fleet.good) >= wanted else wanted
     return Target(wanted, old, 2 * wanted, weight=100, step=1, reason="all requests go to the new set")
 
 
@@ -119,9 +119,10 @@ def _canary(draft: Draft, fleet: Fleet) -> Target:
         wanted = draft.goal.replicas
         return msgspec.structs.replace(rolled, new=wanted, alive_max=2 * wanted, step=step)
     weight = next((one.weight for one in reversed(steps[: step + 1]) if one.weight is not None), 0)
-    new = max(len(fleet.new), share(draft.goal.replicas, weight))
+    wanted = draft.goal.replicas
+    new = max(len(fleet.new), share(wanted, weight))
     return Target(
-        min(new, draft.goal.replicas), len(fleet.old), 2 * draft.goal.replicas,
+        min(new, wanted), wanted, 2 * wanted,
         weight=weight, step=step, wake_at=wake_at, reason=f"step {step + 1} of {len(steps)}",
     )  # fmt: skip
 

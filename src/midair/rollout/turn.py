@@ -13,5 +13,6 @@ def turn_round(draft: Draft, reason: str) -> None:
     draft.created = ()
     draft.promoted = False
     draft.waiting_since = None
+    draft.waited_s = 0.0
     draft.reached = draft.step = 0
     draft.step_at = draft.now

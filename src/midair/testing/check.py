@@ -68,9 +68,9 @@ class Checks:
         if not known:
             raise Violation("committed before acted", f"{action.key} is not in the store yet")
 
-    def performed(self, service: str, action: Action, stored: Rollout) -> None:
+    def performed(self, service: str, action: Action, stored: Rollout, fresh: bool) -> None:
         """After an action that worked."""
-        if isinstance(action, StartReplica) and action.attempt == 1:
+        if fresh and isinstance(action, StartReplica) and action.attempt == 1:
             self.not_too_many_are_alive(service, action.replica, stored)
 
     def wished(self, before: Rollout, after: Rollout, wish: Wish) -> None:
@@ -81,9 +81,10 @@ class Checks:
 
     def coordinated(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
         """After each decision about a change."""
-        self.dependencies_come_first(change, step, rollouts)
+        after = {**rollouts, **{one.service: one for one in step.rollouts}}
+        self.dependencies_come_first(change, step, after)
         if step.change.phase != change.phase and step.change.phase in ("completed", "rolled_back"):
-            self.all_or_nothing(step, {**rollouts, **{one.service: one for one in step.rollouts}})
+            self.all_or_nothing(step, after)
 
     # Safety
 

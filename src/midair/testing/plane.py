@@ -38,6 +38,7 @@ class Plane:
         self.asleep_until: Moment = 0.0
         self.wake_at: Moment = 0.0
         self.begun = 0
+        self.fresh = True  # what is acted on is what is so
 
     @property
     def change(self) -> Change | None:
@@ -129,7 +130,7 @@ class Plane:
             works, text = True, ""
         if works:
             self.world.perform(service, action)
-            self.checks.performed(service, action, self.rollouts[service])
+            self.checks.performed(service, action, self.rollouts[service], self.fresh)
         if text:
             count = troubles[action.key].count + 1 if action.key in troubles else 1
             troubles[action.key] = Trouble(action.key, count, now, text)
@@ -154,6 +155,7 @@ class Plane:
             route, why = None, f"{why} the routes are not known"
         elif self.chooser.fault("routes are seen as they were"):
             route, why = looks[self.chooser.pick(len(looks), "how old")][1], f"{why} the routes are old news"
+        self.fresh = not why
         if why:
             self.world.tell(f"      ! {service}: {why}")
         return Seen(seen_replicas, route, tuple(self.troubles.get(service, {}).values()))
