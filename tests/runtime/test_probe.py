@@ -171,3 +171,22 @@ def test_a_replica_that_becomes_well_again_is_ready_again(harness):
             assert again.since > sick.since > first.since
 
     asyncio.run(claim())
+
+
+def test_a_changed_check_is_asked_without_touching_the_process(harness):
+    async def claim():
+        bad = HealthCheck(("CMD", "false"), interval_s=0.05, retries=2)
+        good = HealthCheck(("CMD", "true"), interval_s=0.05, retries=2)
+        service = harness.service("sleep", "60", healthcheck=good)
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, service)
+            revision = await harness.revision_of(service, runtime)
+            for check, state in ((bad, "unhealthy"), (good, "ready")):
+                await runtime.adapt(replace(revision, service=replace(service, healthcheck=check)))
+                after = await eventually(runtime, seen.id, lambda seen, state=state: seen.state == state)
+                assert (after.pid, after.attempt) == (seen.pid, 1)
+            await runtime.adapt(replace(revision, service=replace(service, healthcheck=bad)))
+        async with harness.open() as runtime:
+            await eventually(runtime, seen.id, lambda seen: seen.state == "unhealthy")
+
+    asyncio.run(claim())

@@ -38,6 +38,11 @@ class Runtime(Protocol):
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to: long ones go on in the background and are seen. `revision`: for starts."""
 
+    async def adapt(self, revision: Revision) -> None:
+        """Let the replicas of a revision take what may differ while its id stays: health checks, `pre_stop`.
+
+        Touches no process. Asked for whenever such a setting was changed; again is harmless."""
+
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` (in the loop) whenever a replica's state has changed."""
 

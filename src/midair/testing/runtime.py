@@ -51,6 +51,7 @@ class FakeMachine:
         self.reasons: dict[str, tuple[str, ...]] = {}  # by service name: what `check` answers
         self.trouble = ""  # not empty: `observe` and `perform` fail with it
         self.releases: set[str] = set()
+        self.adapted: dict[str, Revision] = {}  # by service and revision: what `adapt` was told last
         self.performed: list[RuntimeAction] = []
         self.replicas: dict[ReplicaId, _Fake] = {}
         self.started = 0  # processes, ever
@@ -110,6 +111,10 @@ class FakeRuntime:
         elif fake is not None and isinstance(action, RemoveReplica):
             self._remove(fake)
         self.nudge()
+
+    async def adapt(self, revision: Revision) -> None:
+        """Remember the newest settings of a revision."""
+        self.machine.adapted[f"{revision.service.name}/{revision.id}"] = revision
 
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` when a state may have changed."""

@@ -64,7 +64,8 @@ async def _finish(
     lines = _Lines(output.fileno(), line)
     follower = asyncio.create_task(lines.follow()) if line is not None else None
     try:
-        await asyncio.wait_for(ended.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):  # `wait_for` may swallow a cancellation in Python 3.11
+            await ended.wait()
     except TimeoutError:
         pass
     finally:

@@ -35,18 +35,21 @@ class Judge(msgspec.Struct, frozen=True):
     text: str = ""  # of the last failure
 
 
-def judges_of(service: Service, now: Moment, *, passed_at: Moment | None, verdict: Verdict) -> tuple[Judge, ...]:
-    """One judge per check of a service. An adopted replica keeps the verdict it had."""
+def checks_of(service: Service) -> list[tuple[Kind, HealthCheck | Ready]]:
+    """What a replica of the service is asked. There is always something."""
     checks: list[tuple[Kind, HealthCheck | Ready]] = []
     if service.healthcheck is not None and service.healthcheck.test[:1] not in ((), ("NONE",)):
         checks.append(("healthcheck", service.healthcheck))
     if service.ready is not None:
         checks.append(("ready", service.ready))
-    if not checks:
-        checks.append(
-            ("listening", Ready(tcp=True, interval_s=0.1)) if service.ports else ("running", Ready(interval_s=0.02))
-        )
-    return tuple(Judge(kind, check, now, verdict=verdict, passed_at=passed_at) for kind, check in checks)
+    if checks:
+        return checks
+    return [("listening", Ready(tcp=True, interval_s=0.1)) if service.ports else ("running", Ready(interval_s=0.02))]
+
+
+def judges_of(service: Service, now: Moment, *, passed_at: Moment | None, verdict: Verdict) -> tuple[Judge, ...]:
+    """One judge per check of a service. An adopted replica keeps the verdict it had."""
+    return tuple(Judge(kind, check, now, verdict=verdict, passed_at=passed_at) for kind, check in checks_of(service))
 
 
 def judged(judge: Judge, passed: bool, text: str, now: Moment) -> Judge:

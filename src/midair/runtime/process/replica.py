@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from midair.errors import RuntimeTrouble
 from midair.model.ids import service_of
 from midair.model.moment import Moment, Span
-from midair.model.project import Hook
+from midair.model.project import Hook, Revision
 from midair.runtime.process import command, logs, record, stop, translate
 from midair.runtime.process.checks import Checks
 from midair.runtime.process.command import Command
-from midair.runtime.process.health import Verdict
+from midair.runtime.process.health import Verdict, checks_of
 from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays
@@ -87,6 +87,16 @@ class Replica:
         else:
             await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
             self._note_exit(None)
+
+    def adapt(self, revision: Revision) -> None:
+        """Go on with newer settings of the same revision."""
+        before, after = self.record.revision.service, revision.service
+        if before == after or self.record.state == "exited":
+            return
+        self.note(revision=replace(self.record.revision, service=after))
+        if self._checking is not None and self.record.stop is None and checks_of(before) != checks_of(after):
+            self._stop_checking()
+            self._checking = self._run(self._check())
 
     def stop(self, signal: str, grace_s: Span) -> None:
         """Begin the ordered end, unless it has begun."""

@@ -82,6 +82,12 @@ class ProcessRuntime:
         elif known is not None and isinstance(action, RemoveReplica):
             self._remove(known)
 
+    async def adapt(self, revision: Revision) -> None:
+        """Let the replicas of a revision take what may differ while its id stays."""
+        for replica in self._replicas.values():
+            if (service_of(replica.record.id), replica.record.revision.id) == (revision.service.name, revision.id):
+                replica.adapt(translate.slim(revision))
+
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` whenever a replica's state has changed."""
         self._nudges.append(nudge)

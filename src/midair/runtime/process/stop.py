@@ -72,7 +72,8 @@ async def _kill(replica: Replica) -> None:
 async def _ended_by(replica: Replica, deadline: float) -> bool:
     left = deadline - replica.around.clock()
     try:
-        await asyncio.wait_for(replica.exited.wait(), max(left, 0.0))
+        async with asyncio.timeout(max(left, 0.0)):
+            await replica.exited.wait()
     except TimeoutError:
         return False
     return True
