@@ -1,8 +1,8 @@
 """Request heads: one strict match each, then forwarded nearly verbatim. Pure: bytes in, values out.
 
-Whatever two parsers might read differently is refused (RFC 9112, sections 2.2, 5.1, 6.1, 6.3 and 11.2). The header block is
-parsed apart from the request line, because clients send the same block again and again with other paths: callers keep
-parsed blocks in a `Memory`.
+Whatever two parsers might read differently is refused (RFC 9112, sections 2.2, 5.1, 6.1, 6.3 and 11.2). The header
+block is parsed apart from the request line, because clients send the same block again and again with other paths:
+callers keep parsed blocks in a `Memory`.
 """
 
 import re
@@ -27,7 +27,8 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 _ABSOLUTE = re.compile(rb"(?i)https?://([^/?#@]+)([/?].*)?")
 _KEPT_FROM_NOMINATION = frozenset(
     (b"authorization", b"cache-control", b"content-length", b"content-type", b"cookie", b"host", b"transfer-encoding",
-     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"close", b"keep-alive", b"upgrade"),
+     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"close", b"keep-alive",
+     b"upgrade"),
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ class Hub:
         self.loop = loop
         self.blocks = head.Memory()
         self.answers = answer.Memory()
-        self.connections: set[Timed] = set()
+        self.timed: set[Timed] = set()
         self.retiring = False  # a successor takes over: announce the end of every connection
         self.hand_over: Callable[[Any], bool] = lambda connection: False  # an idle connection, to the successor
         self._request_ids = map((os.urandom(6).hex() + "-%x").__mod__, itertools.count(1))
@@ -64,6 +64,6 @@ class Hub:
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        for connection in list(self.connections):
-            connection.look(now)
+        for timed in list(self.timed):
+            timed.look(now)
         self.loop.call_later(self.limits.sweep_s, self._sweep)

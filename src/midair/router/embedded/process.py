@@ -107,7 +107,7 @@ class RouterProcess:
             listener.stop()
         self.listeners.clear()
         deadline = self.hub.loop.time() + self.hub.limits.stop_s
-        while any(self._inside()) and self.hub.loop.time() < deadline:
+        while any(self._inside()) and self.hub.loop.time() < deadline:  # noqa: ASYNC110 - the data path has no event for it
             await asyncio.sleep(0.02)
         self.ended.set()
 

@@ -100,8 +100,9 @@ class Replica:
         if self.draining and not self.open:
             self.service.emptied(self)
 
-    def close_old(self, oldest: float) -> None:
+    def look(self, now: float) -> None:
         """Close pooled connections that have been idle for too long: the pool's first ones."""
+        oldest = now - self.hub.limits.pooled_s
         while self.idle and self.idle[0].idle_since < oldest:
             self.idle.pop(0).drop()
 

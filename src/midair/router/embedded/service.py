@@ -42,6 +42,7 @@ class Service:
         self._replicas: dict[tuple[ReplicaId, str], Replica] = {}  # routed, or with requests inside
         self._waiting: dict[Waiter, asyncio.TimerHandle] = {}
         self._retry: asyncio.TimerHandle | None = None
+        hub.timed.add(self)
 
     def apply(self, action: SetRoutes) -> None:
         """Put a generation in force. Every request begun from now on is routed by it."""
@@ -115,6 +116,11 @@ class Service:
         if self._replicas.get((replica.id, replica.address)) is replica:
             del self._replicas[replica.id, replica.address]
         self.hub.changed()
+
+    def look(self, now: float) -> None:
+        """Close what has been pooled for too long."""
+        for replica in self._replicas.values():
+            replica.look(now)
 
     def replicas(self) -> tuple[Replica, ...]:
         """All that are routed or have requests inside."""

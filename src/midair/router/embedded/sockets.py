@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import socket
 
 from midair.model.project import Port
@@ -61,6 +62,20 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
 def _is_missing(family: socket.AddressFamily, error: OSError) -> bool:
     """Machines without IPv6 are served on IPv4 alone."""
     return family == socket.AF_INET6 and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+
+def is_gone(sock: socket.socket) -> bool:
+    """True when the other side has reset the connection, which nobody is told who does not read."""
+    poll = select.poll()
+    poll.register(sock.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def is_quiet(sock: socket.socket) -> bool:
+    """True when there is nothing to read: neither bytes nor an end that has not been noticed yet."""
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def reset(sock: socket.socket | None) -> None:

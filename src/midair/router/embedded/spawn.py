@@ -30,7 +30,7 @@ async def start_process(folder: Path, limits: Limits, *options: str) -> None:
     try:
         log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            child = subprocess.Popen(
+            child = subprocess.Popen(  # noqa: ASYNC220 - returns at once
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(theirs,),
                 start_new_session=True,
             )  # fmt: skip

@@ -33,7 +33,7 @@ class TcpDownstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.pause_reading()
-        self.hub.connections.add(self)
+        self.hub.timed.add(self)
         self.dispatch()
 
     def dispatch(self, avoid: "Replica | None" = None) -> None:
@@ -84,7 +84,7 @@ class TcpDownstream(asyncio.Protocol):
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.hub.connections.discard(self)
+        self.hub.timed.discard(self)
         self.service.forget(self)
         upstream, self.upstream = self.upstream, None
         if upstream is not None and not upstream.transport.is_closing():

@@ -1,13 +1,13 @@
 """A connection to a replica: sends it one request at a time and passes each answer on as it arrives."""
 
 import asyncio
-import select
 import time
 from typing import TYPE_CHECKING, cast
 
 from midair.router.embedded.answer import Answer, BadAnswer
 from midair.router.embedded.body import BadChunk, Chunks
 from midair.router.embedded.head import HEAD_MAX_BYTES
+from midair.router.embedded.sockets import is_quiet
 
 if TYPE_CHECKING:
     from midair.router.embedded.downstream import Downstream
@@ -49,17 +49,15 @@ class Upstream(asyncio.Protocol):
         self.spoke = self.stream = self.ending = False
         if client.stalled:
             self.transport.pause_reading()
+        if client.paused:
+            client.resume("connecting")
         self.transport.write(client.outgoing)
 
     def is_open(self, *, careful: bool) -> bool:
         """False when the replica has closed it. `careful` also asks the kernel: the news may not have been read yet."""
         if self.state == CLOSED or self.transport.is_closing():
             return False
-        if not careful:
-            return True
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return not careful or is_quiet(self.transport.get_extra_info("socket"))
 
     def rest(self) -> None:
         """Be idle until somebody needs it."""
@@ -151,10 +149,11 @@ class Upstream(asyncio.Protocol):
         self.spoke = True
         size = len(data)
         end = data.find(b"\r\n\r\n") + 4
+        if (size if end == 3 else end) > HEAD_MAX_BYTES:
+            self._bad(client, "the head of the answer is too large")
+            return
         if end == 3:
             self.buffer = data
-            if size > HEAD_MAX_BYTES:
-                self._bad(client, "the head of the answer is too large")
             return
         raw = data if end == size else data[:end]
         answers = self.replica.hub.answers
