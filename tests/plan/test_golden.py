@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from midair import plan
 from midair.model.plan import LiveService
-from midair.model.project import Dependency, Drain, Hold, Port, Strategy, Update
+from midair.model.project import Dependency, Drain, Hold, Port, Strategy, StrategyStep, Update
 
 
 def show(*lines):
@@ -135,6 +135,22 @@ def test_golden_another_runtime_is_refused(web, project, applied, golden):
 def test_golden_recreate_strategy(web, project, applied, golden):
     before = replace(web, strategy=Strategy("recreate"))
     golden(plan.render(plan.build(applied(before), project(replace(before, user="app")), {})[0]))
+
+
+def test_golden_canary(web, project, applied, golden):
+    steps = (
+        StrategyStep(weight=10),
+        StrategyStep(pause_s=120),
+        StrategyStep(analysis="default"),
+        StrategyStep(pause_s=-1),
+    )
+    before = replace(web, strategy=Strategy("canary", steps))
+    golden(plan.render(plan.build(applied(before), project(replace(before, user="app")), {})[0]))
+
+
+def test_golden_blue_green_with_a_volume(db, project, applied, golden):
+    before = replace(db, strategy=Strategy("blue-green"))
+    golden(plan.render(plan.build(applied(before), project(replace(before, user="db")), {})[0]))
 
 
 def test_golden_only_the_services_asked_for(web, db, project, applied, golden):

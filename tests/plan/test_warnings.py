@@ -1,7 +1,8 @@
+import pytest
 from msgspec.structs import replace
 
 from midair.model.project import Drain, Hold, Port
-from midair.plan import build
+from midair.plan import build, order_of
 
 
 def warnings(project, service, before=None):
@@ -82,6 +83,24 @@ def test_a_gap_needs_a_yes_only_when_requests_cannot_be_held_for_so_long(db, pro
 def test_tcp_clients_keep_connections_so_a_gap_lasts_as_long_as_the_drain(db, project, applied):
     served = replace(db, ports=(Port(5432, 5432, protocol="tcp"),))
     assert confirmations(project, replace(served, user="db"), applied(served)) == [("gap", "db")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"network_mode": "host"}, "the same port of the host's network"),
+        ({"networks": {"back": {"ipv4_address": "10.0.0.9"}}}, "the same address"),
+        ({"mac_address": "02:42:ac:11:65:43"}, "the same address"),
+    ],
+)
+def test_two_containers_that_would_clash_are_exchanged_with_a_gap(web, project, applied, fields, reason):
+    before = replace(web, runtime="docker", image="web", replicas=1, fields=fields)
+    after = replace(before, user="app")
+    made, _ = build(applied(before), project(after), {})
+    assert made.steps[0].field_class == "recreate"
+    assert f"two replicas cannot {'listen on' if 'port' in reason else 'have'} {reason}" in "\n".join(made.warnings)
+    assert order_of(after) == "stop-first"
+    assert order_of(replace(after, runtime="process")) == "start-first"
 
 
 def test_moving_data_in_containers_needs_a_yes(db, project, applied):

@@ -20,6 +20,6 @@ from midair.plan.build import between, build
 from midair.plan.exchange import order_of
 from midair.plan.merge import emptied, scaled
 from midair.plan.render import render
-from midair.plan.revision import revision_of
+from midair.plan.revision import limits_of, revision_of
 
-__all__ = ["between", "build", "emptied", "order_of", "render", "revision_of", "scaled"]
+__all__ = ["between", "build", "emptied", "limits_of", "order_of", "render", "revision_of", "scaled"]

@@ -1,19 +1,36 @@
 """How the replicas of one service are exchanged: in which order, how many at a time, and who has to wait."""
 
 from midair.model.moment import Span, format_span
-from midair.model.project import Order, Service
+from midair.model.project import Order, Service, StrategyStep
 
 
 def order_of(service: Service) -> Order:
-    """What `update_config.order` says; else stop-first for a single replica that writes to a volume, else start-first.
-
-    Two replicas that write to the same files would damage them; requests are held while the one is exchanged.
-    """
+    """What the file says; else stop-first where two replicas would get in each other's way, else start-first."""
     if service.strategy.kind == "recreate":
         return "stop-first"
     if service.update.order is not None:
         return service.update.order
-    return "stop-first" if service.writable_volume and service.replicas == 1 else "start-first"
+    return "stop-first" if service.strategy.kind == "rolling" and why_alone(service) else "start-first"
+
+
+def why_alone(service: Service) -> str | None:
+    """Why the only replica of a service cannot run beside its successor; None when it can."""
+    if service.replicas != 1:
+        return None
+    if service.writable_volume:
+        return "its only replica writes to a volume"
+    if service.runtime == "process":
+        return None
+    if service.fields.get("network_mode") == "host":
+        return "two replicas cannot listen on the same port of the host's network"
+    networks = service.fields.get("networks") or {}
+    if service.fields.get("mac_address") or any((networks[name] or {}).keys() & _ADDRESSES for name in networks):
+        return "two replicas cannot have the same address"
+    return None
+
+
+SIDE_BY_SIDE = ("canary", "blue-green")  # the old replicas stay until the new ones have proved themselves
+_ADDRESSES = {"ipv4_address", "ipv6_address", "mac_address"}
 
 
 def at_a_time(service: Service) -> int:
@@ -25,6 +42,8 @@ def at_a_time(service: Service) -> int:
 
 def has_gap(service: Service) -> bool:
     """True when no replica serves for a while in the middle of an exchange, so that requests are held."""
+    if service.strategy.kind in SIDE_BY_SIDE:
+        return False
     return order_of(service) == "stop-first" and 0 < service.replicas <= at_a_time(service)
 
 
@@ -46,8 +65,20 @@ def in_words(service: Service) -> str:
     if has_gap(service):
         who = "the only replica" if service.replicas == 1 else f"all {service.replicas} replicas"
         return f"{who} at once, stop-first, requests held up to {span(service.hold.timeout_s)}"
-    kind = service.strategy.kind
-    return f"{kind}, {at_a_time(service)} of {service.replicas} at a time, {order_of(service)}"
+    if service.strategy.kind == "blue-green":
+        return f"blue-green, all {service.replicas} new beside the old, then all requests at once"
+    pace = f"{at_a_time(service)} of {service.replicas} at a time, {order_of(service)}"
+    if service.strategy.kind == "canary":
+        return f"canary {' → '.join(_step(step) for step in service.strategy.steps)}, then {pace}"
+    return f"rolling, {pace}"
+
+
+def _step(step: StrategyStep) -> str:
+    if step.weight is not None:
+        return f"{step.weight} %"
+    if step.pause_s is not None:
+        return "promote" if step.pause_s < 0 else span(step.pause_s)
+    return f"analysis {step.analysis}"
 
 
 def span(seconds: Span) -> str:

@@ -44,6 +44,12 @@ def lasting(fields: Fields, runtime: RuntimeName) -> Fields:
     return {path: value for path, value in fields.items() if row_of(path).on(runtime) in MAKES_A_REVISION}
 
 
+def limits_of(service: Service) -> str:
+    """Digest of what can be changed in place on the service's runtime; "" when there is nothing of the kind."""
+    found = {path: value for path, value in fields_of(service).items() if row_of(path).on(service.runtime) == "resize"}
+    return digest_of(in_order(found))[:_DIGITS] if found else ""
+
+
 def digest_of(content: Any) -> str:
     """Hex SHA-256 of a value's canonical JSON."""
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()

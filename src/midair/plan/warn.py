@@ -90,11 +90,15 @@ def _fixed_port(service: Service) -> int | None:
 def _of_exchange(service: Service) -> Iterable[str]:
     name = service.name
     if exchange.has_gap(service):
-        reason = "its only replica writes to a volume" if service.writable_volume else "the file asks for stop-first"
+        reason = exchange.why_alone(service) or "the file asks for stop-first"
         yield (
             f"{name}: {reason}, so the old one stops before the new one starts; "
             f"requests are held meanwhile, up to {span(service.hold.timeout_s)}"
         )
+    if service.strategy.kind in exchange.SIDE_BY_SIDE and (reason := exchange.why_alone(service)):
+        yield f"{name}: {reason}, but a {service.strategy.kind} rollout runs a second one beside it"
+    if any(step.analysis for step in service.strategy.steps):
+        yield f"{name}: nothing measures for analysis steps yet, so they wait for midair promote"
     if service.ports and service.drain.timeout_s < service.stop_grace_s:
         yield (
             f"{name}: drains for {span(service.drain.timeout_s)}, shorter than its stop grace period of "
