@@ -66,7 +66,7 @@ def in_words(service: Service) -> str:
         who = "the only replica" if service.replicas == 1 else f"all {service.replicas} replicas"
         return f"{who} at once, stop-first, requests held up to {span(service.hold.timeout_s)}"
     if service.strategy.kind == "blue-green":
-        return f"blue-green, all {service.replicas} new beside the old, then all requests at once"
+        return f"blue-green, {service.replicas} new beside the old, then all requests at once"
     pace = f"{at_a_time(service)} of {service.replicas} at a time, {order_of(service)}"
     if service.strategy.kind == "canary":
         return f"canary {' → '.join(_step(step) for step in service.strategy.steps)}, then {pace}"
