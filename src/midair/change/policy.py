@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from midair.model.project import Applied, Service
 from midair.model.rollout import Goal, Policy
-from midair.plan import order_of
+from midair.plan import limits_of, order_of
 
 
 def policy_of(service: Service) -> Policy:
@@ -18,9 +18,10 @@ def policy_of(service: Service) -> Policy:
         restart=service.restart,
         drain=service.drain,
         hold=service.hold,
-        ports=service.ports,
+        ports=service.ports + service.names,
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
+        limits=limits_of(service),
     )
 
 

@@ -47,6 +47,17 @@ class RemoveReplica(msgspec.Struct, frozen=True, tag="remove-replica"):
         return f"remove {self.replica}"
 
 
+class ResizeReplica(msgspec.Struct, frozen=True, tag="resize-replica"):
+    """Change the limits of a running replica in place to what the project in force says."""
+
+    replica: ReplicaId
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"resize {self.replica}"
+
+
 class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
     """Make these the routes of a service. A router refuses a generation older than one it has seen.
 
@@ -72,5 +83,5 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
         return f"routes {self.service}"
 
 
-Action = StartReplica | StopReplica | RemoveReplica | SetRoutes
-RuntimeAction = StartReplica | StopReplica | RemoveReplica
+RuntimeAction = StartReplica | StopReplica | RemoveReplica | ResizeReplica
+Action = RuntimeAction | SetRoutes

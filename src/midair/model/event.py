@@ -71,6 +71,12 @@ class ReplicaStopped(msgspec.Struct, frozen=True, tag="replica-stopped"):
     replica: ReplicaId
 
 
+class ReplicaResizing(msgspec.Struct, frozen=True, tag="replica-resizing"):
+    """Its limits are changed while it runs."""
+
+    replica: ReplicaId
+
+
 class RoutesAsked(msgspec.Struct, frozen=True, tag="routes-asked"):
     """The router was asked for a new generation of routes."""
 
@@ -89,7 +95,7 @@ class WishTaken(msgspec.Struct, frozen=True, tag="wish-taken"):
 
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining
-    | ReplicaStopping | ReplicaStopped | RoutesAsked | WishTaken
+    | ReplicaStopping | ReplicaStopped | ReplicaResizing | RoutesAsked | WishTaken
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ class Port(msgspec.Struct, frozen=True):
     target: int  # what the Compose file says the container listens on
     host: str = ""  # address to listen on; "" is every interface
     protocol: Protocol = "http"
+    inside: bool = False  # not published: where the router answers for the service's name inside the project
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -157,6 +158,7 @@ class Service(msgspec.Struct, frozen=True):
     strategy: Strategy = Strategy()
     drain: Drain = Drain()
     hold: Hold = Hold()
+    names: tuple[Port, ...] = ()  # ports beside the published ones where the router answers for its name
     on_change: dict[str, str] = {}  # file pattern -> signal or URL
     contents: dict[str, str] = {}  # configs.NAME and secrets.NAME -> SHA-256 of what each holds, where it can be read
     writable_volume: bool = False  # mounts a volume that it may write to

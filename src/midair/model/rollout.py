@@ -36,6 +36,7 @@ class Policy(msgspec.Struct, frozen=True):
     ports: tuple[Port, ...] = ()
     stop_signal: str = "SIGTERM"
     stop_grace_s: Span = 10.0
+    limits: str = ""  # digest of what changes in place, so that such a change is one
 
 
 class Draining(msgspec.Struct, frozen=True):

@@ -21,6 +21,8 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     ready_at: Moment | None = None  # when this attempt became ready first
     exit_code: int | None = None  # when exited; None: not known; negative: the signal
     pid: int | None = None
+    resize: bool = False  # its limits are not those that the project says, and can be changed in place
+    published: bool = False  # clients reach it past the router, on a port that the router is to have
     detail: str = ""  # why it is unhealthy or exited, for people
 
 

@@ -10,6 +10,7 @@ from midair.rollout.grow import restart_ended, room, start_missing
 from midair.rollout.judge import fail, judge_deadline, judge_failures
 from midair.rollout.notice import notice
 from midair.rollout.phase import STEADY
+from midair.rollout.resize import judge_resizing, resize_kept
 from midair.rollout.retire import retire
 from midair.rollout.route import ask_again, ask_routes, in_force, look_again_soon
 from midair.rollout.strategy import Target, target
@@ -32,14 +33,16 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     notice(draft, seen.replicas)
     judge_failures(draft)
     _judge_analysis(draft)
+    judge_resizing(draft)
     fleet, wanted = _plan(draft)
     _take_step(draft, wanted)
     kept, leaving = _choose(fleet, wanted)
     start_missing(draft, fleet, wanted)
     restart_ended(draft, kept)
+    resizing = resize_kept(draft, kept)
     ask_routes(draft, kept, wanted.weight)
     retire(draft, leaving, fleet.ending)
-    _settle(draft, fleet, bool(leaving))
+    _settle(draft, fleet, bool(leaving) or resizing > 0)
     if seen.route is None and draft.uses_routes:
         look_again_soon(draft)
     return draft.freeze()

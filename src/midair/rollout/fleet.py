@@ -26,6 +26,9 @@ class Fleet:
                 self.old.append(replica)
         route = draft.seen.route
         self.routed = {one.replica: one.address for one in route.routes} if route else {}
+        # The router cannot listen, and so nothing is in force, until those that clients reach past it have ended.
+        self.is_blocked = any(one.published and one.state != "exited" for one in self.old + self.ending)
+        self.asked = {one.replica for one in draft.rollout.routes}
         self.fit = [one for one in self.new if self.is_fit(one)]
         self.good = [one for one in self.fit if self.serves(one)]
 
@@ -46,6 +49,7 @@ class Fleet:
         """Is in the routes in force, if it is meant to be in any."""
         return (
             not self.draft.uses_routes
+            or self.is_blocked
             or is_done(replica, self.draft.policy)
             or (replica.id in self.routed and self.routed[replica.id] == replica.address)
         )
@@ -67,18 +71,28 @@ class Fleet:
     def ranked_new(self) -> list[ReplicaSeen]:
         """The new replicas, those most worth keeping first."""
         good = {one.id for one in self.good}
-        return sorted(self.new, key=lambda one: (one.id not in good, _RANK[one.state], ordinal_of(one.id)))
+        return sorted(
+            self.new,
+            key=lambda one: (one.id not in good, _RANK[one.state], -self._serving(one), ordinal_of(one.id)),
+        )
 
     def ranked_old(self) -> list[ReplicaSeen]:
         """The old replicas, those most worth keeping first: what serves now is not exchanged for what drains."""
         stable = self.draft.rollout.stable.revision
-        asked = {route.replica for route in self.draft.rollout.routes}
+        return sorted(
+            self.old,
+            key=lambda one: (
+                _RANK[one.state],
+                -self._serving(one),
+                revision_of(one.id) != stable,
+                ordinal_of(one.id),
+                one.id,
+            ),
+        )
 
-        def worth(one: ReplicaSeen) -> tuple[int, int, bool, int, ReplicaId]:
-            serves = (one.id in asked) + (one.id in self.routed)
-            return _RANK[one.state], -serves, revision_of(one.id) != stable, ordinal_of(one.id), one.id
-
-        return sorted(self.old, key=worth)
+    def _serving(self, replica: ReplicaSeen) -> int:
+        """2: in the routes asked for and in force; 1: in one of them; 0: it drains, or was never routed."""
+        return (replica.id in self.asked) + (replica.id in self.routed)
 
     def is_useful(self, replica: ReplicaSeen) -> bool:
         """Whether an old replica serves, or is of the last good revision and soon will."""

@@ -27,7 +27,7 @@ def retire(draft: Draft, leaving: list[ReplicaSeen], ending: list[ReplicaSeen]) 
             forget(draft, replica)
             continue
         entry = _drain(draft, replica)
-        cut = may_stop(draft, entry)
+        cut = may_stop(draft, entry, replica)
         if cut is not None and draft.act(stop_of(draft, replica)):
             draft.stopping += (replica.id,)
             draft.draining = tuple(one for one in draft.draining if one.replica != replica.id)
@@ -35,7 +35,7 @@ def retire(draft: Draft, leaving: list[ReplicaSeen], ending: list[ReplicaSeen]) 
     for replica in ending:
         if replica.state == "exited":
             forget(draft, replica)
-        elif replica.state != "stopping" and may_stop(draft, Draining(replica.id, 0, draft.now - 1e9)) is not None:
+        elif replica.state != "stopping" and may_stop(draft, Draining(replica.id, 0, draft.now - 1e9), replica) is not None:
             draft.act(stop_of(draft, replica))
 
 
@@ -50,9 +50,13 @@ def _leads_to(settled: RouteSeen, replica: ReplicaId) -> bool:
     return any(route.replica == replica for route in settled.routes)
 
 
-def may_stop(draft: Draft, entry: Draining) -> int | None:
-    """How many requests a stop would cut now (0 but for a passed deadline); None: it must wait."""
-    if not draft.uses_routes:
+def may_stop(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
+    """How many requests a stop would cut now (0 but for a passed deadline); None: it must wait.
+
+    What clients reach past the router is stopped when its turn comes: the router knows nothing of its requests, and
+    gets no port, and so settles nothing, before.
+    """
+    if not draft.uses_routes or replica.published:
         return 0
     settled = draft.settled
     if settled is None or _leads_to(settled, entry.replica):

@@ -13,6 +13,7 @@ from midair.rollout.draft import UNKNOWN_S, Draft
 
 ASK_AGAIN_FIRST_S = 0.5
 ASK_AGAIN_LIMIT_S = 10.0
+TAKE_OVER_S = 0.05  # between two attempts to listen on a port that is being left
 
 
 def ask_routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> None:
@@ -37,6 +38,10 @@ def ask_again(draft: Draft) -> None:
         return
     if in_force(draft):
         draft.asked_times = 0
+        return
+    if any(one.published and one.id in draft.stopping for one in draft.replicas):
+        draft.actions.append(draft.asked)  # its port is free any moment now, and nobody answers until it is taken
+        draft.wake(draft.now + TAKE_OVER_S)
         return
     again_at = draft.asked_at + backoff(draft.asked_times, ASK_AGAIN_FIRST_S, ASK_AGAIN_LIMIT_S)
     if draft.asked_times and draft.now < again_at:

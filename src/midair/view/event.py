@@ -13,6 +13,7 @@ from midair.model.event import (
     ReplicaDraining,
     ReplicaFailed,
     ReplicaReady,
+    ReplicaResizing,
     ReplicaStarted,
     ReplicaStopped,
     ReplicaStopping,
@@ -69,6 +70,8 @@ def describe(event: Event) -> str:
             return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
         case ReplicaStopped(replica):
             return f"{replica} stopped"
+        case ReplicaResizing(replica):
+            return f"{replica} gets other limits while it runs"
         case ChangeAccepted(change, kind, summary):
             return f"change {change} accepted: {kind}" + (f", {summary}" if summary else "")
         case ChangeEnded():
