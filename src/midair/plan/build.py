@@ -141,8 +141,8 @@ def _changes(earlier: Service, service: Service, first: Revision, second: Revisi
 
 
 def _settings(service: Service) -> Service:
-    """What midair acts on, without the canonical form that `diff` has compared."""
-    return msgspec.structs.replace(service, fields={}, extension={})
+    """What midair acts on, without the canonical form that `diff` has compared, and what the runtime added."""
+    return msgspec.structs.replace(service, fields={}, extension={}, names=())
 
 
 def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:

@@ -40,9 +40,9 @@ COUNT = Group(
 )
 
 _ENGINE = {"swarm": _IN_TASK, "kubernetes": _IN_POD}
-_LATER = "replicas that start from now on use it"
+_ASKS = "midair asks: the next check uses it"
 _PROVE = "a new check proves itself on new replicas; a wrong one would empty the routes"
-_TIMING = {"process": _LATER, **_ENGINE}
+_TIMING = {"process": _ASKS, **_ENGINE}
 _TAKEN_ALONG = "part of the container"
 _IN_PLACE = {"process": _OWN, **_ENGINE}
 
@@ -68,7 +68,7 @@ HEALTH = Group(
             shown=True,
             **_ENGINE,
         ),
-        row("pre_stop", "live live named replace", _LATER, kubernetes=_IN_POD),
+        row("pre_stop", "live live named replace", "midair runs it: the next stop uses it", kubernetes=_IN_POD),
         row("restart", "live resize replace replace", "changed in place", shown=True, **_IN_PLACE),
         row("deploy.restart_policy", "live resize replace replace", "changed in place", shown=True, **_IN_PLACE),
     ),
@@ -88,9 +88,9 @@ MIDAIR = Group(
         row("x-midair.build", "live", "the content of the folder is compared, without what is ignored"),
         row("x-midair.build.command", "replace", "it is part of what makes a release"),
         row("x-midair.ready", "replace", _PROVE),
-        row("x-midair.ready.interval", "live", _LATER, shown=True),
-        row("x-midair.ready.timeout", "live", _LATER, shown=True),
-        row("x-midair.ready.retries", "live", _LATER, shown=True),
+        row("x-midair.ready.interval", "live", _ASKS, shown=True),
+        row("x-midair.ready.timeout", "live", _ASKS, shown=True),
+        row("x-midair.ready.retries", "live", _ASKS, shown=True),
         row("x-midair.rollout", "live", _UPDATE, shown=True),
         row("x-midair.drain", "live", "the router is told: the next drain uses it", shown=True),
         row("x-midair.hold", "live", "the router is told", shown=True),
