@@ -1,7 +1,7 @@
 from msgspec.structs import replace
 
 from midair.model.project import Drain, HealthCheck, Port, Project, Service, Update
-from midair.plan import build, revision_of, scaled
+from midair.plan import build, limits_of, revision_of, scaled
 
 
 def test_a_revision_id_is_eight_hex_digits_of_its_content(web):
@@ -41,6 +41,14 @@ def test_code_command_and_environment_are_part_of_the_id(web):
         revision_of(web, "r1", restarts_with={"db": "12345678"}),
     ]
     assert len({variant.id for variant in variants}) == len(variants)
+
+
+def test_limits_have_a_digest_of_their_own_where_they_change_in_place(web):
+    limited = replace(web, fields={**web.fields, "mem_limit": 1024})
+    assert limits_of(limited) == limits_of(web) == ""
+    on_docker = [replace(one, runtime="docker") for one in (web, limited)]
+    assert limits_of(on_docker[0]) != limits_of(on_docker[1])
+    assert revision_of(on_docker[0], None).id == revision_of(on_docker[1], None).id
 
 
 def test_the_shell_goes_along_without_being_part_of_the_id(web):

@@ -1,6 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
+from midair.model.plan import LiveService
 from midair.model.project import Drain, Hold, Port
 from midair.plan import build, order_of
 
@@ -16,6 +17,13 @@ def confirmations(project, service, before):
 def test_a_service_without_a_snapshot_is_told_that_its_files_do_not_come_back(web, db, project):
     assert "undo cannot restore its files" in warnings(project, db)
     assert "undo cannot restore its files" not in warnings(project, web)
+
+
+def test_missing_replicas_of_an_unchanged_service_are_told(web, project, applied):
+    made, _ = build(applied(web), project(web), {}, {"web": LiveService(replicas=2, ready=1)})
+    assert made.is_empty
+    assert made.warnings == ("web: 1 of 3 replicas ready now; midair is bringing back the rest",)
+    assert build(applied(web), project(web), {}, {"web": LiveService(replicas=3, ready=3)})[0].warnings == ()
 
 
 def test_what_the_project_warns_of_comes_first(web, project):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from midair.model.plan import PlanStep
+from midair.model.plan import LiveService, PlanStep
 from midair.model.project import RuntimeName, Service
 from midair.plan import exchange
 from midair.plan.exchange import span
@@ -48,6 +48,16 @@ def without_effect(fields: Fields, runtime: RuntimeName) -> list[str]:
         if row.on(runtime) == "named" and (path[:1] in _BY_NAME or value not in (None, False, "", [], {})):
             names[row.path] = None
     return sorted(names)
+
+
+def of_live(steps: Iterable[PlanStep], live: Mapping[str, LiveService]) -> tuple[str, ...]:
+    """Services of which less is there than was applied, though nothing about them changes."""
+    return tuple(
+        f"{step.service}: {live[step.service].ready} of {step.replicas_after} replicas ready now; "
+        "midair is bringing back the rest"
+        for step in steps
+        if step.kind == "keep" and step.service in live and live[step.service].ready < step.replicas_after
+    )
 
 
 def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:
