@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from midair import errors
-from midair.client.home import default_home
+from midair.client.home import default_home, has_daemon
 from midair.client.launch import launch
 from midair.client.transport import Transport, error_of
 from midair.model.plan import Plan
@@ -24,6 +24,7 @@ from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
 T = TypeVar("T")
+STOP_S = 20.0  # for answers and actions under way
 START_S = 10.0  # for a daemon that another caller is starting
 RECONNECT_S = 30.0  # how long a followed stream looks for a daemon that went away
 
@@ -58,8 +59,15 @@ class Client:
         return self._get("/v1/health", Health)
 
     def daemon_stop(self) -> None:
-        """End the daemon. Replicas and routers go on."""
+        """End the daemon, and wait until it has ended. Replicas and routers go on."""
         self._post("/v1/daemon/stop", None, Done)
+        deadline = time.monotonic() + STOP_S
+        while has_daemon(self.home):
+            if time.monotonic() > deadline:
+                raise errors.DaemonTrouble(
+                    "cannot stop the daemon: it does not end", hint=f"look into {self.home}/daemon.log"
+                )
+            time.sleep(0.01)
 
     def daemon_restart(self) -> Health:
         """Put a new process, of the version installed now, in the daemon's place. Nothing is lost meanwhile.

@@ -1,5 +1,6 @@
 """Where midair keeps its state, and how to reach its socket there."""
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SOCKET = "api.sock"
+LOCK = "daemon.lock"
 
 
 def default_home() -> Path:
@@ -38,3 +40,18 @@ def connect(path: Path, timeout: float | None) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def has_daemon(home: Path) -> bool:
+    """Whether a process holds the folder, answering or not."""
+    try:
+        descriptor = os.open(home / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -84,8 +84,7 @@ async def store(
     keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None
 ) -> Change:
     """Store the change. From then on it is carried out, whatever happens to this process."""
-    router = keeper.world.router
-    baseline = total(await router.observe()) if router is not None else None
+    baseline = total((await keeper.look()).router or keeper.router_seen)
     state, now = keeper.state, keeper.clock()
     previous = state.under_way
     number = keeper.store.changes.next_id(keeper.project)

@@ -20,6 +20,7 @@ from midair.model.ids import revision_of, service_of
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout, Wish
 from midair.model.seen import Seen
+from midair.router.base import RouterSeen
 from midair.store import Store
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Keeper:
         self.world = make_world(self.nudge)
         self.accepting = asyncio.Lock()  # held while a change is prepared, and while old ones are forgotten
         self.sight = Sight()
+        self.router_seen: RouterSeen | None = None  # when it could be asked last
         self.problem = ""
         self.guests = 0  # who plan or prepare something just now
         self._hands = Hands(self._act, clock, self.nudge, around)
@@ -87,6 +89,7 @@ class Keeper:
         if self.state.is_empty and not self.world.runtimes:
             return Sight()
         self.sight = await self.world.observe()
+        self.router_seen = self.sight.router or self.router_seen
         return self.sight
 
     def seen(self, rollout: Rollout) -> Seen:
@@ -112,13 +115,13 @@ class Keeper:
 
     async def _round(self) -> Moment | None:
         await self._open_world()
-        self.sight = await self.world.observe()
+        await self.look()
         # From here to the commit nothing else runs: wishes and new changes come before or after, never between.
         now = self.clock()
         known = self.state.rollouts
         seen = {name: self.seen(rollout) for name, rollout in known.items()}
         change = self.state.under_way
-        decision = decide(change, known, seen, self.sight.router, now)
+        decision = decide(change, known, seen, self.router_seen, now)
         changed = () if decision.change is None or decision.change is change else (decision.change,)
         self.state.commit(now, changes=changed, rollouts=decision.rollouts, events=decision.events)
         self._hands.begin(decision.actions)
@@ -137,11 +140,15 @@ class Keeper:
                 await self._news.wait()
 
     async def _open_world(self) -> None:
-        """Open what the rollouts need, and at first every runtime that may have something left from before."""
+        """Open what the rollouts need, and tell it what it has to know beforehand."""
         known = self.state.rollouts.values()
         names = frozenset(name for rollout in known for name in self._runtimes(rollout))
         routes = any(rollout.policy.ports or rollout.asked is not None for rollout in known)
         await self.world.open(names, router=routes)
+        if self.state.base is not None:
+            await self.world.arrange(self.state.base.project)
+        goals = (self.state.revision(one.service, str(one.goal.revision)) for one in known if one.goal.revision)
+        await self.world.adapt(revision for revision in goals if revision is not None)
 
     def _runtimes(self, rollout: Rollout) -> frozenset[str]:
         """The runtimes that may have replicas of a service."""

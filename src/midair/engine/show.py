@@ -38,7 +38,7 @@ async def project(keeper: Keeper) -> ProjectView:
         services=_services(keeper),
         change=_change(keeper, state.change) if state.change else None,
         router=RouterView(sight.router.pid, sight.router.started_at) if sight.router else None,
-        counts=total(sight.router),
+        counts=total(sight.router or keeper.router_seen),
         folder=applied.project.folder if applied else "",
         files=applied.project.files if applied else (),
         problem=keeper.problem or "; ".join(sight.problems.values()),
@@ -47,8 +47,7 @@ async def project(keeper: Keeper) -> ProjectView:
 
 async def counts(keeper: Keeper) -> CountsView:
     """Requests as the router counts them now."""
-    router = keeper.world.router
-    return counts_view(keeper.project, await router.observe() if router is not None else None)
+    return counts_view(keeper.project, (await keeper.look()).router or keeper.router_seen)
 
 
 def history(keeper: Keeper) -> tuple[ChangeView, ...]:

@@ -1,13 +1,13 @@
 """The shells of one project: its runtimes and its router. Opened when they are needed, asked together."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
 from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.moment import Moment
-from midair.model.project import Port, Revision
+from midair.model.project import Port, Project, Revision
 from midair.router.base import Router
 from midair.runtime.base import Runtime
 
@@ -35,6 +35,8 @@ class World:
         self.problems: dict[str, str] = {}  # what could not be opened, and why
         self._again_at: dict[str, Moment] = {}
         self._owners: dict[str, str] = {}  # replica -> runtime, as seen last
+        self._arranged: dict[str, Project] = {}  # by runtime: for which project
+        self._adapted: dict[tuple[str, str], Revision] = {}  # by service and id: to which settings
 
     async def open(self, runtimes: frozenset[str], *, router: bool) -> None:
         """Open what is needed and is not open yet. What cannot be opened is tried again after a while."""
@@ -43,6 +45,24 @@ class World:
                 await self._try(name, self._open_runtime(name))
         if router and self.router is None and self._may_try("router"):
             await self._try("router", self._open_router())
+
+    async def arrange(self, project: Project) -> None:
+        """Have every runtime make what the services share. Again only when the project is another one."""
+        for name, runtime in self.runtimes.items():
+            if self._arranged.get(name) is not project and self._may_try(f"arrange {name}"):
+                await self._try(f"arrange {name}", runtime.arrange(project))
+                if f"arrange {name}" not in self.problems:
+                    self._arranged[name] = project
+
+    async def adapt(self, revisions: Iterable[Revision]) -> None:
+        """Let replicas take the settings that may differ while their revision stays. Again only when they differ."""
+        for revision in revisions:
+            key, name = (revision.service.name, str(revision.id)), revision.service.runtime
+            if self._adapted.get(key) is revision or name not in self.runtimes or not self._may_try("adapt"):
+                continue
+            await self._try("adapt", self.runtimes[name].adapt(revision))
+            if "adapt" not in self.problems:
+                self._adapted[key] = revision
 
     async def close(self) -> None:
         """Let go of everything; all of it goes on."""
@@ -55,10 +75,7 @@ class World:
         """Put a new router process in the place of the running one."""
         if self.router is None:
             raise Conflict("cannot restart the router: none runs", hint="it is started with the first published port")
-        restart = getattr(self.router, "restart", None)
-        if restart is None:
-            raise Conflict(f'cannot restart the router: a router of kind "{self.router.name}" cannot be')
-        await restart()
+        await self.router.restart()
 
     async def stop_router(self) -> None:
         """End the router: nothing is left that it could route to."""

@@ -15,7 +15,7 @@ from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment, Span
-from midair.model.project import Revision, Service
+from midair.model.project import Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
 
@@ -89,6 +89,13 @@ class FakeRuntime:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+    async def arrange(self, project: Project) -> None:
+        """Fakes share nothing."""
+
+    def listeners(self, service: Service) -> tuple[Port, ...]:
+        """None beside the published ones."""
+        return ()
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica, as its behaviour has it at this moment."""
