@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from midair.model.plan import LiveService
-from midair.model.project import Drain, Hold, Port
+from midair.model.project import Drain, Hold, Port, Restart
 from midair.plan import build, order_of
 
 
@@ -24,6 +24,8 @@ def test_missing_replicas_of_an_unchanged_service_are_told(web, project, applied
     assert made.is_empty
     assert made.warnings == ("web: 1 of 3 replicas ready now; midair is bringing back the rest",)
     assert build(applied(web), project(web), {}, {"web": LiveService(replicas=3, ready=3)})[0].warnings == ()
+    once = replace(web, restart=Restart("on-failure"))
+    assert build(applied(once), project(once), {}, {"web": LiveService()})[0].warnings == ()
 
 
 def test_what_the_project_warns_of_comes_first(web, project):

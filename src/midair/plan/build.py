@@ -51,7 +51,10 @@ def between(before: Applied | None, after: Applied, live: Mapping[str, LiveServi
     return Plan(
         project=after.project.name,
         steps=steps,
-        warnings=(*warn.of_live(steps, live or {}), *warn.of_steps(changed, new.project.services)),
+        warnings=(
+            *warn.of_live(steps, new.project.services, live or {}),
+            *warn.of_steps(changed, new.project.services),
+        ),
         confirmations=confirm.of_steps(changed, old.project.services, new.project.services),
         refusals=refuse.of_steps(changed),
         digest=_digest(before, after),

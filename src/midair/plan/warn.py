@@ -50,13 +50,16 @@ def without_effect(fields: Fields, runtime: RuntimeName) -> list[str]:
     return sorted(names)
 
 
-def of_live(steps: Iterable[PlanStep], live: Mapping[str, LiveService]) -> tuple[str, ...]:
+def of_live(
+    steps: Iterable[PlanStep], services: Mapping[str, Service], live: Mapping[str, LiveService]
+) -> tuple[str, ...]:
     """Services of which less is there than was applied, though nothing about them changes."""
+    kept = [step.service for step in steps if step.kind == "keep" and step.service in live]
     return tuple(
-        f"{step.service}: {live[step.service].ready} of {step.replicas_after} replicas ready now; "
-        "midair is bringing back the rest"
-        for step in steps
-        if step.kind == "keep" and step.service in live and live[step.service].ready < step.replicas_after
+        f"{name}: {live[name].ready} of {services[name].replicas} replicas ready now; midair is bringing back the rest"
+        for name in kept
+        # Services with another restart condition may have done their work and ended.
+        if services[name].restart.condition == "any" and live[name].ready < services[name].replicas
     )
 
 
