@@ -1,5 +1,7 @@
 """Model → the engine's words. No engine needed."""
 
+from msgspec.structs import replace
+
 from midair.model.ids import replica_id
 from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.runtime.docker import limits
@@ -15,11 +17,14 @@ PROJECT = Project(
     },
 )
 
+HOSTS = {"web": "172.30.0.1", "db": "172.31.0.1"}
+
 
 def body_of(fields=None, **typed):
     service = Service(name="web", runtime="docker", image="nginx", fields=fields or {}, **typed)
     revision = Revision(id="7f3a91c2", service=service, release="sha256:1")
-    placement = Placement(PROJECT, hosts={"web": "172.30.0.1", "db": "172.31.0.1"})
+    named = {name: Service(name=name, names=(Port(80, 80, host=host),)) for name, host in HOSTS.items()}
+    placement = Placement(replace(PROJECT, services=named))
     return create_body(revision, replica_id("web", "7f3a91c2", 0), placement, attempt=2, number=4, image="sha256:1")
 
 

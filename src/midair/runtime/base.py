@@ -24,13 +24,14 @@ class Runtime(Protocol):
     async def close(self) -> None:
         """Let go of everything without stopping any replica."""
 
-    async def arrange(self, project: Project) -> None:
-        """Make what the services of the project share, and bring settings that change in place to what it says.
+    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
+        """Make what the services of the project share, before a change to it is stored. Idempotent.
 
-        Called before a change begins, when it goes back, and after `open`. Idempotent. Raises RuntimeTrouble."""
+        Returns by service the ports beside the published ones on which the router is to answer for its name.
+        Raises RuntimeTrouble."""
 
-    def listeners(self, service: Service) -> tuple[Port, ...]:
-        """Ports beside the published ones on which the router answers for the service. Known after `arrange`."""
+    def in_force(self, project: Project) -> None:
+        """What the project is to be from now on: what is observed is compared with it, new replicas are of it."""
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica on record, of every service. Fast: looks at what is known, waits for nothing."""

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from midair.model.ids import ReplicaId
-from midair.model.project import Service
 from midair.model.seen import ReplicaSeen, ReplicaState
-from midair.runtime.docker.translate import address_of, attempt_of, target_ports
+from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by
 
 Key = tuple[ReplicaId, int]  # a replica and which start of it
 
@@ -41,15 +40,13 @@ class Readiness:
             for key in [key for key in known if key[0] == replica]:
                 known.pop(key)
 
-    def seen(
-        self, container: dict[str, Any], replica: ReplicaId, service: Service | None, *, stopping: bool
-    ) -> ReplicaSeen:
+    def seen(self, container: dict[str, Any], replica: ReplicaId, *, stopping: bool, resize: bool) -> ReplicaSeen:
         """What the core is told about this container."""
         attempt = attempt_of(container)
         key = (replica, attempt)
-        port = _port(container, service)
-        address = address_of(container, port) if port else ""
-        state = self._state(container, key, service, address, stopping)
+        kept = kept_by(container)
+        address = address_of(container, kept.port) if kept.port else ""
+        state = self._state(container, key, kept, address, stopping)
         before = self._since.get(key)
         if before is None or before[0] != state:
             self._since[key] = (state, self._clock())
@@ -66,6 +63,8 @@ class Readiness:
             ready_at=self._ready_at.get(key),
             exit_code=ended.get("ExitCode") if state == "exited" else None,
             pid=ended.get("Pid") or None,
+            resize=resize and state not in ("stopping", "exited"),
+            published=is_foreign(container) and is_published(container),
             detail=_detail(ended, state),
         )
 
@@ -73,7 +72,7 @@ class Readiness:
         self,
         container: dict[str, Any],
         key: Key,
-        service: Service | None,
+        kept: Kept,
         address: str,
         stopping: bool,
     ) -> ReplicaState:
@@ -89,14 +88,14 @@ class Readiness:
             return "starting"
         if health == "unhealthy":
             return "unhealthy"
-        if address and (service is None or service.ports or service.ready) and key not in self._open:
-            self._probe(key, address, service)
+        if address and (kept.listens or kept.ready) and key not in self._open:
+            self._probe(key, address, kept)
             return "starting"
         return "ready"
 
-    def _probe(self, key: Key, address: str, service: Service | None) -> None:
+    def _probe(self, key: Key, address: str, kept: Kept) -> None:
         if key not in self._probes:
-            path = service.ready.http if service and service.ready else None
+            path = kept.ready.http if kept.ready else None
             self._probes[key] = asyncio.create_task(self._ask(key, address, path))
 
     async def _ask(self, key: Key, address: str, path: str | None) -> None:
@@ -137,17 +136,6 @@ async def _answers(host: str, port: int, path: str | None) -> bool:
         return len(status) > 1 and status[1][:1] in (b"2", b"3")
     finally:
         writer.close()
-
-
-def _port(container: dict[str, Any], service: Service | None) -> int | None:
-    """The port that requests go to: the file's first, else the lowest that the image exposes."""
-    named = target_ports(service) if service else ()
-    if named:
-        return named[0]
-    exposed = [
-        int(entry.split("/")[0]) for entry in container["Config"].get("ExposedPorts") or {} if entry.endswith("/tcp")
-    ]
-    return min(exposed, default=None)
 
 
 def _detail(state: dict[str, Any], seen: ReplicaState) -> str:

@@ -12,7 +12,7 @@ from aiodocker.exceptions import DockerError
 from msgspec.structs import replace
 
 from midair.errors import RuntimeTrouble
-from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.action import RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.project import Hook, Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
@@ -26,8 +26,12 @@ from midair.runtime.docker.translate import (
     COMPOSE,
     Placement,
     attempt_of,
+    clone_body,
     container_name,
     create_body,
+    inside,
+    is_foreign,
+    kept_by,
     network_endpoints,
     replica_of,
     target_ports,
@@ -51,8 +55,6 @@ class DockerRuntime:
         self._client: aiodocker.Docker | None = None
         self._containers: Containers | None = None
         self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json")
-        self._addresses: dict[str, str] = {}  # service → where the router answers for its name
-        self._listening: dict[str, tuple[int, ...]] = {}  # service → ports that its name has
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._starting: set[ReplicaId] = set()
         self._numbers: set[int] = set()
@@ -79,46 +81,31 @@ class DockerRuntime:
         if self._client is not None:
             await self._client.close()
 
-    async def arrange(self, project: Project) -> None:
+    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
         """Make networks, volumes and the addresses of names. Raises RuntimeTrouble."""
-        self._project = project
         await shared.ensure_networks(self._engine, project)
         await shared.ensure_volumes(self._engine, project)
+        names: dict[str, tuple[Port, ...]] = {}
         for service in project.services.values():
             ports = await self._ports_of(service)
-            if ports and not self._desktop and not service.fields.get("network_mode"):
+            if service.runtime == self.name and ports and not self._desktop and not service.fields.get("network_mode"):
                 address = await shared.ensure_address(self._engine, project.name, service.name)
                 if address:
-                    self._addresses[service.name], self._listening[service.name] = address, ports
-        await self._resize(project)
+                    names[service.name] = tuple(inside(service, port, address) for port in ports)
+        return names
 
-    async def _resize(self, project: Project) -> None:
-        """Limits of what runs become those of the project."""
-        assert self._containers is not None
-        for container in self._containers.current():
-            replica = replica_of(container)
-            service = project.services.get(service_of(replica)) if replica else None
-            if service is None or not container["State"]["Running"] or not resize.differs(container, service):
-                continue
-            await resize.resize(self._engine, container, service)
-            await self._containers.refresh(container["Id"])
-
-    def listeners(self, service: Service) -> tuple[Port, ...]:
-        """Where the router answers for the service's name inside the project."""
-        address = self._addresses.get(service.name)
-        if address is None:
-            return ()
-        http = {port.target for port in service.ports if port.protocol == "http"}
-        tcp = {port.target for port in service.ports if port.protocol == "tcp"}
-        return tuple(
-            Port(port=port, target=port, host=address, protocol="http" if port in http and port not in tcp else "tcp")
-            for port in self._listening[service.name]
-        )
+    def in_force(self, project: Project) -> None:
+        """Limits are compared with this project's, and new containers get its hosts."""
+        self._project = project
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every container of the project that belongs to a service."""
         assert self._containers is not None
-        return tuple(self._seen(container) for container in self._containers.current())
+        return tuple(
+            self._seen(container)
+            for container in self._containers.current()
+            if not (is_foreign(container) and container["State"]["Status"] in _ENDED)  # kept for a way back alone
+        )
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to."""
@@ -132,6 +119,8 @@ class DockerRuntime:
                     self._starting.discard(action.replica)
         elif isinstance(action, StopReplica):
             self._stop(action)
+        elif isinstance(action, ResizeReplica):
+            await self._resize(action)
         else:
             await self._remove(action)
 
@@ -148,7 +137,13 @@ class DockerRuntime:
         return await images.prepare(self._engine, self._name, service, progress)
 
     async def prune(self, keep: set[str]) -> None:
-        """Images are the engine's own; `docker image prune` removes them."""
+        """Containers of Compose that were replaced are removed. Images stay: `docker image prune` removes them."""
+        assert self._containers is not None
+        for container in self._containers.current():
+            replica = replica_of(container)
+            ended = is_foreign(container) and container["State"]["Status"] == "exited"
+            if ended and replica and service_of(replica) in self._project.services:
+                await self._delete(container["Id"])
 
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here."""
@@ -183,7 +178,8 @@ class DockerRuntime:
         replica = replica_of(container)
         assert replica is not None
         service = self._project.services.get(service_of(replica))
-        return self._readiness.seen(container, replica, service, stopping=replica in self._ending)
+        wrong = service is not None and not is_foreign(container) and resize.differs(container, service)
+        return self._readiness.seen(container, replica, stopping=replica in self._ending, resize=wrong)
 
     async def _start(self, action: StartReplica, revision: Revision) -> None:
         found = self._find(action.replica)
@@ -193,12 +189,14 @@ class DockerRuntime:
             if found["State"]["Running"]:
                 raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
             await self._delete(found["Id"])
+        if revision.id == FOREIGN:
+            return await self._clone(action)
         image = await self._image(revision)
         number = self._free_number(revision.service.name)
         placement = self._placement(revision.service)
         revision = self._with_limits_of_today(revision)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
-        name = self._container_name(revision.service, action.replica, number)
+        name = self._container_name(revision.service, number)
         assert self._containers is not None
         try:
             async with trouble(f'create container "{name}"'):
@@ -239,11 +237,33 @@ class DockerRuntime:
         found = self._find(action.replica)
         if found is None or action.replica in self._ending or found["State"]["Status"] in _ENDED:
             return
-        service = self._project.services.get(service_of(action.replica))
-        hooks = service.pre_stop if service else ()
-        task = asyncio.create_task(self._end(action, found["Id"], hooks))
+        task = asyncio.create_task(self._end(action, found["Id"], kept_by(found).pre_stop))
         self._ending[action.replica] = task
         self._nudge()
+
+    async def _resize(self, action: ResizeReplica) -> None:
+        found, service = self._find(action.replica), self._project.services.get(service_of(action.replica))
+        if found is not None and service is not None and found["State"]["Running"]:
+            assert self._containers is not None
+            await resize.resize(self._engine, found, service)
+            await self._containers.refresh(found["Id"])
+
+    async def _clone(self, action: StartReplica) -> None:
+        """Bring back what Compose had made, out of its container that has ended: for the way back of an adoption."""
+        assert self._containers is not None
+        service = service_of(action.replica)
+        originals = [found for found in self._containers.current() if is_foreign(found)]
+        model = next((found for found in originals if service_of(replica_of(found) or action.replica) == service), None)
+        if model is None:
+            raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
+        number = self._free_number(service)
+        name = container_name(self._name, service, number)
+        async with trouble(f'create container "{name}"'):
+            body = clone_body(model, action.replica, action.attempt, number)
+            created = await self._engine.containers.create(body, name=name)
+            await self._engine.containers.container(created.id).start()
+        self._numbers.discard(number)
+        await self._containers.refresh(created.id)
 
     async def _end(self, action: StopReplica, container: str, hooks: tuple[Hook, ...]) -> None:
         assert self._containers is not None
@@ -297,7 +317,7 @@ class DockerRuntime:
         return tuple(sorted(named))
 
     def _placement(self, service: Service) -> Placement:
-        return Placement(self._project, hosts=self._addresses, publish_loopback=self._desktop)
+        return Placement(self._project, publish_loopback=self._desktop)
 
     def _with_limits_of_today(self, revision: Revision) -> Revision:
         """Limits change in place and so are no part of a revision: a new replica gets those of the project."""
@@ -320,11 +340,11 @@ class DockerRuntime:
         self._numbers.add(number)
         return number
 
-    def _container_name(self, service: Service, replica: ReplicaId, number: int) -> str:
+    def _container_name(self, service: Service, number: int) -> str:
         """`container_name` if it is free now, else Compose's own form."""
         assert self._containers is not None
         wanted = service.fields.get("container_name")
         names = {container["Name"].lstrip("/") for container in self._containers.current()}
         if wanted and wanted not in names:
             return str(wanted)
-        return container_name(self._name, replica, service.name, number)
+        return container_name(self._name, service.name, number)

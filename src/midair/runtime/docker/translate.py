@@ -8,11 +8,14 @@ import json
 from hashlib import sha256
 from typing import Any
 
+import msgspec
+
 from midair.model.ids import ReplicaId, replica_id
 from midair.model.moment import parse_span
-from midair.model.project import Project, Revision, Service
+from midair.model.project import Hook, Port, Project, Ready, Revision, Service
 from midair.runtime.docker.limits import resources, restart_policy
 
+KEPT = "io.midair.kept"
 REPLICA = "io.midair.replica"  # web/7f3a91c2/0
 ATTEMPT = "io.midair.attempt"
 COMPOSE = "com.docker.compose."
@@ -32,6 +35,15 @@ _HOST = {
 }  # fmt: skip
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """What midair has to know of a replica for as long as it lives, whatever becomes of the project. A label."""
+
+    port: int | None = None  # that requests go to
+    listens: bool = False  # a service that publishes ports is ready when one accepts connections
+    ready: Ready | None = None
+    pre_stop: tuple[Hook, ...] = ()
+
+
 class Placement:
     """What a container needs to know beside its revision: names of shared things, hosts, files."""
 
@@ -39,12 +51,11 @@ class Placement:
         self,
         project: Project,
         *,
-        hosts: dict[str, str] | None = None,
         files: tuple[tuple[str, str], ...] = (),
         publish_loopback: bool = False,
     ) -> None:
         self.project = project
-        self.hosts = hosts or {}  # service name → address at which the router answers for it
+        self.hosts = {name: one.names[0].host for name, one in project.services.items() if one.names}
         self.files = files  # (path on this machine, path in the container): configs and secrets
         self.publish_loopback = publish_loopback  # the host cannot reach container addresses (Docker Desktop)
 
@@ -62,7 +73,13 @@ def _shared_name(project: Project, kind: str, key: str) -> str:
     return str(entry.get("name") or f"{project.name}_{key}")
 
 
-def container_name(project: str, replica: ReplicaId, service: str, number: int) -> str:
+def inside(service: Service, port: int, address: str) -> Port:
+    """Where the router answers for a service's name at one of its ports: HTTP only where the file says so."""
+    spoken = {known.protocol for known in service.ports if known.target == port}
+    return Port(port=port, target=port, host=address, protocol="http" if spoken == {"http"} else "tcp", inside=True)
+
+
+def container_name(project: str, service: str, number: int) -> str:
     """Compose's own form, with the first free `number`."""
     return f"{project}-{service}-{number}"
 
@@ -87,7 +104,51 @@ def labels(project: Project, revision: Revision, replica: ReplicaId, attempt: in
         f"{COMPOSE}depends_on": depends,
         REPLICA: replica,
         ATTEMPT: str(attempt),
+        KEPT: msgspec.json.encode(kept_of(service)).decode(),
     }
+
+
+def kept_of(service: Service) -> Kept:
+    """What is kept of a service."""
+    return Kept(next(iter(target_ports(service)), None), bool(service.ports), service.ready, service.pre_stop)
+
+
+def kept_by(container: dict[str, Any]) -> Kept:
+    """What a container keeps. One that Compose made has its ports in its configuration alone."""
+    found = (container["Config"].get("Labels") or {}).get(KEPT)
+    if found is not None:
+        return msgspec.json.decode(found, type=Kept)
+    ports = [int(entry.split("/")[0]) for entry in container["Config"].get("ExposedPorts") or {} if "/tcp" in entry]
+    return Kept(port=min(ports, default=None), listens=is_published(container))
+
+
+def is_published(container: dict[str, Any]) -> bool:
+    """Whether the engine itself has bound ports of this machine for the container."""
+    bindings = (container.get("HostConfig") or {}).get("PortBindings") or {}
+    return any(entry.get("HostPort") for bound in bindings.values() for entry in bound or [])
+
+
+def is_foreign(container: dict[str, Any]) -> bool:
+    """Whether `docker compose up` made it."""
+    return REPLICA not in (container["Config"].get("Labels") or {})
+
+
+def clone_body(container: dict[str, Any], replica: ReplicaId, attempt: int, number: int) -> dict[str, Any]:
+    """The body of a container like one that Compose made, with the same networks and without its published ports."""
+    config, host = dict(container["Config"]), dict(container["HostConfig"])
+    config["Labels"] = {
+        **(config.get("Labels") or {}),
+        f"{COMPOSE}container-number": str(number),
+        REPLICA: replica,
+        ATTEMPT: str(attempt),
+        KEPT: msgspec.json.encode(kept_by(container)).decode(),
+    }
+    config.pop("Hostname", None)
+    host["PortBindings"] = {}
+    aliases = [config["Labels"][f"{COMPOSE}service"]]
+    endpoints = {name: {"Aliases": aliases} for name in container["NetworkSettings"]["Networks"]}
+    first = dict(list(endpoints.items())[:1])
+    return {**config, "HostConfig": host, "NetworkingConfig": {"EndpointsConfig": first}}
 
 
 def create_body(

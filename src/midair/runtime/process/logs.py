@@ -6,11 +6,13 @@ What is written in the instant between the copy and the truncation is lost, whic
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 LIMIT = 10 * 1024 * 1024  # bytes of a log before it is turned over
 KEPT = 3  # older parts that are kept: web.0.log.1 is the newest
 KEPT_OF_THE_GONE = 10  # logs per service of replicas that are no more
+LAST_WORDS_S = 60.0  # a log of a replica that is no more is shown for so long beside those of the living
 _LINE = 2048
 
 
@@ -43,6 +45,12 @@ def prune(folder: Path, used: set[Path], kept: int = KEPT_OF_THE_GONE) -> None:
     for log in gone[: max(0, len(gone) - kept)]:
         for file in (log, *folder.glob(f"{log.name}.*")):
             file.unlink(missing_ok=True)
+
+
+def of_the_gone(folder: Path, used: set[Path], *, lately: bool) -> list[Path]:
+    """Logs in a service's folder except those in `used`, oldest first; `lately`: only those written to just now."""
+    gone = sorted((log for log in folder.glob("*.log") if log not in used), key=_changed_at)
+    return [log for log in gone if _changed_at(log) > time.time() - LAST_WORDS_S] if lately else gone
 
 
 def last_line(log: Path, start: int) -> str:

@@ -25,7 +25,7 @@ from midair.runtime.process.place import environment_of, folder_of
 from midair.runtime.process.record import FILE, Record, Stopping
 from midair.runtime.process.spawn import NOT_OURS, Spawn, spawn
 from midair.runtime.process.user import find_user
-from midair.runtime.process.watch import Watch
+from midair.runtime.process.watch import Watch, exit_code_of
 
 _HOOK_TIMEOUT_S = 60.0  # of one post_start hook
 _LOOKS, _LOOK_S = 20, 0.01  # for an exit code that the kernel has not handed out yet, or a pid being written
@@ -86,7 +86,7 @@ class Replica:
             await self._start_again()
         else:
             await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
-            self._note_exit(None)
+            self._note_exit(None if identity is None else exit_code_of(identity))
 
     def adapt(self, revision: Revision) -> None:
         """Go on with newer settings of the same revision."""
@@ -117,7 +117,6 @@ class Replica:
             task.cancel()
         if self.watch is not None:
             self.watch.close()
-            self.watch = None
 
     async def settle(self) -> None:
         """Wait until nothing is under way any more after `let_go`."""
@@ -194,7 +193,8 @@ class Replica:
         return None
 
     def _attend(self, identity: Identity) -> None:
-        self.watch = Watch(identity, lambda: self._run(self._exit()))
+        watch = Watch(identity, lambda: self._run(self._exit(watch)))
+        self.watch = watch
         if self.record.identity != identity:
             self.note(begun=True, identity=identity)
         if self.record.stop is not None:
@@ -211,10 +211,7 @@ class Replica:
         if self._checking is not None:
             self._checking.cancel()
 
-    async def _exit(self) -> None:
-        watch, self.watch = self.watch, None
-        if watch is None:
-            return
+    async def _exit(self, watch: Watch) -> None:
         first = read_pid_file(self._pid_file)
         if first is not None and first != watch.identity and is_alive(first):
             watch.exit_code()
@@ -222,14 +219,16 @@ class Replica:
             self._attend(first)  # an earlier daemon's start of this attempt came first
             return
         await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
-        code = watch.exit_code()
-        for _ in range(_LOOKS):
-            if code is not None:
-                break
-            await asyncio.sleep(_LOOK_S)
-            code = watch.exit_code()
+        code = await self._exit_code(watch)
         watch.close()
         self._note_exit(code)
+
+    async def _exit_code(self, watch: Watch) -> int | None:
+        for _ in range(_LOOKS):
+            if (code := watch.exit_code()) is not None:
+                return code
+            await asyncio.sleep(_LOOK_S)
+        return None
 
     def _note_exit(self, code: int | None, reason: str = "") -> None:
         self._stop_checking()

@@ -61,12 +61,12 @@ class ProcessRuntime:
             replica.let_go()
         await asyncio.gather(*(replica.settle() for replica in self._replicas.values()))
 
-    async def arrange(self, project: Project) -> None:
-        """Processes share nothing that has to be made first."""
+    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
+        """Nothing: processes share nothing, and reach each other through published ports."""
+        return {}
 
-    def listeners(self, service: Service) -> tuple[Port, ...]:
-        """None: processes reach each other through published ports."""
-        return ()
+    def in_force(self, project: Project) -> None:
+        """Nothing: a process has all that it needs in its record."""
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica on record."""
@@ -110,11 +110,13 @@ class ProcessRuntime:
         return await asyncio.to_thread(check.reasons, service, shell)
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
-        """Logs of the replicas on record, oldest first; of those that are gone when there is none."""
+        """Logs of the replicas on record, oldest first, after those that are gone since a moment ago.
+
+        So the last words of a replica that failed can still be read. All that are gone, when none is on record.
+        """
         records = sorted((replica.record for replica in self._replicas.values()), key=lambda known: known.made_at)
         paths = [self._layout.log(known.id) for known in records if service_of(known.id) == service]
-        if not paths:
-            paths = sorted((self._layout.logs / service).glob("*.log"), key=lambda log: log.stat().st_mtime)
+        paths = [*logs.of_the_gone(self._layout.logs / service, set(paths), lately=bool(paths)), *paths]
         return tuple((replica_of_log(path), str(path)) for path in paths if path.exists())
 
     def _start(self, action: StartReplica, revision: Revision | None, known: Replica | None) -> None:

@@ -63,8 +63,8 @@ def _send(replica: Replica) -> None:
 async def _kill(replica: Replica) -> None:
     while not replica.exited.is_set():
         if replica.watch is not None:
-            await asyncio.to_thread(kill_replica, replica.watch.identity, replica.mark)
             replica.watch.send(signal.SIGKILL)
+            await asyncio.to_thread(kill_replica, replica.watch.identity, replica.mark)
         if not await _ended_by(replica, replica.around.clock() + 5.0):
             replica.note(detail="does not end, although it was killed: the kernel holds it")
 

@@ -41,12 +41,8 @@ class Watch:
 
     def exit_code(self) -> int | None:
         """The code of the ended process, negative for a signal; None when nobody can know. Reaps a child."""
-        pid = self.identity.pid
-        try:
-            waited, status = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            return self._foreign_exit_code()
-        return os.waitstatus_to_exitcode(status) if waited else None
+        code = exit_code_of(self.identity)
+        return code if code is not None or self._descriptor is None else _code_by_descriptor(self._descriptor)
 
     def close(self) -> None:
         """Stop watching."""
@@ -56,22 +52,6 @@ class Watch:
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
-
-    def _foreign_exit_code(self) -> int | None:
-        stat = ids.stat_of(self.identity.pid)
-        if stat is not None and stat.ended and stat.started == self.identity.started:
-            return os.waitstatus_to_exitcode(stat.wait_status)
-        if self._descriptor is None:
-            return None
-        info = bytearray(_INFO_SIZE)
-        struct.pack_into("Q", info, 0, _INFO_EXIT)
-        try:
-            fcntl.ioctl(self._descriptor, _GET_INFO, info)
-        except OSError:
-            return None
-        if not struct.unpack_from("Q", info, 0)[0] & _INFO_EXIT:
-            return None
-        return os.waitstatus_to_exitcode(struct.unpack_from("i", info, 60)[0])
 
     def _fire(self) -> None:
         if self._descriptor is not None:
@@ -83,6 +63,30 @@ class Watch:
             self._timer = self._loop.call_later(_POLL_S, self._poll)
         else:
             self._fire()
+
+
+def exit_code_of(identity: Identity) -> int | None:
+    """The code of a process whose entry is still there: of a child, which is reaped, or of somebody's zombie."""
+    stat = ids.stat_of(identity.pid)
+    if ids.has_proc() and (stat is None or stat.started != identity.started):
+        return None
+    try:
+        waited, status = os.waitpid(identity.pid, os.WNOHANG)
+    except ChildProcessError:
+        return os.waitstatus_to_exitcode(stat.wait_status) if stat is not None and stat.ended else None
+    return os.waitstatus_to_exitcode(status) if waited else None
+
+
+def _code_by_descriptor(descriptor: int) -> int | None:
+    info = bytearray(_INFO_SIZE)
+    struct.pack_into("Q", info, 0, _INFO_EXIT)
+    try:
+        fcntl.ioctl(descriptor, _GET_INFO, info)
+    except OSError:  # an older kernel
+        return None
+    if not struct.unpack_from("Q", info, 0)[0] & _INFO_EXIT:
+        return None
+    return os.waitstatus_to_exitcode(struct.unpack_from("i", info, 60)[0])
 
 
 def _open(identity: Identity) -> int | None:
