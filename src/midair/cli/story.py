@@ -22,7 +22,11 @@ def tell(event: EventView, began: float, *, all_of_it: bool = False) -> str | No
 
 def what(event: EventView) -> str:
     """What happened, without the service's name in front."""
-    text = _routes(event.fields) if event.kind == "routes-asked" else event.text
+    text = event.text
+    if event.kind == "routes-asked":
+        text = _routes(event.fields)
+    elif event.kind == "phase-changed" and event.fields.get("after") in ("rolling_back", "rolled_back"):
+        text, _, _ = text.partition(": ")  # the reason was just told, and the verdict tells it again
     for opening in (f"{event.service}/", f"{event.service} "):
         text = text.removeprefix(opening)
     return text

@@ -65,7 +65,7 @@ def command(
 
 def _built(event: EventView) -> None:
     """A line that building printed."""
-    out.note(out.line(event.service or "build", event.text))
+    out.note(out.line(event.service or "build", event.text.removeprefix(f"{event.service}: ")))
 
 
 def _addresses(client: Client, project: Project) -> None:

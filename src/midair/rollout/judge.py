@@ -64,7 +64,7 @@ def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:
         missing = draft.goal.replicas - good
         fail(
             draft,
-            f"{missing} of {draft.goal.replicas} replicas not there {deadline_s:g}s after the last progress",
+            f"{missing} of {draft.goal.replicas} replicas not ready {deadline_s:g}s after the last progress",
             True,
         )
 

@@ -46,4 +46,4 @@ def describe(replica: ReplicaSeen) -> str:
         return f"unhealthy: {replica.detail}" if replica.detail else "unhealthy"
     code = replica.exit_code
     ended = "ended" if code is None else f"killed by signal {-code}" if code < 0 else f"exited with code {code}"
-    return f"{ended}: {replica.detail}" if replica.detail else ended
+    return replica.detail or ended

@@ -46,6 +46,7 @@ class ProcessRuntime:
         except OSError as error:
             raise RuntimeTrouble(f'cannot open project "{self._layout.project}": {error}') from error
         await asyncio.to_thread(self._releases.tidy)
+        await asyncio.to_thread(kill_strays, self._is_command)  # hooks, probes and builds of a daemon that was killed
         for known in self._records():
             self._replicas[known.id] = Replica(self._around, known)
         await asyncio.gather(*(replica.adopt() for replica in self._replicas.values()))
@@ -162,12 +163,14 @@ class ProcessRuntime:
                     path.rename(path.with_suffix(".damaged"))
         return found
 
+    def _is_command(self, mark: str) -> bool:
+        place, _, what = mark.rpartition("#")
+        return what == "command" and Path(place).is_relative_to(self._layout.folder)
+
     def _is_stray(self, mark: str) -> bool:
         place, _, what = mark.rpartition("#")
-        if not Path(place).is_relative_to(self._layout.folder):
-            return False
         living = {replica.mark for replica in self._replicas.values() if replica.record.state != "exited"}
-        return what == "command" or mark not in living
+        return what != "command" and mark not in living and Path(place).is_relative_to(self._layout.folder)
 
     def _changed(self) -> None:
         for nudge in self._nudges:
