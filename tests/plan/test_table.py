@@ -1,9 +1,13 @@
+import tokenize
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midair.errors import PlanRefused
 from midair.plan.table import RUNTIMES, row_of, rows
+from midair.runtime import docker
 from midair.spec import known_fields
 
 PROCESS_LIVE = [
@@ -95,3 +99,26 @@ def test_every_row_is_a_field_that_the_reader_knows():
     known = {words(field.path)[:length] for field in known_fields() for length in range(1, 9)}
     assert known, "the reader knows no field"
     assert [row.path for row in rows() if words(row.path) not in known and not row.path.startswith("x-midair")] == []
+
+
+def spoken_of(folder):
+    """Every name and every plain text in the code of a package, comments and docstrings left out."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        with path.open("rb") as file:
+            for token in tokenize.tokenize(file.readline):
+                if token.type in (tokenize.NAME, tokenize.STRING):
+                    found.add(token.string.strip("\"'"))
+    return found
+
+
+def test_what_makes_a_new_container_is_passed_on_to_the_engine():
+    code = spoken_of(Path(docker.__file__).parent)
+    told = [row.path for row in rows() if row.on("docker") in ("replace", "resize", "recreate")]
+    own = [path for path in told if path.startswith("x-midair")]
+    assert [path for path in told if path not in own and path.rsplit(".", 1)[-1] not in code] == []
+
+
+def test_what_is_said_not_to_be_passed_on_is_not():
+    code = spoken_of(Path(docker.__file__).parent)
+    assert [row.path for row in rows() if "not pass it on" in row.why("docker") and row.path in code] == []

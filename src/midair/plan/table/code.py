@@ -1,8 +1,7 @@
 """Rows for what a replica runs: code, command, environment, and where these come from."""
 
-from midair.plan.table.row import Group, row
+from midair.plan.table.row import NOT_PASSED, Group, row
 
-_NOT_PASSED = "midair does not pass it on yet"
 _AT_START = "a process is given it when it starts"
 _BUILD = "only a build uses it: what was built is compared, not how"
 
@@ -50,13 +49,13 @@ RUN = Group(
             kubernetes="part of the pod",
             shown=True,
         ),
-        row("pull_refresh_after", "named", _NOT_PASSED, shown=True, docker=_NOT_PASSED),
+        row("pull_refresh_after", "named", NOT_PASSED, shown=True, docker=NOT_PASSED),
         row(
             "platform",
             "named named named replace",
             "the code of a replica is fixed when it starts",
             shown=True,
-            docker=_NOT_PASSED,
+            docker=NOT_PASSED,
         ),
         row("command", "replace", "the command line is fixed when a replica starts"),
         row("entrypoint", "replace", "the command line is fixed when a replica starts"),
@@ -69,8 +68,8 @@ RUN = Group(
         row("stdin_open", "named replace replace replace", _AT_START, shown=True),
         row("tty", "named replace replace replace", _AT_START, shown=True),
         row("post_start", "replace replace named replace", "it has run in the replicas that are there"),
-        row("configs", "named replace replace replace", "its files are part of a revision"),
-        row("secrets", "named replace replace replace", "its files are part of a revision"),
+        row("configs", "named named replace replace", "its files are part of a revision", docker=NOT_PASSED),
+        row("secrets", "named named replace replace", "its files are part of a revision", docker=NOT_PASSED),
         row(
             "models",
             "named",

@@ -1,8 +1,7 @@
 """Rows for the surroundings of a replica: network, storage, limits, rights, labels."""
 
-from midair.plan.table.row import Group, row
+from midair.plan.table.row import NOT_PASSED, Group, row
 
-_NOT_PASSED = "midair does not pass it on yet"
 _FIXED = "fixed when a container is created"
 _IN_PLACE = "the limit is changed in place"
 _NO_LIMITS = "limits of plain processes are not applied yet"
@@ -25,8 +24,8 @@ NETWORK = Group(
         row("dns_opt", "named replace replace replace", _FIXED, shown=True),
         row("dns_search", "named replace replace replace", _FIXED, shown=True),
         row("extra_hosts", "named replace replace replace", _FIXED, shown=True),
-        row("links", "named named named named", _FIXED, shown=True, docker=_NOT_PASSED),
-        row("external_links", "named named named named", _FIXED, shown=True, docker=_NOT_PASSED),
+        row("links", "named named named named", _FIXED, shown=True, docker=NOT_PASSED),
+        row("external_links", "named named named named", _FIXED, shown=True, docker=NOT_PASSED),
     ),
 )
 
@@ -50,7 +49,7 @@ STORAGE = Group(
         row("devices", "named replace named named", _FIXED, shown=True),
         row("device_cgroup_rules", "named replace named named", _FIXED, shown=True),
         row("gpus", "named replace named replace", _FIXED, shown=True),
-        row("use_api_socket", "named named named named", _MOUNT, shown=True, docker=_NOT_PASSED),
+        row("use_api_socket", "named named named named", _MOUNT, shown=True, docker=NOT_PASSED),
     ),
 )
 
@@ -100,7 +99,7 @@ LIMITS = Group(
         row("blkio_config", "named replace named named", _FIXED, shown=True, **_OLD),
         row("blkio_config.weight", "named replace named named", _IN_PLACE, shown=True, **_OLD),
         row("cpu_count", "named replace named named", _WINDOWS, shown=True),
-        row("cpu_percent", "named named named named", _WINDOWS, shown=True, docker=_NOT_PASSED),
+        row("cpu_percent", "named named named named", _WINDOWS, shown=True, docker=NOT_PASSED),
         row("mem_swappiness", "named replace named named", _FIXED, shown=True, **_OLD),
         row("oom_kill_disable", "named replace named named", _FIXED, shown=True, **_OLD),
         row("oom_score_adj", "named replace named named", _FIXED, shown=True, **_OLD),
@@ -116,7 +115,7 @@ RIGHTS = Group(
         row("cap_add", "named replace replace replace", _FIXED, shown=True),
         row("cap_drop", "named replace replace replace", _FIXED, shown=True),
         row("security_opt", "named replace named replace", _FIXED, shown=True),
-        row("credential_spec", "named named replace replace", _FIXED, docker=_NOT_PASSED),
+        row("credential_spec", "named named replace replace", _FIXED, docker=NOT_PASSED),
         row("userns_mode", "named replace named replace", _FIXED, shown=True),
         row("cgroup", "named replace named named", _FIXED, shown=True),
         row("cgroup_parent", "named replace named named", _FIXED, shown=True),
@@ -145,7 +144,7 @@ LABELS = Group(
             "annotations",
             "named named named replace",
             "annotations are fixed when a container is created",
-            docker=_NOT_PASSED,
+            docker=NOT_PASSED,
         ),
         row(
             "logging",

@@ -1,6 +1,6 @@
 """Rows for how many replicas there are, how they are exchanged, checked, stopped and restarted."""
 
-from midair.plan.table.row import Group, row
+from midair.plan.table.row import NOT_PASSED, Group, row
 
 _OWN = "midair's own business: the next decision uses it"
 _IN_TASK = "part of the task, which Swarm replaces"
@@ -57,7 +57,14 @@ HEALTH = Group(
         row("healthcheck.timeout", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
         row("healthcheck.retries", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
         row("healthcheck.start_period", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
-        row("healthcheck.start_interval", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
+        row(
+            "healthcheck.start_interval",
+            "live named replace replace",
+            _TAKEN_ALONG,
+            shown=True,
+            docker=NOT_PASSED,
+            **_TIMING,
+        ),
         row(
             "stop_signal", "live live replace replace", "midair sends it: the next stop uses it", shown=True, **_ENGINE
         ),

@@ -20,6 +20,9 @@ WITHOUT: dict[RuntimeName, str] = {
 }
 
 
+NOT_PASSED = "midair does not pass it on yet"  # the engine has it; the runtime does not use it
+
+
 class Row(msgspec.Struct, frozen=True):
     """What a change of one field, or of anything below it, takes."""
 
