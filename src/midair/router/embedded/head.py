@@ -20,6 +20,7 @@ _SPECIAL = re.compile(
     rb"(?i)\n(connection|content[-_]length|expect|host|http2-settings|keep-alive|proxy(?:-connection)?|te"
     rb"|transfer[-_]encoding|upgrade|x[-_]forwarded[-_](?:for|host|proto)|x[-_]request[-_]id):[ \t]*([^\r]*)\r"
 )
+_BEGINNING = re.compile(TOKEN + rb"(?: |\Z)|\Z")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._=+/:@-]{1,128}")
@@ -74,6 +75,8 @@ def check_partial(data: bytes) -> None:
     """Refuse a beginning that no further byte can turn into a good head."""
     if len(data) > HEAD_MAX_BYTES:
         raise BadHead(431, "the request head is too large")
+    if not _BEGINNING.match(data):
+        raise BadHead(400, "this is not HTTP")
     if _BARE_LF.search(data):
         raise BadHead(400, "a line ends without CR")
 

@@ -14,7 +14,7 @@ _ANSWERED = STATUS  # without a status
 
 
 class TcpDownstream(asyncio.Protocol):
-    """A client's connection. Nothing is read from it until a replica has taken it."""
+    """A client's connection. Little is read from it until a replica has taken it."""
 
     transport: asyncio.Transport
 
@@ -27,12 +27,12 @@ class TcpDownstream(asyncio.Protocol):
         self._replica: Replica | None = None
         self._count: memoryview | None = None
         self._attempts = 0
+        self._early = b""  # came before a replica was found
         self._closed = False
         self._half = False  # one direction has ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.pause_reading()
         self.hub.timed.add(self)
         self.dispatch()
 
@@ -62,12 +62,17 @@ class TcpDownstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.upstream is not None:
             self.upstream.transport.write(data)
+            return
+        self._early += data
+        if len(self._early) > self.hub.limits.buffer_bytes:
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
-        if self.upstream is None or self._half:
+        if self._half:
             return False
         self._half = True
-        self.upstream.transport.write_eof()
+        if self.upstream is not None:
+            self.upstream.transport.write_eof()
         return True
 
     def upstream_ended(self) -> bool:
@@ -118,11 +123,19 @@ class TcpDownstream(asyncio.Protocol):
             if connected:
                 upstream.transport.abort()
         elif connected:
-            self.upstream = upstream
-            replica.count[CONNECTIONS] += 1
-            self.transport.resume_reading()
+            self._begin(upstream, replica)
         else:
             self._not_taken(replica)
+
+    def _begin(self, upstream: "TcpUpstream", replica: "Replica") -> None:
+        self.upstream = upstream
+        replica.count[CONNECTIONS] += 1
+        upstream.transport.write(self._early)
+        if self._half:
+            upstream.transport.write_eof()
+        elif len(self._early) > self.hub.limits.buffer_bytes:
+            self.transport.resume_reading()
+        self._early = b""
 
     def _not_taken(self, replica: "Replica") -> None:
         self.leave_queue()
