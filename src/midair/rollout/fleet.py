@@ -113,6 +113,6 @@ def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:
 
 def is_done(replica: ReplicaSeen, policy: Policy) -> bool:
     """A one-shot that did its work: it ended well, and is not to come back. What publishes ports is never done."""
-    return (
-        replica.state == "exited" and replica.exit_code == 0 and policy.restart.condition != "any" and not policy.ports
-    )
+    published = any(not port.inside for port in policy.ports)
+    ended_well = replica.state == "exited" and replica.exit_code == 0
+    return ended_well and policy.restart.condition != "any" and not published

@@ -35,7 +35,10 @@ def retire(draft: Draft, leaving: list[ReplicaSeen], ending: list[ReplicaSeen]) 
     for replica in ending:
         if replica.state == "exited":
             forget(draft, replica)
-        elif replica.state != "stopping" and may_stop(draft, Draining(replica.id, 0, draft.now - 1e9), replica) is not None:
+        elif (
+            replica.state != "stopping"
+            and may_stop(draft, Draining(replica.id, 0, draft.now - 1e9), replica) is not None
+        ):
             draft.act(stop_of(draft, replica))
 
 

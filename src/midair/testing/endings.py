@@ -13,7 +13,8 @@ def check_end(plane: Plane, world: World) -> None:
     every_change_ends(plane, world)
     requests_add_up(world)
     for rollout in plane.rollouts.values():
-        the_goal_is_reached(rollout, world)
+        if rollout.phase != "stuck":
+            the_goal_is_reached(rollout, world)
     the_last_good_state_is_there(plane)
 
 

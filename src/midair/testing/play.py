@@ -47,13 +47,14 @@ class Play:
     def _tick(self) -> bool:
         """One round; False when nothing will ever happen again."""
         now = self.world.now
-        while self.asks and now >= self.next_ask_at:
+        while self.asks and now >= max(self.next_ask_at, self.plane.asleep_until):
             self._ask()
         if self.rough:
             self._disturb()
         now = self.world.now
         self.plane.tick(now)
-        due = min(self.world.due(), self.plane.wake_at, self.next_ask_at if self.asks else FOREVER)
+        ask_at = max(self.next_ask_at, self.plane.asleep_until) if self.asks else FOREVER
+        due = min(self.world.due(), self.plane.wake_at, ask_at)
         if due == FOREVER:
             return False
         self.world.move(max(now, due))
@@ -95,6 +96,7 @@ class Play:
             self.chooser.heat = 0.0
         else:
             self.chooser.fault = _never  # type: ignore[method-assign]
+        self.plane.asleep_until = self.plane.wake_at = self.world.now
         while self.asks:
             self._ask()
         self.world.calm_at = self.world.now

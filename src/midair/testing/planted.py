@@ -1,0 +1,151 @@
+"""Bugs put into the core on purpose. Each must be caught by the simulation; one that is not shows a hole in it.
+
+with planted("stop without drain"):
+    play_seed(7)
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from typing import Any
+from unittest.mock import patch
+
+from msgspec.structs import replace
+
+from midair import rollout
+from midair.model.action import RemoveReplica, StartReplica
+from midair.model.ids import ReplicaId
+from midair.model.moment import Moment
+from midair.model.rollout import Draining, Goal, Rollout, Step
+from midair.model.seen import ReplicaSeen, RouteSeen, Seen
+from midair.rollout import fleet, grow, judge, notice, retire, route, turn
+from midair.rollout.draft import Draft
+from midair.rollout.fleet import Fleet
+from midair.testing.plane import Plane
+
+advance = import_module("midair.rollout.advance")  # the package's own `advance` is the function
+change_advance = import_module("midair.change.advance")
+
+Patch = tuple[Any, str, Any]  # where, what, by what
+
+
+def _stop_without_drain(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
+    settled = draft.settled
+    routed = settled is None or any(one.replica == entry.replica for one in settled.routes)
+    return None if draft.uses_routes and routed else 0
+
+
+def _stop_before_the_route_is_settled(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
+    seen = draft.seen.route
+    return 0 if not draft.uses_routes or (seen is not None and not seen.open.get(entry.replica)) else None
+
+
+def _trust_a_stale_count(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
+    """The count is of another generation than the one that lacks the replica."""
+    seen = draft.seen.route
+    if not draft.uses_routes:
+        return 0
+    if seen is None or any(one.replica == entry.replica for one in seen.routes):
+        return None
+    return 0 if not seen.open.get(entry.replica) else None
+
+
+def _ask_for_routes_once(draft: Draft) -> None:
+    if draft.asked is not None and not route.in_force(draft) and draft.asked.generation > draft.rollout.generation:
+        draft.act(draft.asked)
+
+
+def _roll_back_a_rollback(draft: Draft, reason: str, late: bool = False) -> None:
+    if draft.back:
+        draft.back, draft.goal = False, Goal(draft.rollout.stable.revision, draft.goal.replicas)
+        draft.phase = "progressing"
+    else:
+        turn.turn_round(draft, reason)
+
+
+def _route_to_what_starts(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> Any:
+    alive = [replace(one, state="ready") for one in kept if one.state in ("starting", "ready")]
+    return _ROUTES(draft, alive, weight)
+
+
+def _unknown_is_absent(before: Rollout, seen: Seen, now: Moment) -> Step:
+    return _ADVANCE(before, Seen(seen.replicas or (), seen.route, seen.troubles, seen.gates), now)
+
+
+def _unknown_routes_are_none(before: Rollout, seen: Seen, now: Moment) -> Step:
+    return _ADVANCE(before, replace(seen, route=seen.route or RouteSeen(before.generation)), now)
+
+
+def _forget_what_was_stopped(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
+    _NOTICE(draft, replicas)
+    draft.stopping = ()
+
+
+def _restart_as_before(replica: ReplicaId, attempt: int = 1) -> Any:
+    return StartReplica(replica, max(1, attempt - 1))
+
+
+def _settle_at_once(draft: Draft, fleet_: Fleet, leaves: bool) -> Any:
+    if draft.back:
+        return "rolled_back", draft.reason
+    return ("completed", "it looks good") if len(fleet_.good) >= draft.goal.replicas else _PHASE(draft, fleet_, leaves)
+
+
+def _turn_only_the_failed_one(self: Any) -> None:
+    self._end("rolled_back", self.change.reason) if any(one.phase == "rolled_back" for one in self._begun()) else None
+
+
+def _leave_superseded_alone(service: str, number: Any, goal: Goal, policy: Any, previous: Any, now: Moment) -> Rollout:
+    begun = _BEGIN(service, number, goal, policy, previous, now)
+    return replace(begun, stopping=(), asked=None)
+
+
+_ADVANCE, _ROUTES, _NOTICE = rollout.advance, route._routes, notice.notice
+_PHASE, _BEGIN = advance._phase, rollout.begin
+_ALIVE: Callable[[Fleet], int] = vars(Fleet)["alive"].fget
+
+
+def _always(value: Any) -> Callable[..., Any]:
+    return lambda *args, **more: value
+
+
+BUGS: dict[str, list[Patch]] = {
+    "stop without drain": [(retire, "may_stop", _stop_without_drain)],
+    "stop before the route is settled": [(retire, "may_stop", _stop_before_the_route_is_settled)],
+    "trust a stale count of open requests": [(retire, "may_stop", _trust_a_stale_count)],
+    "act before commit": [(Plane, "acts_before_commit", True)],
+    "forget an outstanding route": [
+        (route, "ask_again", _ask_for_routes_once),
+        (advance, "ask_again", _ask_for_routes_once),
+    ],
+    "roll back a rollback": [(judge, "fail", _roll_back_a_rollback)],
+    "count a terminating replica as gone": [
+        (fleet.Fleet, "alive", property(lambda self: _ALIVE(self) - len(self.ending) - len(self.draft.draining)))
+    ],
+    "route to a replica that starts": [(route, "_routes", _route_to_what_starts)],
+    "take unknown replicas for absent ones": [(rollout, "advance", _unknown_is_absent)],
+    "take unknown routes for no routes": [(rollout, "advance", _unknown_routes_are_none)],
+    "forget what was told to stop": [(advance, "notice", _forget_what_was_stopped)],
+    "restart with the same attempt": [(grow, "StartReplica", _restart_as_before)],
+    "let the old go before the new have passed": [(fleet.Fleet, "bakes", _always(False))],
+    "never give up waiting": [(advance, "judge_deadline", _always(None))],
+    "never judge a failure": [(advance, "judge_failures", _always(None)), (advance, "judge_deadline", _always(None))],
+    "say completed while others are left": [(advance, "_phase", _settle_at_once)],
+    "roll back only the service that failed": [(change_advance._Draft, "_come_back", _turn_only_the_failed_one)],
+    "begin everything at once": [(change_advance, "unmet", _always(None))],
+    "forget what a superseded rollout asked for": [(change_advance, "begin", _leave_superseded_alone)],
+    "keep what is no longer wanted": [(change_advance._Draft, "_remove_next", _always(False))],
+    "remove an ended replica while it is routed": [
+        (retire, "forget", lambda draft, replica: draft.act(RemoveReplica(replica.id)))
+    ],
+    "restart without waiting": [(grow, "backoff", _always(0.0))],
+}
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The core with this bug in it, for as long as the context lasts."""
+    with ExitStack() as stack:
+        for where, what, by in BUGS[name]:
+            stack.enter_context(patch.object(where, what, by))
+        yield
