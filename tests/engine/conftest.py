@@ -67,7 +67,7 @@ class Site:
     async def until(self, condition, timeout=10.0):
         """Wait for a condition that no event announces."""
         async with asyncio.timeout(timeout):
-            while not condition():
+            while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     def living(self):

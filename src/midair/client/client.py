@@ -14,12 +14,25 @@ from midair.client.launch import launch
 from midair.client.transport import Transport, error_of
 from midair.model.plan import Plan
 from midair.model.project import Project
-from midair.view.ask import AskDown, AskPath, AskPlan, AskScale, AskUndo, AskUp, AskWish, WishName
+from midair.view.ask import (
+    AskDown,
+    AskFlag,
+    AskFlagUndo,
+    AskMoves,
+    AskPath,
+    AskPlan,
+    AskScale,
+    AskUndo,
+    AskUp,
+    AskWish,
+    WishName,
+)
 from midair.view.change import ChangeView
 from midair.view.counts import CountsView
 from midair.view.daemon import BackupView, Done, Health
 from midair.view.error import ErrorAnswer
 from midair.view.event import EventView
+from midair.view.flag import FindingView, FlagChangeView, FlagSetView, MovesView
 from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
@@ -197,7 +210,7 @@ class Client:
             progress: is called with each line that building prints.
         """
         ask = AskUp(project=project, digest=digest, confirmed=confirmed, services=services, by=by)
-        return self._accept(f"{_project(project.name)}/changes", ask, progress)
+        return self._accept(project.name, "changes", ask, progress)
 
     def undo_plan(self, project: str, change: int | None = None) -> Plan:
         """What it would take to go to the state before `change`; None: before the last one not undone yet."""
@@ -215,7 +228,7 @@ class Client:
     ) -> ChangeView:
         """Go to the state before `change`. As `apply`; no digest: whatever it takes."""
         ask = AskUndo(change=change, digest=digest, confirmed=confirmed, by=by)
-        return self._accept(f"{_project(project)}/undo", ask, progress)
+        return self._accept(project, "undo", ask, progress)
 
     def scale(self, project: str, replicas: dict[str, int], *, by: str = "") -> ChangeView:
         """Change replica counts, by service. A change like any other."""
@@ -224,6 +237,39 @@ class Client:
     def down(self, project: str, *, by: str = "") -> ChangeView:
         """Drain and stop everything of a project, then its router. The history stays."""
         return self._post(f"{_project(project)}/down", AskDown(by), ChangeView)
+
+    def flags(self, project: str) -> FlagSetView:
+        """Flags in force, with what is known of each."""
+        return self._get(f"{_project(project)}/flags", FlagSetView)
+
+    def flag_document(self, project: str) -> dict[str, object]:
+        """Flags as a file says them."""
+        return self._get(f"{_project(project)}/flags/document", dict[str, object])
+
+    def flag(self, project: str, ask: AskFlag) -> ChangeView:
+        """Do something to a flag. A change like any other, in force at once."""
+        return self._post(f"{_project(project)}/flags", ask, ChangeView)
+
+    def flag_undo(self, project: str, ask: AskFlagUndo) -> ChangeView:
+        """Take the last change of flags back, and nothing else."""
+        return self._post(f"{_project(project)}/flags/undo", ask, ChangeView)
+
+    def flag_history(self, project: str, key: str = "") -> tuple[FlagChangeView, ...]:
+        """Who changed what, when and why; newest first."""
+        query = f"?{urlencode({'key': key})}" if key else ""
+        return self._get(f"{_project(project)}/flags/history{query}", tuple[FlagChangeView, ...])
+
+    def flag_lint(self, project: str) -> tuple[FindingView, ...]:
+        """What is allowed but unwise."""
+        return self._get(f"{_project(project)}/flags/lint", tuple[FindingView, ...])
+
+    def flag_stale(self, project: str, days: float) -> tuple[FindingView, ...]:
+        """Flags that have outlived their use."""
+        return self._get(f"{_project(project)}/flags/stale?days={days}", tuple[FindingView, ...])
+
+    def flag_moves(self, project: str, ask: AskMoves) -> MovesView:
+        """How many users another generation of bucketing would move. Changes nothing."""
+        return self._post(f"{_project(project)}/flags/moves", ask, MovesView)
 
     def wish(self, project: str, service: str, wish: WishName) -> None:
         """Steer the rollout of a service: pause, resume, promote, abort; or hold and release its requests."""
@@ -235,7 +281,14 @@ class Client:
 
     # How
 
-    def _accept(self, url: str, ask: msgspec.Struct, progress: Callable[[EventView], None] | None) -> ChangeView:
+    def _accept(
+        self,
+        project: str,
+        what: str,
+        ask: AskUp | AskUndo,
+        progress: Callable[[EventView], None] | None,
+    ) -> ChangeView:
+        url = f"{_project(project)}/{what}"
         try:
             for name, data in self._transport.stream("POST", url, msgspec.json.encode(ask)):
                 if name == "accepted":
@@ -246,9 +299,18 @@ class Client:
                     progress(msgspec.json.decode(data, type=EventView))
         except ConnectionError:
             pass
-        raise errors.DaemonTrouble(
-            "cannot tell whether the change was accepted: the daemon went away", hint="run midair status to see"
-        )
+        return self._accepted_after_all(project, ask.digest)
+
+    def _accepted_after_all(self, project: str, digest: str | None) -> ChangeView:
+        """The change of an answer that never came: the daemon went away, and may have stored the change before."""
+        self.ensure_daemon()
+        try:
+            latest = self.history(project)[0]
+        except errors.NotFound:
+            latest = None
+        if latest is not None and not latest.has_ended and latest.digest == digest:
+            return latest
+        raise errors.DaemonTrouble("cannot change anything: the daemon went away before it agreed", hint="do it again")
 
     def _get(self, url: str, answer: type[T]) -> T:
         return msgspec.json.decode(self._transport.call("GET", url), type=answer)

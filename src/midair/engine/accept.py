@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec.structs import replace
+
 from midair import change as changes
 from midair import plan as plans
+from midair.engine.adopt import adopted, foreign
 from midair.engine.count import total
 from midair.engine.keeper import Keeper
 from midair.errors import Conflict, NeedsConfirmation, PlanRefused
@@ -13,6 +16,8 @@ from midair.model.event import ChangeAccepted, ChangeEnded, Event
 from midair.model.ids import ChangeId
 from midair.model.plan import LiveService, Plan
 from midair.model.project import Applied, Port, Project, Service
+from midair.model.rollout import Rollout
+from midair.model.seen import ReplicaSeen
 from midair.view.event import EventView, progress_view
 
 Progress = Callable[[EventView], None]
@@ -23,7 +28,18 @@ async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tu
     """The plan of an `up` as things are now, and the state that it leads to."""
     names = [name for name, service in project.services.items() if service.build is not None or service.image]
     found = await asyncio.gather(*(_fingerprint(keeper, project.services[name]) for name in names))
-    return _build(keeper, project, dict(zip(names, found, strict=True)), only)
+    plan, after = _build(keeper, project, dict(zip(names, found, strict=True)), only)
+    if keeper.state.base is None:
+        found_running = foreign(project, (await keeper.look()).all_replicas)
+        plan = replace(plan, warnings=(*plan.warnings, *(_take_over(*one) for one in found_running.items())))
+    return plan, after
+
+
+def _take_over(service: str, replicas: tuple[ReplicaSeen, ...]) -> str:
+    text = f"{service}: {len(replicas)} running, made by something else, will be replaced"
+    if any(replica.published for replica in replicas):
+        text += "; its published port changes hands once, and until the old one has stopped requests are refused"
+    return text
 
 
 def plan_between(keeper: Keeper, after: Applied) -> Plan:
@@ -81,26 +97,47 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
 
 
 async def store(
-    keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None
-) -> Change:
+    keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None,
+    why: str = "", amended: Applied | None = None,
+) -> Change:  # fmt: skip
     """Store the change. From then on it is carried out, whatever happens to this process."""
-    baseline = total((await keeper.look()).router or keeper.router_seen)
+    after = await _arrange(keeper, after)
+    sight = await keeper.look()
+    baseline = total(sight.router or keeper.router_seen)
     state, now = keeper.state, keeper.clock()
     previous = state.under_way
+    before = state.completed
+    rollouts: tuple[Rollout, ...] = ()
+    if before is None and previous is None and (found := adopted(after, sight.all_replicas)):
+        before, rollouts = found
     number = keeper.store.changes.next_id(keeper.project)
     change = changes.accept(
-        state.completed, after, plan, previous,
+        before, after, plan, previous,
         number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=baseline,
     )  # fmt: skip
+    change = replace(change, why=why)
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]
     if previous is not None:
         old = changes.supersede(previous, change, now)
         stored.insert(0, old)
         events.insert(0, (int(old.id), ChangeEnded(int(old.id), old.phase, old.reason)))
-    state.commit(now, changes=tuple(stored), revisions=tuple(after.revisions.values()), events=tuple(events))
+    revisions = (*(before.revisions.values() if rollouts and before else ()), *after.revisions.values())
+    state.commit(
+        now, changes=tuple(stored), rollouts=rollouts, revisions=revisions, events=tuple(events),
+        amended=amended,
+    )  # fmt: skip
     keeper.nudge()
     return change
+
+
+async def _arrange(keeper: Keeper, after: Applied) -> Applied:
+    """Make what the services share, and note where the router is to answer for their names."""
+    names: dict[str, tuple[Port, ...]] = {}
+    for runtime in sorted({service.runtime for service in after.project.services.values()}):
+        names |= await (await keeper.world.runtime(runtime)).arrange(after.project)
+    services = {name: replace(service, names=names.get(name, ())) for name, service in after.project.services.items()}
+    return replace(after, project=replace(after.project, services=services))
 
 
 def live(keeper: Keeper) -> dict[str, LiveService]:
@@ -121,6 +158,7 @@ def summary(plan: Plan) -> str:
     """A few words for the history: "web changed, api added"."""
     words = {"add": "added", "change": "changed", "remove": "removed"}
     parts = [f"{step.service} {words[step.kind]}" for step in plan.steps if step.kind in words]
+    parts += [f"flag {text}" for text in plan.flags]
     return (
         ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "") if parts else "no difference"
     )
@@ -147,7 +185,9 @@ async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -
 
 async def _port_reasons(keeper: Keeper, after: Applied) -> Iterable[str]:
     ours = {_place(port) for rollout in keeper.state.rollouts.values() for port in rollout.policy.ports}
-    new = tuple(port for one in after.project.services.values() for port in one.ports if _place(port) not in ours)
+    taken_over = foreign(after.project, keeper.sight.all_replicas) if not keeper.state.rollouts else {}
+    services = [one for name, one in after.project.services.items() if name not in taken_over]
+    new = tuple(port for one in services for port in one.ports if _place(port) not in ours)
     return await keeper.world.check_ports(new) if new else ()
 
 

@@ -12,6 +12,7 @@ from midair import __version__
 from midair import plan as plans
 from midair.change import undo_target
 from midair.engine import accept, backup, show
+from midair.engine import flags as flag_changes
 from midair.engine.bus import Bus
 from midair.engine.clock import Clock
 from midair.engine.keeper import Keeper
@@ -48,10 +49,12 @@ class Engine:
         make_runtime: Callable[[str, str], Runtime],
         make_router: Callable[[str], Router],
         around: Callable[[str], None] = lambda step: None,
+        tell_flags: flag_changes.Tell = lambda project, flags: None,
     ) -> None:
         self.home, self.store, self.clock = home, store, clock
         self.bus = Bus()
         self._make_runtime, self._make_router, self._around = make_runtime, make_router, around
+        self.flags = flag_changes.FlagChanges(self.keeper, lambda: tuple(self._keepers.values()), tell_flags)
         self._keepers: dict[str, Keeper] = {}
         self._began = clock()
 
@@ -59,9 +62,11 @@ class Engine:
         """Adopt every project on record and go on with it."""
         for name in self.store.projects.names():
             self._add(name).open()
+        self.flags.open()
 
     async def close(self) -> None:
         """Let go of all projects; they go on."""
+        await self.flags.close()
         await asyncio.gather(*(keeper.close() for keeper in self._keepers.values()))
         self._keepers.clear()
 
@@ -184,7 +189,8 @@ class Engine:
                 lambda name: self._make_runtime(name, project), lambda: self._make_router(project), self.clock, nudge
             )
 
-        keeper = Keeper(self.store, State(self.store, self.bus, project), self.clock, make_world, self._around)
+        state = State(self.store, self.bus, project, self.flags.told)
+        keeper = Keeper(self.store, state, self.clock, make_world, self._around)
         self._keepers[project] = keeper
         return keeper
 

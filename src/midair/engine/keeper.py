@@ -145,8 +145,7 @@ class Keeper:
         names = frozenset(name for rollout in known for name in self._runtimes(rollout))
         routes = any(rollout.policy.ports or rollout.asked is not None for rollout in known)
         await self.world.open(names, router=routes)
-        if self.state.base is not None:
-            await self.world.arrange(self.state.base.project)
+        self.world.in_force(self.state.in_force)
         goals = (self.state.revision(one.service, str(one.goal.revision)) for one in known if one.goal.revision)
         await self.world.adapt(revision for revision in goals if revision is not None)
 

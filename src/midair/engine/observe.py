@@ -23,6 +23,11 @@ class Sight(msgspec.Struct, frozen=True):
     router: RouterSeen | None = None
     problems: dict[str, str] = {}  # by runtime, or "router": why there was no answer
 
+    @property
+    def all_replicas(self) -> tuple[ReplicaSeen, ...]:
+        """Of every runtime that answered."""
+        return tuple(replica for replicas in self.replicas.values() for replica in replicas)
+
     def seen(self, rollout: Rollout, runtimes: frozenset[str], troubles: tuple[Trouble, ...]) -> Seen:
         """One service out of it, which has replicas on these runtimes and no other."""
         service = rollout.service

@@ -1,6 +1,6 @@
 """What is decided about one project: the stored truth, and a copy of it in memory. Stored first, then known."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from midair.engine.bus import Bus
 from midair.model.change import Change
@@ -17,12 +17,17 @@ Marked = tuple[int | None, Event]  # a change's number, and what happened
 class State:
     """The latest change and the rollouts of one project."""
 
-    def __init__(self, store: Store, bus: Bus, project: str) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, project: str, tell_flags: Callable[[Applied], None] = lambda applied: None
+    ) -> None:
         self._store, self._bus, self.project = store, bus, project
         self.change: Change | None = store.changes.latest(project)
         self.completed: Applied | None = store.projects.completed(project)
         self.rollouts: dict[str, Rollout] = store.rollouts.all(project)
         self._revisions: dict[tuple[str, str], Revision] = {}
+        self._tell_flags = tell_flags
+        if self.completed is not None:
+            tell_flags(self.completed)
 
     @property
     def under_way(self) -> Change | None:
@@ -34,6 +39,12 @@ class State:
         """What the next change starts from: where the one under way goes, else what was completed last."""
         change = self.under_way
         return change.after if change is not None and change.phase in ("pending", "progressing") else self.completed
+
+    @property
+    def in_force(self) -> Applied | None:
+        """What is to be now: where the change under way goes, or back to if it failed; else what was completed last."""
+        change = self.under_way
+        return self.base if change is None or change.phase in ("pending", "progressing") else change.before
 
     @property
     def is_empty(self) -> bool:
@@ -58,10 +69,12 @@ class State:
         rollouts: Iterable[Rollout] = (),
         revisions: tuple[Revision, ...] = (),
         events: tuple[Marked, ...] = (),
+        amended: Applied | None = None,
     ) -> None:
         """Store it all at once, then know it. Without any difference nothing is written.
 
-        `changes`: the newest one last.
+        `changes`: the newest one last. `amended`: the completed state with other flags, in force whatever becomes of
+        the change under way.
         """
         changed = tuple(one for one in rollouts if self.rollouts.get(one.service) is not one)
         if not (changes or changed or revisions or events):
@@ -70,7 +83,7 @@ class State:
         after = self.rollouts | {one.service: one for one in changed}
         has_ended = latest is not None and latest.ended_at is not None
         gone = tuple(name for name, one in after.items() if has_ended and _is_gone(one))
-        completed = latest.after if changes and latest is not None and latest.phase == "completed" else None
+        completed = latest.after if changes and latest is not None and latest.phase == "completed" else amended
         if changes and latest is not None and latest.phase == "rolled_back" and self.completed is not None:
             revisions = tuple(self.completed.revisions.values())  # with the live settings they had
         kept = tuple(one for one in changed if one.service not in gone)
@@ -78,7 +91,9 @@ class State:
         for revision in revisions:
             self._revisions[revision.service.name, revision.id] = revision
         self.change = latest
-        self.completed = completed or self.completed
+        if completed is not None:
+            self.completed = completed
+            self._tell_flags(completed)
         self.rollouts = {name: one for name, one in after.items() if name not in gone}
         self._bus.tell()
 

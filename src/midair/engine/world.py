@@ -7,7 +7,7 @@ from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
 from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.moment import Moment
-from midair.model.project import Port, Project, Revision
+from midair.model.project import Applied, Port, Revision
 from midair.router.base import Router
 from midair.runtime.base import Runtime
 
@@ -35,7 +35,6 @@ class World:
         self.problems: dict[str, str] = {}  # what could not be opened, and why
         self._again_at: dict[str, Moment] = {}
         self._owners: dict[str, str] = {}  # replica -> runtime, as seen last
-        self._arranged: dict[str, Project] = {}  # by runtime: for which project
         self._adapted: dict[tuple[str, str], Revision] = {}  # by service and id: to which settings
 
     async def open(self, runtimes: frozenset[str], *, router: bool) -> None:
@@ -46,13 +45,11 @@ class World:
         if router and self.router is None and self._may_try("router"):
             await self._try("router", self._open_router())
 
-    async def arrange(self, project: Project) -> None:
-        """Have every runtime make what the services share. Again only when the project is another one."""
-        for name, runtime in self.runtimes.items():
-            if self._arranged.get(name) is not project and self._may_try(f"arrange {name}"):
-                await self._try(f"arrange {name}", runtime.arrange(project))
-                if f"arrange {name}" not in self.problems:
-                    self._arranged[name] = project
+    def in_force(self, applied: Applied | None) -> None:
+        """Say what the project is to be now."""
+        for runtime in self.runtimes.values():
+            if applied is not None:
+                runtime.in_force(applied.project)
 
     async def adapt(self, revisions: Iterable[Revision]) -> None:
         """Let replicas take the settings that may differ while their revision stays. Again only when they differ."""

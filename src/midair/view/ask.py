@@ -1,6 +1,6 @@
 """What callers send: the bodies of the API's requests, shared by client and API."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,6 +40,46 @@ class AskScale(msgspec.Struct, frozen=True):
 
     replicas: dict[str, int]  # by service
     by: str = ""
+
+
+FlagAct = Literal[
+    "on", "off", "kill", "share", "set", "define", "remove", "roll", "pause", "resume", "abort",
+    "schedule", "unschedule", "bucketing",
+]  # fmt: skip
+
+
+class AskFlag(msgspec.Struct, frozen=True):
+    """Do something to one feature flag, or to the bucketing of all."""
+
+    act: FlagAct
+    key: str = ""
+    variant: str | None = None  # set, roll, schedule
+    shares: dict[str, float] = {}  # share, schedule: percent by variant
+    definition: dict[str, Any] | None = None  # define: the flag as flagd writes it
+    extra: dict[str, Any] = {}  # define: what x-midair says about it, beside what it says already
+    to: float = 100  # roll: percent
+    steps: tuple[float, ...] = ()  # roll: percent
+    every_s: float = 600  # roll: between steps
+    replace: bool = False  # roll: also in the place of a rule
+    at: str = ""  # schedule: ISO time
+    version: str = ""  # bucketing: v2 or v3
+    by: str = ""  # who asks, for the history
+    why: str = ""
+
+
+class AskFlagUndo(msgspec.Struct, frozen=True):
+    """Bring flags back as they were before the last change to them."""
+
+    key: str = ""  # only this one
+    by: str = ""
+    why: str = ""
+
+
+class AskMoves(msgspec.Struct, frozen=True):
+    """How many of these users would another generation of bucketing move?"""
+
+    version: str
+    users: tuple[dict[str, Any], ...] = ()  # evaluation contexts; none: made-up ones, for an estimate
 
 
 class AskDown(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     revisions: dict[str, str] = {}  # by service, when it is done
     tally: Tally = Tally()  # requests during the change, once it has ended
     can_undo: bool = False  # the state before it can still be restored
+    digest: str = ""  # of the plan that was accepted
     first_event: int = 0  # its events begin here: follow with `after=first_event - 1`
 
     @property
@@ -52,5 +53,6 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         revisions={service: revision.id for service, revision in change.after.revisions.items()},
         tally=change.tally,
         can_undo=can_undo,
+        digest=change.plan.digest if change.plan else "",
         first_event=first_event,
     )

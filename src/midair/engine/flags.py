@@ -1,0 +1,252 @@
+"""Changes of feature flags: recorded like any other, in force at once, and ramps that go on by themselves.
+
+A flag may be changed while services are being rolled: the flags in force are those of the completed state, so the
+new ones hold whether that change goes on or goes back.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from midair.engine import accept, show
+from midair.engine.keeper import Keeper
+from midair.errors import Conflict, MidairError, UsageRefused
+from midair.flags import definition, operate, ramp
+from midair.flags.merge import told
+from midair.model.moment import Moment
+from midair.model.project import Applied
+from midair.plan.flags import lines, of, written
+from midair.view.ask import AskFlag
+from midair.view.change import ChangeView
+from midair.view.flag import FlagChangeView, FlagSetView, FlagView, RampView
+
+log = logging.getLogger(__name__)
+Tell = Callable[[str, dict[str, Any]], None]  # project, document
+Counted = Callable[[str], dict[str, Any]]  # project to flag to what clients reported of it
+LOOK_S = 1.0  # between looks at ramps that cannot go on now
+
+
+def operated(flags: definition.FlagSet, ask: AskFlag, now: Moment) -> definition.FlagSet:
+    """The set after what was asked for."""
+    match ask.act:
+        case "on" | "off" | "kill" | "remove":
+            simple = {"on": operate.on, "off": operate.off, "kill": operate.kill, "remove": operate.remove}
+            return simple[ask.act](flags, ask.key)
+        case "set":
+            return operate.everyone(flags, ask.key, ask.variant or "")
+        case "share":
+            return operate.share(flags, ask.key, ask.shares)
+        case "define":
+            extra = {**flags.extra(ask.key), **ask.extra}
+            kept = {name: value for name, value in extra.items() if value is not None}
+            return operate.put(flags, ask.key, ask.definition or operate.get(flags, ask.key), kept)
+        case "schedule" | "unschedule":
+            return scheduled(flags, ask)
+        case "bucketing":
+            return operate.switch_bucketing(flags, ask.version)
+        case _:
+            return rolled(flags, ask, now)
+
+
+def rolled(flags: definition.FlagSet, ask: AskFlag, now: Moment) -> definition.FlagSet:
+    match ask.act:
+        case "pause":
+            return ramp.pause(flags, ask.key, now)
+        case "resume":
+            return ramp.resume(flags, ask.key, now)
+        case "abort":
+            return ramp.abort(flags, ask.key)
+    return ramp.begin(
+        flags, ask.key, now, variant=ask.variant, to=ask.to, steps=ask.steps, every_s=ask.every_s,
+        replace=ask.replace, why=ask.why,
+    )  # fmt: skip
+
+
+def scheduled(flags: definition.FlagSet, ask: AskFlag) -> definition.FlagSet:
+    if ask.act == "unschedule":
+        return operate.unschedule(flags, ask.key)
+    step: dict[str, Any] = {"at": ask.at}
+    if ask.shares:
+        shares = operate.shared(ask.key, operate.get(flags, ask.key), ask.shares)["fractional"]
+        step["share"] = {share[0]: share[1] for share in shares if isinstance(share, list)}
+    else:
+        step["variant"] = ask.variant
+    return operate.schedule(flags, ask.key, step)
+
+
+class FlagChanges:
+    """The flags of all projects of an engine."""
+
+    def __init__(self, keeper: Callable[[str], Keeper], keepers: Callable[[], tuple[Keeper, ...]], tell: Tell) -> None:
+        self._keeper, self._keepers, self._tell = keeper, keepers, tell
+        self.counted: Counted = lambda project: {}
+        self._known: dict[str, dict[str, Any]] = {}
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to move ramps on."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        """Ramps stay where they are, until somebody looks again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def told(self, applied: Applied) -> None:
+        """A state was completed: its flags are in force."""
+        name = applied.project.name
+        if name in self._known and self._known[name] == applied.flags:
+            return
+        self._known[name] = applied.flags
+        try:
+            self._tell(name, applied.flags)
+        except MidairError as error:  # stored by another version of midair
+            log.error("cannot serve the flags of %s: %s", name, error.message)
+        self._news.set()
+
+    async def change(self, project: str, ask: AskFlag) -> ChangeView:
+        """Do what is asked for, and record who, when and why."""
+        keeper = self._keeper(project)
+        async with keeper.accepting:
+            now = keeper.clock()
+            return await self._record(keeper, lambda flags: operated(flags, ask, now), ask.by, ask.why)
+
+    async def undo(self, project: str, by: str, why: str, key: str = "") -> ChangeView:
+        """Bring flags back as they were before the last change to them (or to one of them), and nothing else."""
+        keeper = self._keeper(project)
+        async with keeper.accepting:
+            last = next((one for one in self.history(project, key) if one.undoes is None and one.change), None)
+            target = None if last is None else keeper.store.changes.get(project, last.change)
+            if target is None:
+                raise Conflict("cannot undo: no change of flags is on record", hint="see midair flag history")
+            earlier = of(target.before.flags) if target.before is not None else definition.FlagSet()
+            later = of(target.after.flags)
+            touched = [k for k in {**earlier.flags, **later.flags} if _one(earlier, k) != _one(later, k)]
+
+            def back(flags: definition.FlagSet) -> definition.FlagSet:
+                if earlier.fractional != later.fractional and not key:
+                    flags = operate.switch_bucketing(flags, earlier.fractional)
+                for one in touched if not key else [key]:
+                    if one in earlier.flags:
+                        flags = operate.put(flags, one, earlier.flags[one], earlier.extra(one))
+                    elif one in flags.flags:
+                        flags = operate.remove(flags, one)
+                return flags
+
+            return await self._record(keeper, back, by, why or f"undo of change {target.id}", undone=int(target.id))
+
+    async def _record(
+        self,
+        keeper: Keeper,
+        operation: Callable[[definition.FlagSet], definition.FlagSet],
+        by: str,
+        why: str,
+        undone: int | None = None,
+    ) -> ChangeView:
+        state = keeper.state
+        base, completed = state.base, state.completed
+        if base is None or completed is None:
+            raise Conflict("cannot change flags: the project's first change is still under way", hint="wait for it")
+        after = msgspec.structs.replace(base, flags=written(operation(of(base.flags))))
+        if after.flags == base.flags:
+            raise UsageRefused("cannot change flags: they are like that already")
+        amended = completed
+        try:
+            amended = msgspec.structs.replace(completed, flags=written(operation(of(completed.flags))))
+        except MidairError:
+            pass  # the flag comes with the change under way: it is not there to be changed before
+        plan = accept.plan_between(keeper, after)
+        change = await accept.store(keeper, "flag", plan, after, by, why=why, amended=amended)
+        return show.change(keeper, int(change.id))
+
+    # Looking
+
+    def show(self, project: str) -> FlagSetView:
+        """All flags in force, with what is known of each."""
+        keeper = self._keeper(project)
+        flags = of(keeper.state.completed.flags if keeper.state.completed else {})
+        changed: dict[str, FlagChangeView] = {}
+        for one in reversed(self.history(project)):
+            changed.update(dict.fromkeys((line.split(" ")[0] for line in one.lines), one))
+        return FlagSetView(project, flags.fractional, tuple(_view(flags, key, changed.get(key)) for key in flags.flags))
+
+    def document(self, project: str) -> definition.FlagSet:
+        """The set itself."""
+        state = self._keeper(project).state
+        return of(state.completed.flags if state.completed else {})
+
+    def history(self, project: str, key: str = "") -> tuple[FlagChangeView, ...]:
+        """What changes did to flags (or to one of them), newest first."""
+        keeper = self._keeper(project)
+        found = []
+        for change in reversed(keeper.store.changes.all(project)):
+            told_ = lines(change.before.flags if change.before else {}, change.after.flags)
+            shown = tuple(line for line in told_ if not key or line.split(" ")[0] == key)
+            if shown and change.phase in ("completed", "progressing", "pending"):
+                found.append(
+                    FlagChangeView(
+                        int(change.id), change.created_at, change.kind, change.by, change.why, shown,
+                        undoes=int(change.undoes) if change.undoes is not None else None,
+                    )
+                )  # fmt: skip
+        return tuple(found)
+
+    # Ramps
+
+    async def _keep(self) -> None:
+        while True:
+            self._news.clear()
+            waits = [await self._move_on(keeper) for keeper in self._keepers()]
+            soonest = min((wait for wait in waits if wait is not None), default=None)
+            try:
+                async with asyncio.timeout(soonest):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+    async def _move_on(self, keeper: Keeper) -> float | None:
+        """Take the steps that are due. Returns how long until there may be more to do."""
+        state = keeper.state
+        if state.completed is None or not state.completed.flags:
+            return None
+        try:
+            due = ramp.due_at(of(state.completed.flags))
+            now = keeper.clock()
+            if due is None or due > now:
+                return None if due is None else due - now
+            if state.under_way is not None:
+                return LOOK_S  # one thing at a time: a ramp waits for a rollout
+            async with keeper.accepting:
+                _, done = ramp.advance_all(of(state.completed.flags), now)
+                if state.under_way is None and done:
+                    step = "; ".join(done)
+                    await self._record(keeper, lambda flags: ramp.advance_all(flags, now)[0], "midair", f"ramp: {step}")
+            return 0.0
+        except MidairError as error:
+            log.error("cannot move the ramps of %s on: %s", keeper.project, error.message)
+            return LOOK_S
+
+
+def _one(flags: definition.FlagSet, key: str) -> tuple[Any, Any]:
+    return flags.flags.get(key), flags.extra(key)
+
+
+def _view(flags: definition.FlagSet, key: str, changed: FlagChangeView | None) -> FlagView:
+    flag, going = flags.flags[key], ramp.ramp_of(flags, key)
+    return FlagView(
+        key=key,
+        state=flag["state"],
+        told=told(flags, key),
+        definition=flag,
+        extra=flags.extra(key),
+        ramp=None
+        if going is None
+        else RampView(going.variant, going.percent, going.steps[going.step :], going.due_at, going.why),
+        changed_at=changed.at if changed else None,
+        changed_by=changed.by if changed else "",
+    )

@@ -1,0 +1,93 @@
+"""The API on a real Unix socket, over an engine whose machine and router are fakes, asked by the real client."""
+
+import asyncio
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import uvicorn
+from tests.engine.conftest import Site
+
+from midair.api.app import make_app
+from midair.client import Client
+from midair.daemon.serve import Server, listen
+
+
+class Control:
+    """Remembers what the daemon was told to do with itself."""
+
+    def __init__(self):
+        self.told = []
+
+    def stop(self):
+        self.told.append("stop")
+
+    async def restart(self):
+        self.told.append("restart")
+
+
+class Service(threading.Thread):
+    """Engine and API in a thread with a loop of its own."""
+
+    def __init__(self, home):
+        super().__init__()
+        self.site, self.control = Site(home), Control()
+        self.ready = threading.Event()
+
+    def run(self):
+        asyncio.run(self._run())
+
+    async def _run(self):
+        self.loop = asyncio.get_running_loop()
+        self.engine = await self.site.begin()
+        config = uvicorn.Config(
+            make_app(self.engine, self.control), loop="asyncio", ws="none", lifespan="off", log_config=None
+        )
+        self.server = Server(config)
+        listener = listen(self.site.home)
+        self.loop.call_soon(self.ready.set)
+        await self.server.serve(sockets=[listener])
+        await self.site.end()
+
+    def await_followers(self):
+        """Wait until somebody follows the events."""
+        deadline = time.monotonic() + 10
+        while not self.engine.bus.has_followers:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def end(self, *, comes_again=False):
+        """Let followers go, answer what is under way, end."""
+
+        def end():
+            self.engine.bus.close(comes_again=comes_again)
+            self.server.ended.set()
+
+        self.loop.call_soon_threadsafe(end)
+        self.join(20)
+        assert not self.is_alive()
+
+
+@contextmanager
+def served(home):
+    """A service for a `with` block."""
+    service = Service(home)
+    service.start()
+    assert service.ready.wait(10)
+    try:
+        yield service
+    finally:
+        if service.is_alive():
+            service.end()
+
+
+@pytest.fixture
+def service(tmp_path):
+    with served(tmp_path) as service:
+        yield service
+
+
+@pytest.fixture
+def client(service):
+    return Client(service.site.home)

@@ -1,0 +1,239 @@
+"""Client and API together: what is asked on one side is what is done on the other."""
+
+import json
+import threading
+
+import pytest
+from tests.api.conftest import served
+from tests.engine.conftest import shop, web
+
+from midair.client import Client
+from midair.errors import Conflict, DaemonTrouble, NeedsConfirmation, NotFound, PlanRefused, UsageRefused
+from midair.model.project import Build
+from midair.testing.runtime import Behaviour
+
+
+def up(client, project, **more):
+    """Plan and apply, and follow the change to its end."""
+    change = client.apply(project, client.plan(project).digest, **more)
+    return ended(client, change)
+
+
+def ended(client, change):
+    for event in client.events("shop", after=change.first_event - 1, follow=True):
+        if event.change == change.id and event.kind == "change-ended":
+            return client.change("shop", change.id)
+    raise AssertionError("the stream ended before the change")
+
+
+def test_health_says_who_answers(client, service):
+    health = client.health()
+    assert (health.projects, health.problem, health.home) == (0, "", str(service.site.home))
+
+
+def test_the_main_job_through_the_client(client):
+    plan = client.plan(shop())
+    assert [(step.service, step.kind) for step in plan.steps] == [("web", "add")]
+    assert up(client, shop()).phase == "completed"
+    status = client.status("shop")
+    (seen,) = status.services
+    assert (seen.name, seen.phase, seen.wanted, seen.serving) == ("web", "completed", 2, 2)
+    assert [replica.state for replica in seen.revisions[0].replicas] == ["serving", "serving"]
+    assert up(client, shop(web("blue"))).phase == "completed"
+    assert client.undo_plan("shop").steps[0].kind == "change"
+    undone = ended(client, client.undo("shop", by="me"))
+    assert (undone.undoes, undone.by) == (2, "me")
+    assert ended(client, client.scale("shop", {"web": 3})).phase == "completed"
+    history = client.history("shop")
+    assert [(change.id, change.kind) for change in history] == [(4, "scale"), (3, "undo"), (2, "up"), (1, "up")]
+    assert [change.can_undo for change in history] == [True, True, True, False]
+    assert [line.name for line in client.projects()] == ["shop"]
+    assert ended(client, client.down("shop")).phase == "completed"
+    assert client.status("shop").services == ()
+
+
+def test_wishes_steer_a_rollout(client, service):
+    up(client, shop())
+    new = client.plan(shop(web("slow"))).steps[0].after
+    service.site.machine.behaviours[new] = Behaviour(ready_after_s=60.0)
+    change = client.apply(shop(web("slow")), client.plan(shop(web("slow"))).digest)
+    for event in client.events("shop", after=change.first_event - 1, follow=True):
+        if event.kind == "replica-started":
+            break
+    client.wish("shop", "web", "pause")
+    assert client.status("shop").services[0].paused
+    with pytest.raises(Conflict, match='cannot pause "web"'):
+        client.wish("shop", "web", "pause")
+    client.wish("shop", "web", "resume")
+    client.wish("shop", "web", "abort")
+    assert ended(client, change).phase == "rolled_back"
+    with pytest.raises(NotFound, match='cannot hold "wbe"') as refused:
+        client.wish("shop", "wbe", "hold")
+    assert refused.value.hint == 'use "web"'
+
+
+def test_every_family_of_errors_comes_back_as_what_it_was(client, service):
+    with pytest.raises(NotFound, match='cannot find project "nowhere"'):
+        client.status("nowhere")
+    with pytest.raises(Conflict, match="another one now"):
+        client.apply(shop(), "0000")
+    service.site.gate.taken[8000] = "another program has it"
+    with pytest.raises(PlanRefused, match="another program has it"):
+        up(client, shop())
+    service.site.gate.taken.clear()
+    up(client, shop())
+    plan = client.plan(shop(web("blue", writable_volume=True, replicas=1)))
+    if plan.confirmations:
+        with pytest.raises(NeedsConfirmation):
+            client.apply(shop(web("blue", writable_volume=True, replicas=1)), plan.digest)
+
+
+def test_lines_of_a_build_come_while_it_runs(client):
+    lines = []
+    project = shop(web(build=Build("/srv/shop")))
+    up(client, project, progress=lines.append)
+    assert [(line.kind, line.service) for line in lines] == [("progress", "web")]
+
+
+def test_stored_events_are_read_without_following(client):
+    change = up(client, shop())
+    events = list(client.events("shop"))
+    assert (events[0].kind, events[-1].kind) == ("change-accepted", "change-ended")
+    numbers = [event.number for event in events]
+    assert numbers == sorted(numbers)
+    assert [event.number for event in client.events("shop", after=numbers[2])] == numbers[3:]
+    assert events[0].number == change.first_event
+
+
+def test_a_follower_misses_nothing_when_another_daemon_takes_over(tmp_path):
+    got, client = [], Client(tmp_path)
+    client._await_daemon = lambda: client._other_daemon(DaemonTrouble("none came"))
+
+    def follow():
+        got.extend(client.events("shop", after=0, follow=True))
+
+    with served(tmp_path) as first:
+        up(client, shop())
+        reader = threading.Thread(target=follow)
+        reader.start()
+        first.await_followers()
+        first.end(comes_again=True)
+    with served(tmp_path) as second:
+        up(client, shop(web("blue")))
+        stored = [event.number for event in client.events("shop")]
+        second.end()
+    reader.join(10)
+    assert [event.number for event in got] == stored
+
+
+def test_a_follower_is_let_go_when_the_daemon_is_stopped(client, service):
+    up(client, shop())
+    got = []
+    reader = threading.Thread(target=lambda: got.extend(client.events("shop", follow=True)))
+    reader.start()
+    service.await_followers()
+    service.end()
+    reader.join(10)
+    assert not reader.is_alive()
+
+
+def test_without_a_daemon_the_error_says_so(tmp_path):
+    with pytest.raises(DaemonTrouble, match="it is not running") as told:
+        Client(tmp_path).health()
+    assert told.value.hint == "start it with midair serve"
+
+
+def test_logs_come_in_order_and_from_the_end(client, service, tmp_path):
+    log = tmp_path / "web.log"
+    log.write_text("".join(f"line {number}\n" for number in range(1000)) + "half")
+    up(client, shop())
+    runtime = service.engine.keeper("shop").world.runtimes["process"]
+    runtime.log_files = lambda name: (("web/aa/0", str(log)),)
+    assert [line.text for line in client.logs("shop", "web", tail=2)] == ["line 999", "half"]
+    assert len(list(client.logs("shop"))) == 1001
+    with pytest.raises(NotFound, match='cannot show logs of "api"'):
+        list(client.logs("shop", "api"))
+
+
+def test_followed_logs_go_on_over_a_truncation(client, service, tmp_path):
+    log = tmp_path / "web.log"
+    log.write_text("one\n")
+    up(client, shop())
+    service.engine.keeper("shop").world.runtimes["process"].log_files = lambda name: (("web/aa/0", str(log)),)
+    lines = client.logs("shop", follow=True)
+    assert next(lines).text == "one"
+    with log.open("a") as file:
+        file.write("two\n")
+    assert next(lines).text == "two"
+    log.write_text("3\n")
+    assert next(lines).text == "3"
+    lines.close()
+
+
+def test_counts_are_those_of_the_router(client, service):
+    up(client, shop())
+    replica = service.site.living()[0]
+    service.site.gate.begin(replica, 3)
+    service.site.gate.end(replica, 3)
+    counts = client.counts("shop")
+    assert (counts.total.accepted, counts.total.answered) == (3, 3)
+    assert counts.services[0].by_status["2xx"] == 3
+
+
+def test_a_long_path_of_the_home_folder_is_no_obstacle(tmp_path):
+    home = tmp_path / ("deep" * 30) / ("deeper" * 20)
+    home.mkdir(parents=True)
+    with served(home):
+        assert Client(home).health().projects == 0
+
+
+def test_the_socket_is_for_its_owner_alone(service):
+    assert (service.site.home / "api.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_bad_bodies_are_refused_in_the_one_form_of_errors(client):
+    for method, url, body, status in (
+        ("POST", "/v1/projects/shop/plan", b"{", 400),
+        ("POST", "/v1/projects/shop/plan", b'{"project": 1}', 400),
+        ("POST", "/v1/projects/shop/plan", b'{"project": {"name": "other", "services": {}}}', 400),
+        ("GET", "/v1/projects/shop/events?after=x", None, 400),
+        ("GET", "/v1/health?what=now", None, 400),
+        ("GET", "/v2", None, 404),
+        ("POST", "/v1/health", b"{}", 405),
+        ("GET", "/v1/projects/shop/changes/1e9", None, 404),
+    ):
+        got, answer = raw(client, method, url, body)
+        error = json.loads(answer)["error"]
+        assert got == status, (url, answer)
+        assert error["message"].startswith("cannot "), error
+        assert set(error) <= {"kind", "message", "hint", "problems"}
+
+
+def test_wishes_that_do_not_exist_are_refused(client):
+    up(client, shop())
+    status, answer = raw(client, "POST", "/v1/projects/shop/services/web/wish", b'{"wish": "explode"}')
+    assert status == 400
+    assert "explode" in answer.decode()
+
+
+def test_negative_or_endless_replica_counts_are_refused(client):
+    up(client, shop())
+    for number in (-1, 10_001):
+        with pytest.raises(UsageRefused, match="should be 0 to 10000"):
+            client.scale("shop", {"web": number})
+
+
+def raw(client, method, url, body):
+    """Status and body of a request that no method of the client would make."""
+    import http.client
+
+    from midair.client.home import connect
+
+    connection = http.client.HTTPConnection("midair")
+    connection.sock = connect(client.home / "api.sock", 10)
+    try:
+        connection.request(method, url, body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
