@@ -10,7 +10,9 @@ from midair.errors import MidairError
 
 
 class Stream(list):
-    """(name, value) of server-sent events."""
+    """(name, value) of server-sent events. `ends`: the control plane says goodbye after them, or only when it ends."""
+
+    ends = True
 
 
 class FakeDaemon:
@@ -20,6 +22,7 @@ class FakeDaemon:
         self.home = home
         self.answers = {}
         self.asked = []
+        self.ending = threading.Event()
         home.mkdir(mode=0o700)
         fake = self
 
@@ -55,7 +58,14 @@ class FakeDaemon:
                 self.send_header("Connection", "close")
                 self.end_headers()
                 for name, value in events:
-                    self.wfile.write(b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(value)))
+                    self.event(name, value)
+                if not events.ends:
+                    fake.ending.wait()
+                self.event("bye", None)  # without it the client would come again, and start a real daemon
+
+            def event(self, name, value):
+                self.wfile.write(b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(value)))
+                self.wfile.flush()
 
             def address_string(self):
                 return "client"
@@ -71,6 +81,7 @@ class FakeDaemon:
         self._thread.start()
 
     def close(self):
+        self.ending.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -141,7 +141,8 @@ def test_nothing_to_do_is_no_change(shop, midair):
 
 
 def test_a_change_that_takes_too_long_goes_on_alone(shop, midair):
-    shop.answers["GET /v1/projects/shop/events"] = views.story([])
+    shop.answers["GET /v1/projects/shop/events"] = events = views.story([])
+    events.ends = False
     code, _out, err = midair("up", "--timeout", "0.3")
     assert code == 1
     assert "it goes on after 0.3 s" in err
