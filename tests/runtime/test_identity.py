@@ -55,3 +55,16 @@ def test_signals_go_by_many_names(name):
 def test_an_unknown_signal_is_named(name):
     with pytest.raises(RuntimeTrouble, match=f'"{name}"'):
         ids.signal_number(name)
+
+
+def test_without_proc_ps_is_asked(monkeypatch):
+    monkeypatch.setattr(ids, "_BOOT", ids.PROC / "no such file")
+    assert list(ids.processes()) == []
+    mine = ids.identity_of(os.getpid())
+    assert mine.started
+    assert ids.is_alive(mine)
+    assert not ids.is_alive(msgspec.structs.replace(mine, started="Thu Jan  1 00:00:00 1970"))
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert ids.identity_of(child.pid) is None
+    assert ids.identity_of(child.pid) is None

@@ -60,15 +60,20 @@ def _kill(stat: Stat) -> None:
     try:
         descriptor = os.pidfd_open(stat.pid)
     except OSError:
-        return
+        descriptor = None  # a kernel before 5.3, or it has ended
     try:
         now = stat_of(stat.pid)
-        if now is not None and now.started == stat.started:
+        if now is None or now.started != stat.started:
+            return
+        if descriptor is not None:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        else:
+            os.kill(stat.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _kill_group(pid: int) -> None:

@@ -1,12 +1,17 @@
-"""Where a revision runs and with which environment."""
+"""What the processes of a replica are given: arguments, environment, folder and user."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from midair.model.project import Revision
+from midair.model.moment import Span
+from midair.model.project import Hook, Revision
+from midair.runtime.process import translate
+from midair.runtime.process.command import Command
 from midair.runtime.process.layout import Layout
-from midair.runtime.process.translate import environment
+from midair.runtime.process.record import Record
+from midair.runtime.process.spawn import Spawn
+from midair.runtime.process.user import find_user
 
 # What a replica inherits when it is not known which shell asked for it.
 _ORDINARY = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
@@ -25,6 +30,43 @@ def shell_or_own(shell: Mapping[str, str] | None) -> Mapping[str, str]:
     return {name: value for name, value in os.environ.items() if name in _ORDINARY or name.startswith("LC_")}
 
 
-def environment_of(revision: Revision, given: Mapping[str, str], mark: str) -> dict[str, str]:
-    """The whole environment of a process of this revision."""
-    return environment(shell_or_own(revision.shell), revision.service, given, mark)
+def given(known: Record) -> dict[str, str]:
+    """The variables that midair sets for a replica."""
+    return translate.given(known.id, known.revision, known.port)
+
+
+def process_of(layout: Layout, known: Record, mark: str) -> Spawn:
+    """The replica's own process. Raises RuntimeTrouble when there is no such user."""
+    service = known.revision.service
+    user = find_user(service.user)
+    if user is not None:
+        layout.let_through()
+    return Spawn(
+        name=f'replica "{known.id}"',
+        argv=translate.substituted(translate.arguments(service), given(known)),
+        environment=_environment(known, mark),
+        folder=folder_of(layout, known.revision),
+        user=user,
+    )
+
+
+def probe_of(layout: Layout, known: Record, mark: str) -> Command:
+    """A probe of the replica, whose arguments and timeout are not known yet."""
+    user = find_user(known.revision.service.user)
+    return Command((), _environment(known, mark), folder_of(layout, known.revision), 0.0, user)
+
+
+def hook_of(layout: Layout, known: Record, hook: Hook, timeout_s: Span, mark: str) -> Command:
+    """A hook of the replica."""
+    return Command(
+        argv=translate.substituted(hook.command, given(known)),
+        environment={**_environment(known, mark), **hook.environment},
+        folder=folder_of(layout, known.revision) / (hook.working_dir or ""),
+        timeout_s=timeout_s,
+        user=find_user(hook.user or known.revision.service.user),
+    )
+
+
+def _environment(known: Record, mark: str) -> dict[str, str]:
+    shell = shell_or_own(known.revision.shell)
+    return translate.environment(shell, known.revision.service, given(known), mark)

@@ -14,17 +14,14 @@ from midair.errors import RuntimeTrouble
 from midair.model.ids import service_of
 from midair.model.moment import Moment, Span
 from midair.model.project import Hook, Revision
-from midair.runtime.process import command, logs, record, stop, translate
+from midair.runtime.process import command, logs, place, record, stop, translate
 from midair.runtime.process.checks import Checks
-from midair.runtime.process.command import Command
 from midair.runtime.process.health import Verdict, checks_of
 from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays
-from midair.runtime.process.place import environment_of, folder_of
 from midair.runtime.process.record import FILE, Record, Stopping
-from midair.runtime.process.spawn import NOT_OURS, Spawn, spawn
-from midair.runtime.process.user import find_user
+from midair.runtime.process.spawn import NOT_OURS, spawn
 from midair.runtime.process.watch import Watch, exit_code_of
 
 _HOOK_TIMEOUT_S = 60.0  # of one post_start hook
@@ -133,33 +130,19 @@ class Replica:
 
     async def hook(self, hook: Hook, timeout_s: Span) -> command.Ended:
         """Run one hook of the service."""
-        base = self._command(timeout_s, hook.user)
-        argv = translate.substituted(hook.command, self._given)
-        environment = {**base.environment, **hook.environment}
-        folder = base.folder / (hook.working_dir or "")
-        return await command.run(replace(base, argv=argv, environment=environment, folder=folder))
+        return await command.run(place.hook_of(self.around.layout, self.record, hook, timeout_s, self._command_mark))
 
     @property
     def _pid_file(self) -> Path:
         return self.around.layout.pid_file(self.record.id, self.record.attempt)
 
     @property
-    def _given(self) -> dict[str, str]:
-        return translate.given(self.record.id, self.record.revision, self.record.port)
+    def _command_mark(self) -> str:
+        return f"{self.folder}#command"
 
     def _spawn(self) -> None:
-        revision = self.record.revision
+        start = place.process_of(self.around.layout, self.record, self.mark)
         log = self.around.layout.log(self.record.id)
-        user = find_user(revision.service.user)
-        if user is not None:
-            self.around.layout.let_through()
-        start = Spawn(
-            name=f'replica "{self.record.id}"',
-            argv=translate.substituted(translate.arguments(revision.service), self._given),
-            environment=environment_of(revision, self._given, self.mark),
-            folder=folder_of(self.around.layout, revision),
-            user=user,
-        )
         log_start = logs.size(log)
         identity = spawn(start, self._pid_file, log)
         self.note(begun=True, identity=identity, log_start=log_start)
@@ -252,12 +235,12 @@ class Replica:
         try:
             if not await self._post_start():
                 return
-            base = self._command(0.0, None)
+            base = place.probe_of(self.around.layout, self.record, self._command_mark)
         except RuntimeTrouble as trouble:
             self._give_up(trouble.message)
             return
         pid = self.record.identity.pid if self.record.identity is not None else 0
-        await Checks(self.record, self.around.clock, self._judge).run(base, self._given, pid)
+        await Checks(self.record, self.around.clock, self._judge).run(base, place.given(self.record), pid)
 
     def _judge(self, verdict: Verdict, text: str) -> None:
         known = self.record
@@ -285,12 +268,6 @@ class Replica:
         service = self.record.revision.service
         self.record = replace(self.record, blame=why)
         self.stop(service.stop_signal, service.stop_grace_s)
-
-    def _command(self, timeout_s: Span, user: str | None) -> Command:
-        revision = self.record.revision
-        environment = environment_of(revision, self._given, f"{self.folder}#command")
-        folder = folder_of(self.around.layout, revision)
-        return Command((), environment, folder, timeout_s, find_user(user or revision.service.user))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"{service_of(self.record.id)} replica {self.record.id}")
