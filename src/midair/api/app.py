@@ -1,11 +1,13 @@
 """The whole API as one ASGI application."""
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
-from midair.api import changes, daemon, events, logs, problem, projects, services
+from midair.api import changes, daemon, events, flags, logs, problem, projects, services
 from midair.api.endpoint import Control, Endpoint, route
 from midair.api.openapi import describe
 from midair.engine.engine import Engine
@@ -15,17 +17,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *projects.ENDPOINTS,
     *changes.ENDPOINTS,
     *services.ENDPOINTS,
+    *flags.ENDPOINTS,
     *events.ENDPOINTS,
     *logs.ENDPOINTS,
 )
 
 
-def make_app(engine: Engine, control: Control) -> Starlette:
-    """The application that answers for this engine."""
+def make_app(engine: Engine, control: Control, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The application that answers for this engine. `more`: what else is answered on the same socket."""
 
     async def openapi(request: Request) -> Response:
         return Response(describe(ENDPOINTS), media_type="application/json")
 
-    routes = [Route("/openapi.json", openapi, methods=["GET"])]
+    routes: list[BaseRoute] = [*more, Route("/openapi.json", openapi, methods=["GET"])]
     routes += [route(endpoint, engine, control) for endpoint in ENDPOINTS]
     return Starlette(routes=routes, exception_handlers=problem.HANDLERS)

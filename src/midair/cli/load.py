@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from midair.errors import FileRefused, NotFound, Problem
 from midair.model.project import Project
 from midair.spec import load
@@ -44,7 +46,7 @@ def load_project(
     folder = found[0].parent
     variables = {**_variables(env_files, here, folder, shell), **shell}
     active = (*profiles, *(name for name in variables.get("COMPOSE_PROFILES", "").split(",") if name))
-    return load(
+    project = load(
         tuple(str(file) for file in found),
         read,
         variables,
@@ -53,6 +55,12 @@ def load_project(
         profiles=active,
         shell=_kept(shell) | {"PWD": str(folder)},
     )
+    named = project.extension.get("flags")
+    if not named:
+        return project
+    from midair.cli.flag_read import read_flags
+
+    return msgspec.structs.replace(project, flags=read_flags(str(folder), named))
 
 
 def _kept(shell: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import uvicorn
 from midair import __version__
 from midair.api.app import make_app
 from midair.client.home import SOCKET, short_path
+from midair.daemon.flags import FlagService
 from midair.daemon.handover import Inherited, Report, Successor, start_successor
 from midair.daemon.lock import sign, take_lock
 from midair.daemon.log import set_up_log
@@ -62,7 +63,7 @@ def listen(home: Path) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn without its own ideas about signals, and without waking up ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -84,13 +85,15 @@ class _Daemon:
         self._home, self._lock, self._listener = home, lock, listener
         self._successor: Successor | None = None
         self._restarting = False
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._engine: Engine | None = None
+        self._flags: FlagService | None = None
 
     async def run(self, report: Report) -> None:
         fatal = Fatal(os.environ.get(VARIABLE))
         store = Store(self._home, around_commit=fatal)
         clock = Clock(store.meta.moment())
+        flags = FlagService()
         engine = self._engine = Engine(
             self._home,
             store,
@@ -98,9 +101,12 @@ class _Daemon:
             make_runtime=lambda name, project: make_runtime(name, project, self._home, clock),
             make_router=lambda project: EmbeddedRouter(self._home / "projects" / project),
             around=fatal,
+            tell_flags=flags.tell,
         )
+        engine.flags.counted = flags.hub.report
+        self._flags = flags
         config = uvicorn.Config(
-            make_app(engine, self),
+            make_app(engine, self, flags.routes()),
             loop="asyncio",
             http="h11",
             ws="none",
@@ -111,15 +117,17 @@ class _Daemon:
             date_header=False,
             timeout_graceful_shutdown=int(LAST_ANSWERS_S),
         )
-        self._server = server = _Server(config)
+        self._server = server = Server(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         try:
             await engine.open()
+            await flags.open()
             log.info("midair %s begins, pid %d", __version__, os.getpid())
             report.ready()
             await server.serve(sockets=[self._keep(self._listener)])
         finally:
+            await flags.close()
             await engine.close()
             store.close()
             log.info("midair ends, pid %d", os.getpid())
@@ -146,6 +154,8 @@ class _Daemon:
         assert self._engine is not None, "it runs"
         assert self._server is not None, "it runs"
         self._engine.bus.close(comes_again=comes_again)
+        if self._flags is not None:
+            self._flags.hub.close()
         self._server.ended.set()
 
     def _keep(self, listener: socket.socket) -> socket.socket:

@@ -77,6 +77,7 @@ class Hub:
         self.misses: dict[tuple[str, str, str], int] = {}  # set, flag, error code
         self.counted: Callable[[str], None] = lambda name: None
         self.readers = 0
+        self.closed = False
 
     def publish(self, name: str, flags: FlagSet) -> Served:
         before = self.sets.get(name)
@@ -95,6 +96,11 @@ class Hub:
         for event in list(self.waiting):
             event.set()
 
+    def close(self) -> None:
+        """Every stream ends."""
+        self.closed = True
+        self.wake()
+
     def find(self, selector: str = "") -> Served:
         """`flagSetId=shop` or `shop`; nothing names the only set there is."""
         name = selector.partition("=")[2] if selector.startswith("flagSetId=") else selector
@@ -111,7 +117,7 @@ class Hub:
         self.readers += 1
         try:
             current: Served | None = None
-            while True:
+            while not self.closed:
                 event.clear()
                 try:
                     served = self.find(selector)

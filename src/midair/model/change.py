@@ -12,7 +12,7 @@ from midair.model.project import Applied
 from midair.model.rollout import Rollout
 from midair.model.seen import Tally
 
-ChangeKind = Literal["up", "undo", "scale", "down", "restore"]
+ChangeKind = Literal["up", "undo", "scale", "down", "restore", "flag"]
 ChangePhase = Literal["pending", "progressing", "completed", "rolling_back", "rolled_back", "stuck", "superseded"]
 
 
@@ -29,6 +29,7 @@ class Change(msgspec.Struct, frozen=True):
     plan: Plan | None = None
     summary: str = ""
     by: str = ""  # who asked
+    why: str = ""  # in their words
     undoes: ChangeId | None = None
     begun: tuple[str, ...] = ()  # services whose rollout was begun, in order
     waiting_since: Moment | None = None  # for a dependency, with nothing else going on

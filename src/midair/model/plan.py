@@ -63,9 +63,10 @@ class Plan(msgspec.Struct, frozen=True):
     confirmations: tuple[Confirmation, ...] = ()
     refusals: tuple[str, ...] = ()  # any of them: the change is not carried out
     drift: tuple[str, ...] = ()  # differences made by commands that this change keeps
+    flags: tuple[str, ...] = ()  # what changes about feature flags, a line each
     digest: str = ""  # of what was compared; an accepted plan is carried out only if it is still the same
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to do."""
-        return all(step.kind == "keep" for step in self.steps)
+        return not self.flags and all(step.kind == "keep" for step in self.steps)

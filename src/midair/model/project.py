@@ -176,6 +176,7 @@ class Project(msgspec.Struct, frozen=True):
     fields: dict[str, Any] = {}  # the whole resolved file in canonical form
     extension: dict[str, Any] = {}  # project-level x-midair
     warnings: tuple[str, ...] = ()  # told by the plan
+    flags: dict[str, Any] = {}  # flag definitions as their file says them, with midair's own words
     shell: dict[str, str] = {}  # PATH, HOME, LANG … of the shell that asked, for plain processes
 
 
@@ -202,3 +203,4 @@ class Applied(msgspec.Struct, frozen=True):
     project: Project  # with the overrides in it
     revisions: dict[str, Revision]  # by service name
     overrides: tuple[Override, ...] = ()
+    flags: dict[str, Any] = {}  # flag definitions in force: the file's, with what commands made of them

@@ -49,7 +49,7 @@ def scaled(before: Applied, service: str, replicas: int) -> Applied:
 
 def emptied(before: Applied) -> Applied:
     """The state after `down`: the same project with no service."""
-    return Applied(msgspec.structs.replace(before.project, services={}), {})
+    return Applied(msgspec.structs.replace(before.project, services={}), {}, flags=before.flags)
 
 
 def _partly(old: Mapping[str, Service], new: Mapping[str, Service], only: frozenset[str]) -> dict[str, Service]:

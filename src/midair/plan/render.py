@@ -7,7 +7,7 @@ from midair.model.plan import FieldChange, Plan, PlanStep
 
 def render(plan: Plan) -> str:
     """The plan in aligned columns: services, then their fields with class and cause, then what else to know."""
-    lines = [*_steps(plan.steps), *_notes(plan)]
+    lines = [*_steps(plan.steps), *(f"flag  {text}" for text in plan.flags), *_notes(plan)]
     return "\n".join(lines) if lines else "nothing to do"
 
 

@@ -1,0 +1,117 @@
+"""Serves the flags of all projects: on the API's socket, and by TCP to those who are told where.
+
+MIDAIR_FLAGS_LISTEN=127.0.0.1:8016   OFREP, streams and manifest by TCP
+MIDAIR_FLAGS_SYNC=127.0.0.1:8015     flagd.sync.v1, which needs midair[flagd]
+MIDAIR_FLAGS_TOKENS=/path/to/file    lines "TOKEN PROJECT" or "TOKEN *"; without it everybody may read
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from midair.errors import DaemonTrouble
+from midair.flags.read import build
+from midair.flagserver.access import Access
+from midair.flagserver.hub import Hub
+from midair.flagserver.routes import routes
+
+if TYPE_CHECKING:
+    from midair.flagserver.sync import SyncServer
+
+log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own ideas about signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+class FlagService:
+    """One hub for all projects, and the doors to it."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self._server: _Server | None = None
+        self._sync: SyncServer | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def tell(self, project: str, document: dict[str, Any]) -> None:
+        """These flags are in force now."""
+        if document:
+            self.hub.publish(project, build(document))
+        else:
+            self.hub.withdraw(project)
+
+    def routes(self) -> list[BaseRoute]:
+        """For the API's own socket, whose reader may do anything."""
+        return list(routes(self.hub))
+
+    async def open(self) -> None:
+        """Listen by TCP where the environment says so. A place that is taken ends nothing else."""
+        access = Access(_tokens(os.environ.get("MIDAIR_FLAGS_TOKENS", "")))
+        if place := os.environ.get("MIDAIR_FLAGS_LISTEN"):
+            try:
+                listener = _listen(place)
+            except (OSError, ValueError) as error:
+                log.error("cannot serve flags on %s: %s", place, error)
+            else:
+                app = Starlette(routes=list(routes(self.hub, access)))
+                config = uvicorn.Config(
+                    app, loop="asyncio", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+                )
+                self._server = _Server(config)
+                self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+                log.info("flags are served on %s", place)
+        if place := os.environ.get("MIDAIR_FLAGS_SYNC"):
+            try:
+                from midair.flagserver.sync import SyncServer
+
+                self._sync = SyncServer(self.hub, access)
+                await self._sync.start(place)
+                log.info("flagd.sync.v1 is served on %s", place)
+            except (ImportError, RuntimeError) as error:
+                self._sync = None
+                log.error("cannot serve flagd.sync.v1 on %s: %s", place, error)
+
+    async def close(self) -> None:
+        """Let all clients go; they come back to whoever serves next, and evaluate meanwhile with what they have."""
+        self.hub.close()
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._sync is not None:
+            await self._sync.stop()
+
+
+def _listen(place: str) -> socket.socket:
+    host, _, port = place.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # a successor listens before this daemon ends
+    listener.bind((host.strip("[]") or "127.0.0.1", int(port)))
+    listener.listen(1024)
+    return listener
+
+
+def _tokens(path: str) -> dict[str, str]:
+    if not path:
+        return {}
+    try:
+        pairs = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
+        return {token: project for token, project in pairs}
+    except (OSError, ValueError) as error:
+        raise DaemonTrouble(
+            f'cannot read tokens from "{path}": {error}', hint='write lines of a token and a project, or "*"'
+        ) from error
