@@ -17,6 +17,9 @@ from midair.rollout.phase import MOVES
 from midair.testing.world import Body, World
 
 
+_MOVES: dict[str, set[str]] = {phase: set(after) for phase, after in MOVES.items()}
+
+
 class Violation(AssertionError):
     """An invariant does not hold."""
 
@@ -118,11 +121,10 @@ class Checks:
 
     def moves_are_legal(self, before: Rollout, step: Step) -> None:
         """Phases follow the table, and every move is told."""
-        moves: dict[str, set[str]] = {one: set(after) for one, after in MOVES.items()}
         phase: str = before.phase
         for event in step.events:
             if isinstance(event, PhaseChanged):
-                if event.before != phase or event.after not in moves[phase]:
+                if event.before != phase or event.after not in _MOVES[phase]:
                     raise Violation("moves are legal", f"{event.before} to {event.after}, it was {phase}")
                 phase = event.after
         if phase != step.rollout.phase:

@@ -37,6 +37,7 @@ class Placed:
     def __init__(self, at: tuple[int, ...] = ()) -> None:
         self._at = at
         self.points = 0
+        self.armed = True  # while it is not, nothing fails and no point is counted
 
     def pick(self, count: int, why: str) -> int:
         """The ordinary case."""
@@ -44,6 +45,8 @@ class Placed:
 
     def fault(self, why: str) -> bool:
         """True at the chosen points."""
+        if not self.armed:
+            return False
         self.points += 1
         return self.points - 1 in self._at
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from midair.model.rollout import Abort, Promote, Resume, Rollout, SetHold, Wish
 from midair.rollout.phase import FORWARD
 from midair.testing.check import Checks, Violation
-from midair.testing.choose import Chooser, Seeded
+from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
 from midair.testing.scenario import Scenario, draw
@@ -30,6 +30,12 @@ class Play:
         self.plane = Plane(self.world, chooser, self.checks)
         self.next_ask_at = self.world.now + scenario.asks[0].after_s
         self.asks = list(scenario.asks)
+
+    def begin_well(self) -> None:
+        """Let the first change end before anything may fail."""
+        self.rough = False
+        while self.plane.applied is None:
+            self._tick()
 
     def run(self, disturb: bool) -> None:
         """To the end, which `check_end` judges. `disturb`: replicas and the router may fail by themselves too."""
@@ -94,8 +100,8 @@ class Play:
         self.rough = False
         if isinstance(self.chooser, Seeded):
             self.chooser.heat = 0.0
-        else:
-            self.chooser.fault = _never  # type: ignore[method-assign]
+        if isinstance(self.chooser, Placed):
+            self.chooser.armed = False
         self.plane.asleep_until = self.plane.wake_at = self.world.now
         while self.asks:
             self._ask()
@@ -147,7 +153,3 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
         violation.add_note(f"seed {seed}")
         raise
     return play
-
-
-def _never(why: str) -> bool:
-    return False

@@ -1,0 +1,57 @@
+"""The simulation itself: every planted bug is caught, by an invariant that is about it."""
+
+import pytest
+
+from midair.testing.check import Violation
+from midair.testing.planted import BUGS, planted
+from midair.testing.play import play_seed
+
+BUDGET = 400  # seeds
+CAUGHT_BY = {
+    "stop without drain": {"no request is cut"},
+    "stop before the route is settled": {"out before down", "no route leads to an ended replica"},
+    "trust a stale count of open requests": {"out before down"},
+    "act before commit": {"committed before acted"},
+    "forget an outstanding route": {"every change ends", "the goal is reached"},
+    "roll back a rollback": {"moves are legal", "a rollback is never rolled back"},
+    "count a terminating replica as gone": {"not too many are alive"},
+    "route to a replica that starts": {"routes lead only to ready replicas"},
+    "take unknown replicas for absent ones": {"unknown is not absent"},
+    "take unknown routes for no routes": {"unknown is not absent", "no route leads to an ended replica"},
+    "forget what was told to stop": {"it does not spin", "every change ends", "the goal is reached"},
+    "restart with the same attempt": {"it does not spin", "committed before acted"},
+    "let the old go before the new have passed": {"the old stay until the new have passed"},
+    "never give up waiting": {"every change ends"},
+    "never judge a failure": {"every change ends"},
+    "say completed while others are left": {"nothing is left over", "the old stay until the new have passed"},
+    "roll back only the service that failed": {"all or nothing", "the last good state is there"},
+    "begin everything at once": {"dependencies come first"},
+    "forget what a superseded rollout asked for": {"out before down"},
+    "keep what is no longer wanted": {"the last good state is there", "all or nothing"},
+    "remove an ended replica while it is routed": {"no route leads to an ended replica"},
+    "restart without waiting": {"restarts wait"},
+}
+
+
+def play_seeds(count):
+    for seed in range(count):
+        play_seed(seed)
+
+
+def test_each_planted_bug_is_expected_to_be_caught():
+    assert set(CAUGHT_BY) == set(BUGS)
+    assert len(BUGS) >= 10
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_caught(bug):
+    with planted(bug), pytest.raises(Violation) as caught:
+        play_seeds(BUDGET)
+    assert caught.value.invariant in CAUGHT_BY[bug]
+
+
+def test_a_plant_is_gone_afterwards():
+    with planted("stop without drain"):
+        pass
+    for seed in range(5):
+        play_seed(seed)
