@@ -8,6 +8,7 @@ from midair.model.ids import RevisionId
 from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
 from midair.model.project import Applied, Project, Revision, Service
 from midair.plan import confirm, exchange, order, refuse, warn
+from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
 from midair.plan.diff import diff
 from midair.plan.fields import fields_of
@@ -29,7 +30,10 @@ def build(
     """The plan of an `up`, and the state it leads to. `only`: these services and what they depend on."""
     chosen = order.with_dependencies(only, project.services) if only else None
     merged = merge(before, project, chosen)
-    after = Applied(merged.project, _revisions(before, merged.project, releases, chosen), merged.overrides)
+    flags = flag_plan.merged(before, project, everything=chosen is None)
+    after = Applied(
+        merged.project, _revisions(before, merged.project, releases, chosen), merged.overrides, flags.document
+    )
     plan = between(before, after, live)
     own = tuple(service for name, service in merged.project.services.items() if chosen is None or name in chosen)
     return (
@@ -37,7 +41,7 @@ def build(
             plan,
             warnings=(*project.warnings, *plan.warnings, *warn.of_file(own)),
             refusals=(*plan.refusals, *refuse.of_file(own), *refuse.of_ports(merged.project.services.values())),
-            drift=merged.drift,
+            drift=(*merged.drift, *flags.drift),
         ),
         after,
     )
@@ -57,6 +61,7 @@ def between(before: Applied | None, after: Applied, live: Mapping[str, LiveServi
         ),
         confirmations=confirm.of_steps(changed, old.project.services, new.project.services),
         refusals=refuse.of_steps(changed),
+        flags=flag_plan.lines(old.flags, new.flags),
         digest=_digest(before, after),
     )
 
@@ -189,7 +194,8 @@ def _count(replicas: int) -> str:
 
 
 def _digest(before: Applied | None, after: Applied) -> str:
-    return digest_of([_identity(before), _identity(after)])[:_DIGITS]
+    flags = [before.flags if before is not None else {}, after.flags]
+    return digest_of([_identity(before), _identity(after), *(flags if any(flags) else [])])[:_DIGITS]
 
 
 def _identity(applied: Applied | None) -> list[tuple[str, RevisionId, list[object]]] | None:
