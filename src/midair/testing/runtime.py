@@ -90,12 +90,12 @@ class FakeRuntime:
             timer.cancel()
         self._timers.clear()
 
-    async def arrange(self, project: Project) -> None:
+    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
         """Fakes share nothing."""
+        return {}
 
-    def listeners(self, service: Service) -> tuple[Port, ...]:
-        """None beside the published ones."""
-        return ()
+    def in_force(self, project: Project) -> None:
+        """Fakes have no settings that could differ."""
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica, as its behaviour has it at this moment."""
@@ -214,7 +214,9 @@ def _settled(fake: _Fake, now: Moment) -> ReplicaSeen:
     exits_at = None if does.exits_after_s is None else fake.started_at + does.exits_after_s
     ends = [(at, code) for at, code in ((fake.ends_at, fake.end_code), (exits_at, does.exit_code)) if at is not None]
     if ends and (end := min(ends))[0] <= now:
-        return replace(seen, state="exited", since=end[0], exit_code=end[1], pid=None, detail=f"exited with code {end[1]}")
+        return replace(
+            seen, state="exited", since=end[0], exit_code=end[1], pid=None, detail=f"exited with code {end[1]}"
+        )
     if seen.state == "stopping" or does.ready_after_s is None:
         return seen
     ready_at = fake.started_at + does.ready_after_s

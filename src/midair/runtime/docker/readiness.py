@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from midair.model.ids import ReplicaId
+from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.seen import ReplicaSeen, ReplicaState
 from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by
 
@@ -26,7 +26,12 @@ class Readiness:
         self._since: dict[Key, tuple[ReplicaState, float]] = {}
         self._ready_at = _read(file)
         self._open: set[Key] = set()  # their port accepted a connection
+        self._adapted: dict[tuple[str, str], Kept] = {}  # by service and revision
         self._probes: dict[Key, asyncio.Task[None]] = {}
+
+    def adapt(self, service: str, revision: str, kept: Kept) -> None:
+        """Replicas of a revision are judged by other settings from now on."""
+        self._adapted[service, revision] = kept
 
     async def close(self) -> None:
         """End all probes."""
@@ -44,7 +49,7 @@ class Readiness:
         """What the core is told about this container."""
         attempt = attempt_of(container)
         key = (replica, attempt)
-        kept = kept_by(container)
+        kept = self._adapted.get((service_of(replica), revision_of(replica))) or kept_by(container)
         address = address_of(container, kept.port) if kept.port else ""
         state = self._state(container, key, kept, address, stopping)
         before = self._since.get(key)

@@ -32,6 +32,7 @@ from midair.runtime.docker.translate import (
     inside,
     is_foreign,
     kept_by,
+    kept_of,
     network_endpoints,
     replica_of,
     target_ports,
@@ -123,6 +124,10 @@ class DockerRuntime:
             await self._resize(action)
         else:
             await self._remove(action)
+
+    async def adapt(self, revision: Revision) -> None:
+        """Let the replicas of a revision take what may differ while its id stays."""
+        self._readiness.adapt(revision.service.name, revision.id, kept_of(revision.service))
 
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` whenever a container's state has changed."""
