@@ -1,6 +1,7 @@
 """A release is the code as it was, whatever happens to the directory it came from."""
 
 import asyncio
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -288,6 +289,17 @@ def someone_else():
                 path.chmod(0o700)
 
     return become
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(harness, layout, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(blob, "copy_contents", full)
+    with pytest.raises(BuildTrouble, match='cannot make a release of service "web": No space left on device'):
+        prepared(harness, service(harness))
+    assert list(layout.releases.iterdir()) == []
+    assert list(layout.blobs.iterdir()) == []
 
 
 def test_a_file_that_is_no_file_is_named(harness):

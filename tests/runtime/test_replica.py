@@ -319,9 +319,9 @@ def test_files_about_a_replica_are_for_its_owner_alone(harness):
         async with harness.open() as runtime:
             await harness.start(runtime, shell(harness, "exec sleep 60"))
         layout = Layout(harness.home, "shop")
-        for path in (layout.replica(REPLICA) / record.FILE, harness.log()):
+        for path in (layout.replica(REPLICA) / record.FILE, layout.digests, harness.log()):
             assert path.stat().st_mode & 0o777 == 0o600
-        for folder in (layout.replicas, layout.logs, layout.replica(REPLICA), layout.folder):
+        for folder in (layout.replicas, layout.logs, layout.replica(REPLICA), layout.folder, layout.blobs):
             assert folder.stat().st_mode & 0o077 == 0, folder
 
     prove(claim)

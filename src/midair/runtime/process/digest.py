@@ -50,6 +50,7 @@ class Digests:
         everything[_key(str(tree.root))] = kept
         draft = self._path.with_suffix(".new")
         try:
+            draft.touch(mode=0o600)
             draft.write_bytes(msgspec.msgpack.encode(everything))
             draft.rename(self._path)
         except OSError:

@@ -63,7 +63,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     def make(self) -> None:
         """Make the folders, for this user alone. Raises OSError."""
-        for folder in (self.folder, self.replicas, self.logs, self.blobs):
+        for folder in (self.folder.parent, self.folder, self.replicas, self.logs, self.blobs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.releases.mkdir(mode=0o711, exist_ok=True)
 

@@ -224,7 +224,8 @@ def _tell(service: Service, tree: Tree, release: str, new: bool, progress: Progr
     files = [entry for entry in tree.entries if entry.kind == "file"]
     size = sum(entry.size for entry in files) / 1e6
     done = "new release" if new else "release unchanged"
-    progress(f"{service.name}: {done} {release}, {len(files)} files, {size:.1f} MB")
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    progress(f"{service.name}: {done} {release}, {count}, {size:.1f} MB")
     if new and tree.left_out:
         shown = ", ".join(tree.left_out[:_LEFT_OUT_SHOWN])
         more = f" and {len(tree.left_out) - _LEFT_OUT_SHOWN} more" if len(tree.left_out) > _LEFT_OUT_SHOWN else ""
