@@ -145,6 +145,16 @@ def test_a_provider_is_refused_by_name(web, project):
     )
 
 
+def test_a_changed_definition_of_a_network_is_told(web, project):
+    contained = replace(web, runtime="docker", image="web")
+    first = replace(project(contained), fields={"networks": {"back": {"name": "shop_back"}}})
+    later = replace(first, fields={"networks": {"back": {"name": "shop_back", "internal": True}, "new": {}}})
+    _, state = build(None, first, {})
+    told = [text for text in build(state, later, {})[0].warnings if "definition" in text]
+    assert told == ["network back: its definition has changed; what is there stays as it is"]
+    assert build(state, first, {})[0].warnings == ()
+
+
 def test_a_port_on_two_addresses_is_two_fields(web, project, applied):
     two = [{"target": 8000, "published": "8000", "host_ip": host} for host in ("127.0.0.1", "127.0.0.2")]
     before = replace(web, fields={"ports": two})

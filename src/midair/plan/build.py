@@ -39,7 +39,7 @@ def build(
     return (
         msgspec.structs.replace(
             plan,
-            warnings=(*project.warnings, *plan.warnings, *warn.of_file(own)),
+            warnings=(*project.warnings, *plan.warnings, *warn.of_file(own), *warn.of_shared(before, project)),
             refusals=(*plan.refusals, *refuse.of_file(own), *refuse.of_ports(merged.project.services.values())),
             drift=(*merged.drift, *flags.drift),
         ),

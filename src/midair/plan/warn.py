@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from midair.model.plan import LiveService, PlanStep
-from midair.model.project import RuntimeName, Service
+from midair.model.project import Applied, Project, RuntimeName, Service
 from midair.plan import exchange
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
@@ -36,6 +36,18 @@ def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     found = [f"without effect on {_PLACES[runtime]}: {', '.join(parts)}" for runtime, parts in plain.items()]
     found += [f"limits are not applied to plain processes yet: {', '.join(limits)}"] if limits else []
     return (*found, *(f"{port} is not published: the router carries HTTP and TCP" for port in udp))
+
+
+def of_shared(before: Applied | None, project: Project) -> tuple[str, ...]:
+    """Networks and volumes that are there already and would have to be made again to be as the file says now."""
+    if before is None or all(service.runtime == "process" for service in project.services.values()):
+        return ()
+    return tuple(
+        f"{kind[:-1]} {name}: its definition has changed; what is there stays as it is"
+        for kind in ("networks", "volumes")
+        for name, entry in (project.fields.get(kind) or {}).items()
+        if entry != (before.project.fields.get(kind) or {}).get(name, entry)
+    )
 
 
 def without_effect(fields: Fields, runtime: RuntimeName) -> list[str]:
