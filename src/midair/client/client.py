@@ -322,7 +322,7 @@ class Client:
     def _other_daemon(self, error: errors.DaemonTrouble) -> Health:
         """The daemon that somebody else started at the same time. Raises `error` when there is none."""
         deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
+        while has_daemon(self.home) and time.monotonic() < deadline:
             try:
                 return self.health()
             except errors.DaemonTrouble:

@@ -46,7 +46,7 @@ def has_daemon(home: Path) -> bool:
     """Whether a process holds the folder, answering or not."""
     try:
         descriptor = os.open(home / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

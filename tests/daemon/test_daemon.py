@@ -1,0 +1,157 @@
+"""The daemon as a process: it starts by itself, refuses clearly, hands over, and ends in order."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from midair.client import Client
+from midair.client.home import has_daemon
+from midair.errors import DaemonTrouble, StoreTrouble
+
+
+@pytest.fixture
+def client(tmp_path):
+    made = Client(tmp_path / "home")
+    yield made
+    try:
+        made.daemon_stop()
+    except DaemonTrouble:
+        pass
+
+
+def test_it_starts_in_the_background_when_it_is_needed(client):
+    first = client.ensure_daemon()
+    assert client.ensure_daemon().pid == first.pid
+    assert os.getsid(first.pid) != os.getsid(0), "closing the terminal would end it"
+
+
+def test_ten_callers_at_once_get_one_daemon(client):
+    pids = []
+    callers = [threading.Thread(target=lambda: pids.append(client.ensure_daemon().pid)) for _ in range(10)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(pids) == 10
+    assert len(set(pids)) == 1
+
+
+def test_a_second_daemon_on_the_same_folder_refuses_and_says_who_has_it(client):
+    pid = client.ensure_daemon().pid
+    second = subprocess.run(
+        [sys.executable, "-m", "midair.daemon", "--home", str(client.home)], capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 1
+    assert f'another one runs for "{client.home}", pid {pid}' in second.stderr
+    assert "hint: stop it with midair daemon stop" in second.stderr
+    assert client.health().pid == pid
+
+
+def test_a_killed_daemon_leaves_nothing_that_stops_the_next(client):
+    first = client.ensure_daemon()
+    os.kill(first.pid, signal.SIGKILL)
+    assert client.ensure_daemon().pid != first.pid
+
+
+def test_why_it_cannot_start_is_told_to_who_wanted_it(client):
+    client.home.mkdir()
+    (client.home / "midair.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreTrouble, match="it is damaged") as told:
+        client.ensure_daemon()
+    assert told.value.hint.startswith("move the file away")
+    (client.home / "midair.db").unlink()
+    client.ensure_daemon()
+
+
+def test_a_home_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DaemonTrouble, match="cannot use the folder"):
+        Client(tmp_path / "file" / "home").ensure_daemon()
+
+
+def test_restarting_puts_another_process_in_its_place_and_refuses_nobody(client):
+    before = client.ensure_daemon()
+    failed, done = [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            try:
+                client.health()
+            except Exception as error:
+                failed.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        pids = {before.pid}
+        for _ in range(3):
+            pids.add(client.daemon_restart().pid)
+    finally:
+        done.set()
+        asking.join()
+    assert len(pids) == 4
+    assert failed == []
+
+
+def test_a_followed_stream_outlives_a_restart(client, monkeypatch):
+    begun, stream = [], client._transport.stream
+
+    def watched(*arguments, **options):
+        for name, data in stream(*arguments, **options):
+            if name == "here":
+                begun.append(data)
+            yield name, data
+
+    monkeypatch.setattr(client._transport, "stream", watched)
+    client.ensure_daemon()
+    reader = threading.Thread(target=lambda: list(client.events(follow=True)))
+    reader.start()
+    for restarts in range(3):
+        deadline = time.monotonic() + 10
+        while len(begun) <= restarts:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if restarts < 2:
+            client.daemon_restart()
+    client.daemon_stop()
+    reader.join(10)
+    assert not reader.is_alive()
+
+
+def test_it_ends_in_order_when_told_by_a_signal(client):
+    os.kill(client.ensure_daemon().pid, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while has_daemon(client.home):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "midair ends" in (client.home / "daemon.log").read_text()
+
+
+def test_no_file_and_no_socket_can_be_reached_by_others(client):
+    client.ensure_daemon()
+    assert stat.S_IMODE(client.home.stat().st_mode) == 0o700
+    names = {path.name for path in client.home.iterdir()}
+    assert {"api.sock", "daemon.lock", "daemon.log", "midair.db"} <= names
+    for path in client.home.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_an_idle_daemon_sleeps(client):
+    pid = client.ensure_daemon().pid
+    time.sleep(1.0)
+    before = ticks(pid)
+    time.sleep(2.0)
+    assert ticks(pid) - before <= 2, "an idle daemon used the processor"
+
+
+def ticks(pid):
+    """Hundredths of a second that a process has run."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
