@@ -317,6 +317,7 @@ def test_a_deleted_log_folder_is_made_again(harness):
 def test_files_about_a_replica_are_for_its_owner_alone(harness):
     async def claim():
         async with harness.open() as runtime:
+            assert await runtime.fingerprint(harness.code_service())
             await harness.start(runtime, shell(harness, "exec sleep 60"))
         layout = Layout(harness.home, "shop")
         for path in (layout.replica(REPLICA) / record.FILE, layout.digests, harness.log()):
