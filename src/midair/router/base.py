@@ -55,6 +55,9 @@ class Router(Protocol):
     async def stop(self) -> None:
         """End it: no port is listened on any more."""
 
+    async def restart(self) -> None:
+        """Put a new router in the place of the running one. No connection is refused or cut, and no count is lost."""
+
     async def observe(self) -> RouterSeen:
         """Routes in force, open requests and counts, measured together."""
 

@@ -14,6 +14,8 @@ import uvloop
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.process import serve
 
+_TAKEN = -1
+
 
 def main() -> int:
     """Run a router. Exits with 3 when another one already serves the folder."""
@@ -21,18 +23,26 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--ready", type=int, help="descriptor to write to once it listens")
     parser.add_argument("--limits", default="{}", help="limits that differ, as JSON")
+    parser.add_argument("--takeover", action="store_true", help="take the place of the router that runs")
     options = parser.parse_args()
     os.umask(0o077)
-    lock = os.open(options.folder / "router.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    lock = None if options.takeover else _lock(options.folder)
+    if lock == _TAKEN:
         return 3
     _raise_descriptor_limit()
     gc.freeze()  # nothing made so far is ever garbage
     gc.set_threshold(20_000, 20, 20)
     uvloop.run(serve(options.folder, msgspec.json.decode(options.limits, type=Limits), lock, options.ready))
     return 0
+
+
+def _lock(folder: Path) -> int:
+    lock = os.open(folder / "router.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _TAKEN
+    return lock
 
 
 def _raise_descriptor_limit() -> None:

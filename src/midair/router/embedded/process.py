@@ -17,6 +17,7 @@ from midair.model.project import Port
 from midair.router.base import RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.counts import open_book
+from midair.router.embedded.handover import Predecessor, Retirement, adopt, take_over
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.listen import Listener
@@ -25,6 +26,7 @@ from midair.router.embedded.sockets import bind, reason
 from midair.router.embedded.state import State, forget_state, read_state, write_state
 
 Place = tuple[str, int]  # host and port
+Answer = tuple[Any, tuple[int, ...]]  # and descriptors
 
 
 class RouterProcess:
@@ -32,7 +34,7 @@ class RouterProcess:
 
     def __init__(self, folder: Path, limits: Limits, lock: int) -> None:
         self.folder = folder
-        self._lock = lock
+        self.lock = lock
         self.hub = Hub(open_book(folder), limits, asyncio.get_running_loop())
         self.services: dict[str, Service] = {}
         self.listeners: dict[Place, Listener] = {}
@@ -40,17 +42,19 @@ class RouterProcess:
         self.ended = asyncio.Event()
         self._changing = asyncio.Lock()
         self._wires: set[wire.Wire] = set()
+        self.predecessor: Predecessor | None = None
+        self.retirement: Retirement | None = None
         self._admin: socket.socket | None = None
         self.hub.on_change(self._tell)
 
     async def restore(self) -> None:
         """Take up the routes and ports of the router before."""
         for action in read_state(self.folder).services:
-            service = self._service(action.service)
+            service = self.service(action.service)
             service.apply(action)
             for port in action.ports:
                 try:
-                    await self._listen(service, port, bind(port))
+                    await self.listen(service, port, bind(port))
                 except OSError as error:
                     service.problem = reason(port, error)
 
@@ -66,22 +70,33 @@ class RouterProcess:
 
     async def perform(self, action: SetRoutes) -> None:
         """Put routes in force, once every port of theirs is listened on."""
+        retirement = self.retirement
+        if retirement is not None and not retirement.begun:
+            raise RouterTrouble(f'cannot route "{action.service}": the router is being replaced')
+        if retirement is not None:
+            self.service(action.service).apply(action)
+            return
         async with self._changing:
-            service = self._service(action.service)
-            newest = service.action.generation
-            if action.generation < newest:
-                raise RouterTrouble(
-                    f'cannot route "{action.service}": generation "{action.generation}" is older than "{newest}"'
-                )
-            if action == service.action and not service.problem:
-                return
-            _check_addresses(action)
-            fresh = self._bind(service, action.ports)
-            service.apply(action)
-            for port, sockets in fresh:
-                await self._listen(service, port, sockets)
-            self._close_others(service, action.ports)
-            self._save()
+            await self._change(action)
+        if self.predecessor is not None:
+            await self.predecessor.perform(action)
+
+    async def _change(self, action: SetRoutes) -> None:
+        service = self.service(action.service)
+        newest = service.action.generation
+        if action.generation < newest:
+            raise RouterTrouble(
+                f'cannot route "{action.service}": generation "{action.generation}" is older than "{newest}"'
+            )
+        if action == service.action and not service.problem:
+            return
+        _check_addresses(action)
+        fresh = self._bind(service, action.ports)
+        service.apply(action)
+        for port, sockets in fresh:
+            await self.listen(service, port, sockets)
+        self._close_others(service, action.ports)
+        self._save()
 
     def check(self, ports: tuple[Port, ...]) -> tuple[str, ...]:
         """Reasons why these ports could not be listened on."""
@@ -102,7 +117,9 @@ class RouterProcess:
             forget_state(self.folder)
             (self.folder / wire.SOCKET).unlink(missing_ok=True)
         else:
-            self._leave()
+            self._make_room()
+        if self.predecessor is not None:
+            self.predecessor.stop()
         for listener in self.listeners.values():
             listener.stop()
         self.listeners.clear()
@@ -111,19 +128,25 @@ class RouterProcess:
             await asyncio.sleep(0.02)
         self.ended.set()
 
-    def _leave(self) -> None:
-        """Make room for the next router while the last requests end."""
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
+    def _make_room(self) -> None:
+        """Let the next router begin while the last requests end here."""
+        if self.retirement is None:
+            fcntl.flock(self.lock, fcntl.LOCK_UN)
+            self._close_admin()
+
+    def _close_admin(self, heir: wire.Wire | None = None) -> None:
         if self._admin is not None:
             self.hub.loop.remove_reader(self._admin.fileno())
             self._admin.close()
+            self._admin = None
         for asker in tuple(self._wires):
-            asker.close()
+            if asker is not heir:
+                asker.close()
 
     def _inside(self) -> list[int]:
         return [replica.open for service in self.services.values() for replica in service.replicas()]
 
-    def _service(self, name: str) -> Service:
+    def service(self, name: str) -> Service:
         if name not in self.services:
             self.services[name] = Service(self.hub, name)
         return self.services[name]
@@ -147,7 +170,7 @@ class RouterProcess:
             raise RouterTrouble(service.problem) from error
         return fresh
 
-    async def _listen(self, service: Service, port: Port, sockets: list[socket.socket]) -> None:
+    async def listen(self, service: Service, port: Port, sockets: list[socket.socket]) -> None:
         listener = Listener(self.hub, service, port, sockets)
         self.listeners[port.host, port.port] = listener
         await listener.start()
@@ -171,15 +194,31 @@ class RouterProcess:
             sock, _ = self._admin.accept()
         except OSError:
             return
-        self._wires.add(wire.Wire(sock, self._answer, self._wires.discard))
+        self._wires.add(wire.Wire(sock, self.answer, self.on_end))
+
+    def on_end(self, end: wire.Wire) -> None:
+        """One of those who asked has hung up, or the predecessor or heir is gone."""
+        self._wires.discard(end)
+        if self.predecessor is not None and self.predecessor.is_at(end):
+            self.predecessor.ended()
+            self.predecessor = None
+            self.hub.changed()
+        if self.retirement is not None and self.retirement.is_for(end):
+            if self.retirement.begun:
+                for listener in self.listeners.values():
+                    listener.closed = True  # nobody is left to pass connections on to
+            else:
+                self.retirement = None
 
     def _tell(self) -> None:
         for watcher in tuple(self._wires):
             watcher.tell("changed")
 
-    async def _answer(self, asker: wire.Wire, message: wire.Message, fds: list[int]) -> tuple[Any, tuple[int, ...]]:
+    async def answer(self, asker: wire.Wire, message: wire.Message, fds: list[int]) -> Answer:
+        """Do what is asked through the admin socket."""
         if message.do == "observe":
-            return self.observe(), ()
+            seen = self.observe()
+            return seen if self.predecessor is None else await self.predecessor.observe(seen), ()
         if message.do == "perform":
             await self.perform(msgspec.json.decode(message.body, type=SetRoutes))
             return None, ()
@@ -187,6 +226,28 @@ class RouterProcess:
             return self.check(msgspec.json.decode(message.body, type=tuple[Port, ...])), ()
         if message.do == "stop":
             await self.stop(forget=True)
+            return None, ()
+        if message.do == "changed":
+            self.hub.changed()
+            return None, ()
+        return await self._answer_router(asker, message, fds)
+
+    async def _answer_router(self, asker: wire.Wire, message: wire.Message, fds: list[int]) -> Answer:
+        """What a predecessor or successor says."""
+        if message.do == "offer" and (self.retirement is None or not self.retirement.begun):
+            self.retirement = Retirement(self, asker)
+            return self.retirement.offer()
+        if message.do == "listener" and self.retirement is not None:
+            return self.retirement.listener(msgspec.json.decode(message.body, type=int))
+        if message.do == "retire" and self.retirement is not None:
+            self._close_admin(asker)
+            self.retirement.begin()
+            return None, ()
+        if message.do == "adopt":
+            await adopt(self, msgspec.json.decode(message.body, type=Port), fds[0])
+            return None, ()
+        if message.do == "leave":
+            await self.stop(forget=False)
             return None, ()
         raise RouterTrouble(f'cannot do "{message.do}": this router does not know how')
 
@@ -198,14 +259,19 @@ def _check_addresses(action: SetRoutes) -> None:
             raise RouterTrouble(f'cannot route "{action.service}": "{route.address}" is not host:port')
 
 
-async def serve(folder: Path, limits: Limits, lock: int, ready: int | None) -> None:
-    """Run until told to stop."""
-    router = RouterProcess(folder, limits, lock)
+async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | None) -> None:
+    """Run until told to stop. Without the folder's lock, take over from the router that has it."""
+    router = RouterProcess(folder, limits, -1 if lock is None else lock)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: router.hub.run(router.stop(forget=False)))
-    await router.restore()
+    if lock is None:
+        router.lock = await take_over(router)
+    else:
+        await router.restore()
     router.open_admin()
+    if router.predecessor is not None:
+        await router.predecessor.retire()
     if ready is not None:
         os.write(ready, b"ready\n")
         os.close(ready)

@@ -78,19 +78,27 @@ class Replica:
         self.hub.run(self._connect_for(client))
 
     def drain(self, timeout_s: float, politely: bool) -> None:
-        """No request begins here any more. Ends what is long-lived shortly before the deadline of the one who asked."""
+        """No request begins here any more."""
         self.draining = True
         for upstream in self.idle:
             upstream.drop()
         self.idle.clear()
-        if self.drained_by is None and self.open and politely:
-            early = min(1.0, timeout_s / 10)
-            self.drained_by = self.hub.loop.call_later(timeout_s - early, self._end_long_lived)
+        self.end_by(timeout_s, politely)
+
+    def end_by(self, timeout_s: float, politely: bool) -> None:
+        """End what is long-lived shortly before a deadline."""
+        loop = self.hub.loop
+        deadline = loop.time() + timeout_s - min(1.0, timeout_s / 10)
+        if not self.open or not politely or (self.drained_by is not None and self.drained_by.when() <= deadline):
+            return
+        if self.drained_by is not None:
+            self.drained_by.cancel()
+        self.drained_by = loop.call_at(deadline, self._end_long_lived)
 
     def undrain(self) -> None:
         """Routed again."""
         self.draining = False
-        if self.drained_by is not None:
+        if self.drained_by is not None and not self.hub.retiring:
             self.drained_by.cancel()
             self.drained_by = None
 

@@ -1,6 +1,7 @@
 """The embedded router as the engine sees it: starts the process, asks it, and starts it again when it dies."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,26 @@ class EmbeddedRouter:
     async def stop(self) -> None:
         """End it."""
         self._wanted = False
-        try:
-            wire = self._wire if self._wire is not None and not self._wire.closed else self._connect()
-        except OSError:
-            return
-        async with Watched(wire.sock) as process:
-            await wire.ask("stop", None, type(None), timeout_s=self._limits.stop_s + 5)
-            await process.ended()
-        wire.close()
+        async with self._reaching:  # one that is being started is ended, too
+            try:
+                wire = Wire(connect(self.folder), self._hear, self._on_end)
+            except OSError:
+                return
+            async with Watched(wire.sock) as process:
+                with contextlib.suppress(RouterTrouble):  # it may be dying
+                    await wire.ask("stop", None, type(None), timeout_s=self._limits.stop_s + 5)
+                await process.ended()
+            wire.close()
+
+    async def restart(self) -> None:
+        """Put a new process in the place of the running one. What is connected notices nothing."""
+        await self._reach()
+        async with self._reaching:
+            await start_process(self.folder, self._limits, "--takeover")
+            before, self._wire = self._wire, None
+            if before is not None:
+                before.close()
+        await self._reach()
 
     async def observe(self) -> RouterSeen:
         """Routes in force, open requests and counts."""

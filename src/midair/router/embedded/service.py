@@ -117,6 +117,11 @@ class Service:
             del self._replicas[replica.id, replica.address]
         self.hub.changed()
 
+    def retire(self) -> None:
+        """A successor takes over: what is long-lived ends as if its replicas drained."""
+        for replica in self._replicas.values():
+            replica.end_by(self.action.drain_timeout_s, self.action.long_lived == "close")
+
     def look(self, now: float) -> None:
         """Close what has been pooled for too long."""
         for replica in self._replicas.values():

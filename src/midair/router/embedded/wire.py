@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from midair.errors import RouterTrouble
 
 SOCKET = "router.sock"
 _READ_BYTES = 262144
-_DESCRIPTORS_MAX = 250  # the kernel takes 253 at a time
+_DESCRIPTORS_MAX = 250  # in one message; the kernel takes 253
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Wire:
         self._read = b""
         self._descriptors: deque[int] = deque()
         self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
-        self._asked: dict[int, asyncio.Future[Message]] = {}
+        self._asked: dict[int, asyncio.Future[tuple[Message, list[int]]]] = {}
         self._last_id = 0
         self._tasks: set[asyncio.Task[None]] = set()
         sock.setblocking(False)
@@ -53,17 +53,21 @@ class Wire:
 
     async def ask(self, do: str, body: object, answer: type[T], *, timeout_s: float = 10.0) -> T:
         """Ask the other end and wait for its answer. Raises RouterTrouble."""
-        message = await self._exchange(do, body, timeout_s)
+        message, _ = await self._exchange(do, body, timeout_s)
         return msgspec.json.decode(message.body, type=answer)
 
-    async def ask_for_descriptors(self, do: str, answer: type[T], *, timeout_s: float = 10.0) -> tuple[T, list[int]]:
+    async def ask_for_descriptors(self, do: str, body: object, answer: type[T]) -> tuple[T, list[int]]:
         """Like `ask`, for answers that come with file descriptors."""
-        message = await self._exchange(do, None, timeout_s)
-        descriptors = [self._descriptors.popleft() for _ in range(message.fds)]
+        message, descriptors = await self._exchange(do, body, 10.0)
         return msgspec.json.decode(message.body, type=answer), descriptors
 
+    @property
+    def backlog(self) -> int:
+        """Messages that the other end has not taken yet."""
+        return len(self._unsent)
+
     def tell(self, do: str, body: object = None, fds: tuple[int, ...] = ()) -> None:
-        """Send news, which nobody answers. The descriptors are duplicated by the kernel when it is sent."""
+        """Send news, which nobody answers. The descriptors are closed here once they are sent."""
         self._send(Message(do=do, body=msgspec.Raw(msgspec.json.encode(body))), fds)
 
     def close(self) -> None:
@@ -74,34 +78,36 @@ class Wire:
         self._loop.remove_reader(self.sock.fileno())
         self._loop.remove_writer(self.sock.fileno())
         self.sock.close()
-        while self._descriptors:
-            os.close(self._descriptors.popleft())
+        _close_all(self._descriptors)
+        for _, fds in self._unsent:
+            _close_all(fds)
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(RouterTrouble("cannot ask the router: it is gone"))
         self._on_end(self)
 
-    async def _exchange(self, do: str, body: object, timeout_s: float) -> Message:
+    async def _exchange(self, do: str, body: object, timeout_s: float) -> tuple[Message, list[int]]:
         if self.closed:
             raise RouterTrouble("cannot ask the router: it is gone")
         self._last_id += 1
         number = self._last_id
-        answered: asyncio.Future[Message] = self._loop.create_future()
+        answered: asyncio.Future[tuple[Message, list[int]]] = self._loop.create_future()
         self._asked[number] = answered
         try:
             self._send(Message(id=number, do=do, body=msgspec.Raw(msgspec.json.encode(body))), ())
             async with asyncio.timeout(timeout_s):
-                message = await answered
+                message, descriptors = await answered
         except TimeoutError:
             raise RouterTrouble(f"cannot ask the router: no answer within {timeout_s:g} s") from None
         finally:
             del self._asked[number]
         if message.error:
             raise RouterTrouble(message.error)
-        return message
+        return message, descriptors
 
     def _send(self, message: Message, fds: tuple[int, ...]) -> None:
         if self.closed:
+            _close_all(fds)
             return
         message.fds = len(fds)
         self._unsent.append((msgspec.json.encode(message) + b"\n", fds))
@@ -112,9 +118,10 @@ class Wire:
         try:
             while self._unsent:
                 data, fds = self._unsent[0]
-                sent = socket.send_fds(self.sock, [data], fds[:_DESCRIPTORS_MAX])
+                sent = socket.send_fds(self.sock, [data], fds)
+                _close_all(fds)
                 if sent < len(data):
-                    self._unsent[0] = (data[sent:], fds[_DESCRIPTORS_MAX:])
+                    self._unsent[0] = (data[sent:], ())
                 else:
                     self._unsent.popleft()
             self._loop.remove_writer(self.sock.fileno())
@@ -139,12 +146,14 @@ class Wire:
             self._take(msgspec.json.decode(line, type=Message))
 
     def _take(self, message: Message) -> None:
+        descriptors = [self._descriptors.popleft() for _ in range(message.fds)]
         if not message.do:
             asked = self._asked.get(message.id)
             if asked is not None and not asked.done():
-                asked.set_result(message)
+                asked.set_result((message, descriptors))
+            else:
+                _close_all(descriptors)
             return
-        descriptors = [self._descriptors.popleft() for _ in range(message.fds)]
         task = self._loop.create_task(self._reply(message, descriptors))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -157,6 +166,11 @@ class Wire:
             return
         if message.id:
             self._send(Message(id=message.id, body=msgspec.Raw(msgspec.json.encode(body))), fds)
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def connect(folder: Path) -> socket.socket:
