@@ -1,5 +1,7 @@
 """Feature flags: what is in force, what was changed, and how it is changed."""
 
+from typing import Any
+
 import msgspec
 
 from midair.api.endpoint import Call, Endpoint
@@ -39,7 +41,7 @@ async def list_flags(call: Call) -> FlagSetView:
     )
 
 
-async def get_flag_document(call: Call) -> dict[str, object]:
+async def get_flag_document(call: Call) -> dict[str, Any]:
     return document(call.engine.flags.document(call.project))
 
 
@@ -84,7 +86,7 @@ FLAGS = "/v1/projects/{project}/flags"
 ENDPOINTS = (
     Endpoint("GET", FLAGS, "Flags in force, with what is known of each", list_flags, FlagSetView),
     Endpoint("POST", FLAGS, "Change a flag", change_flag, ChangeView, AskFlag, status=202),
-    Endpoint("GET", f"{FLAGS}/document", "Flags as a file says them", get_flag_document, dict[str, object]),
+    Endpoint("GET", f"{FLAGS}/document", "Flags as a file says them", get_flag_document, dict[str, Any]),
     Endpoint("GET", f"{FLAGS}/history", "Who changed what, when and why", flag_history, tuple[FlagChangeView, ...],
              query=OneFlag),
     Endpoint("POST", f"{FLAGS}/undo", "Take the last change of flags back, and nothing else", undo_flag, ChangeView,
