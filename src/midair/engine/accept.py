@@ -29,7 +29,7 @@ async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tu
     names = [name for name, service in project.services.items() if service.build is not None or service.image]
     found = await asyncio.gather(*(_fingerprint(keeper, project.services[name]) for name in names))
     plan, after = _build(keeper, project, dict(zip(names, found, strict=True)), only)
-    if keeper.state.base is None:
+    if not keeper.state.rollouts:
         found_running = foreign(project, (await keeper.look()).all_replicas)
         plan = replace(plan, warnings=(*plan.warnings, *(_take_over(*one) for one in found_running.items())))
     return plan, after
@@ -98,7 +98,7 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
 
 async def store(
     keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None,
-    why: str = "", amended: Applied | None = None,
+    why: str = "", amended: Applied | None = None, takes_back: ChangeId | None = None,
 ) -> Change:  # fmt: skip
     """Store the change. From then on it is carried out, whatever happens to this process."""
     after = await _arrange(keeper, after)
@@ -108,14 +108,14 @@ async def store(
     previous = state.under_way
     before = state.completed
     rollouts: tuple[Rollout, ...] = ()
-    if before is None and previous is None and (found := adopted(after, sight.all_replicas)):
+    if not state.rollouts and previous is None and (found := adopted(after, sight.all_replicas)):
         before, rollouts = found
     number = keeper.store.changes.next_id(keeper.project)
     change = changes.accept(
         before, after, plan, previous,
         number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=baseline,
     )  # fmt: skip
-    change = replace(change, why=why)
+    change = replace(change, why=why, takes_back=takes_back)
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]
     if previous is not None:

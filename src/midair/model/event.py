@@ -71,8 +71,8 @@ class ReplicaStopped(msgspec.Struct, frozen=True, tag="replica-stopped"):
     replica: ReplicaId
 
 
-class ReplicaResizing(msgspec.Struct, frozen=True, tag="replica-resizing"):
-    """Its limits are changed while it runs."""
+class ReplicaResized(msgspec.Struct, frozen=True, tag="replica-resized"):
+    """Its limits were changed while it ran."""
 
     replica: ReplicaId
 
@@ -95,7 +95,7 @@ class WishTaken(msgspec.Struct, frozen=True, tag="wish-taken"):
 
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining
-    | ReplicaStopping | ReplicaStopped | ReplicaResizing | RoutesAsked | WishTaken
+    | ReplicaStopping | ReplicaStopped | ReplicaResized | RoutesAsked | WishTaken
 )  # fmt: skip
 
 

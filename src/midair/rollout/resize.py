@@ -1,9 +1,9 @@
 """Limits that change while a replica runs. The runtime says which replicas are not as they should be."""
 
 from midair.model.action import ResizeReplica
-from midair.model.event import ReplicaResizing
+from midair.model.event import ReplicaResized
 from midair.model.seen import ReplicaSeen
-from midair.rollout.draft import Draft
+from midair.rollout.draft import Draft, find
 from midair.rollout.judge import fail
 from midair.rollout.phase import FORWARD
 
@@ -21,9 +21,10 @@ def judge_resizing(draft: Draft) -> None:
 def resize_kept(draft: Draft, kept: list[ReplicaSeen]) -> int:
     """Ask for other limits where they are needed. Returns how many replicas are not as they should be."""
     wrong = [one for one in kept if one.resize and one.state not in ("stopping", "exited")]
-    tried = {trouble.key for trouble in draft.seen.troubles}
     for replica in wrong:
-        action = ResizeReplica(replica.id)
-        if draft.act(action) and action.key not in tried:
-            draft.events.append(ReplicaResizing(replica.id))
+        draft.act(ResizeReplica(replica.id))
+    for replica in kept:
+        before = find(draft.rollout.replicas, replica.id)
+        if before is not None and before.resize and not replica.resize:
+            draft.events.append(ReplicaResized(replica.id))
     return len(wrong)

@@ -13,7 +13,7 @@ from midair.model.event import (
     ReplicaDraining,
     ReplicaFailed,
     ReplicaReady,
-    ReplicaResizing,
+    ReplicaResized,
     ReplicaStarted,
     ReplicaStopped,
     ReplicaStopping,
@@ -70,8 +70,8 @@ def describe(event: Event) -> str:
             return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
         case ReplicaStopped(replica):
             return f"{replica} stopped"
-        case ReplicaResizing(replica):
-            return f"{replica} gets other limits while it runs"
+        case ReplicaResized(replica):
+            return f"{replica} has other limits now"
         case ChangeAccepted(change, kind, summary):
             return f"change {change} accepted: {kind}" + (f", {summary}" if summary else "")
         case ChangeEnded():
