@@ -1,6 +1,7 @@
 """What one call of the command line works on: which files, which project, which daemon."""
 
 import os
+import pwd
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -113,4 +114,10 @@ pass_session = click.make_pass_decorator(Session, ensure=True)
 
 def who() -> str:
     """Who asks, for the history."""
-    return os.environ.get("MIDAIR_BY") or os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid())
+    named = os.environ.get("MIDAIR_BY") or os.environ.get("SUDO_USER") or os.environ.get("USER")
+    if named:
+        return named
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user that no database knows, as in many containers
+        return str(os.getuid())
