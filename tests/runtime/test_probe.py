@@ -80,7 +80,7 @@ def test_a_port_that_nobody_listens_on_is_named():
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             assert await ask_tcp(port, 1.0) == ""
-        assert await ask_tcp(port, 1.0) == f"port {port} does not accept connections: connection refused"
+        assert await ask_tcp(port, 1.0) == f"nothing accepts connections on PORT {port}: connection refused"
         assert await ask_http(port, "/", 1.0) == "GET / failed: connection refused"
 
     asyncio.run(claim())

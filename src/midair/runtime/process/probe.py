@@ -31,7 +31,7 @@ def probe_of(kind: Kind, check: HealthCheck | Ready, base: Command, values: dict
         argv = _test(check.test, values)
         return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s))
     if check.http is not None:
-        path = check.http
+        path = "/" + check.http.lstrip("/")
         return lambda: ask_http(port, path, check.timeout_s)
     if check.command:
         argv = substituted(check.command, values)
@@ -45,7 +45,7 @@ async def ask_tcp(port: int, timeout_s: Span) -> str:
         async with asyncio.timeout(timeout_s):
             _, writer = await asyncio.open_connection(_HOST, port)
     except (OSError, TimeoutError) as error:
-        return f"port {port} does not accept connections: {_why(error, timeout_s)}"
+        return f"nothing accepts connections on PORT {port}: {_why(error, timeout_s)}"
     await _hang_up(writer)
     return ""
 

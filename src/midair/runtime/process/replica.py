@@ -60,11 +60,11 @@ class Replica:
     def begin(self, before: Record | None) -> None:
         """Write the record, then start the process. When that cannot be, all is as it was."""
         try:
+            for old in self.folder.glob("pid.*"):  # of earlier attempts, or of a record that is no more
+                old.unlink()
             record.write(self.folder, self.record)
         except OSError as error:
             raise RuntimeTrouble(f'cannot start replica "{self.record.id}": {error.strerror}') from error
-        for old in self.folder.glob("pid.*"):  # of earlier attempts, or of a record that is no more
-            old.unlink()
         try:
             self._spawn()
         except RuntimeTrouble:
@@ -82,6 +82,7 @@ class Replica:
         elif identity is None and not self.record.begun and self.record.stop is None:
             await self._start_again()
         else:
+            # By its mark alone: in the meantime the number of its session may have become another's.
             await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
             self._note_exit(None if identity is None else exit_code_of(identity))
 
