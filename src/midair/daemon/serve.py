@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+import uvloop
 
 from midair import __version__
 from midair.api.app import make_app
@@ -45,7 +46,7 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
         report.ready()
         inherited.await_go()
         sign(lock)
-    asyncio.run(_Daemon(home, lock, listener).run(report))
+    uvloop.run(_Daemon(home, lock, listener).run(report))
 
 
 def listen(home: Path) -> socket.socket:
