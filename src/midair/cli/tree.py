@@ -32,7 +32,7 @@ def _service(service: ServiceView, now: float) -> list[str]:
     head = f"{click.style(service.name, bold=True)}  {service.serving} of {service.wanted} serving  {ports}".rstrip()
     if service.phase != "completed":
         head += f"  {out.paint(service.phase)}"
-    if service.reason and service.phase != "completed":
+    if service.reason and service.phase not in ("progressing", "completed"):
         head += f": {service.reason}"
     if service.hold:
         head += click.style(f"  holding, {out.count(service.held, 'request')} waiting", fg="magenta")
