@@ -1,0 +1,109 @@
+"""The control plane is killed at every step that a change takes. The change goes on or goes back; nobody notices.
+
+Steps are found by counting commits and actions (`MIDAIR_DIE_AT`), not by luck.
+"""
+
+import os
+import signal
+
+import pytest
+from tests.proof.ground import USERS, asked, wait
+
+from midair.errors import DaemonTrouble
+
+pytestmark = pytest.mark.e2e
+MOST = 80  # steps of one kind in one change; there are far fewer
+# A life of the daemon in which one step is stored and carried out, and then it dies: after it, or about the next one.
+LIVES = {"before-commit": "before-commit:2", "commit": "commit:2", "before-action": "before-action:2", "action": "action:1"}
+
+
+def has_ended(ground, change):
+    """Whether this change is on record as ended."""
+    stored = ground.stored()
+    return stored["id"] == change and stored["ended_at"] is not None
+
+
+def live_and_die(ground, change, step):
+    """Start daemons that die at this step until one has nothing left to do. Returns how many died."""
+    for deaths in range(MOST):
+        child = ground.daemon_that_dies(step)
+        wait(
+            lambda: child.poll() is not None or (has_ended(ground, change) and asked(ground.is_whole)),  # noqa: B023
+            "a death, or the end",
+        )
+        if child.poll() is None:
+            ground.end_daemon(child)
+            return deaths
+        assert child.returncode == -signal.SIGKILL
+    raise AssertionError("it gets nowhere")
+
+
+@pytest.mark.parametrize("kind", LIVES)
+def test_daemons_that_live_for_one_step_each_carry_a_change_through(ground, kind):
+    assert ground.up("red", together=1).phase == "completed"
+    before = ground.service("web").revision
+    with ground.load(ground.port, **USERS):
+        change = ground.change(ground.project("blue", together=1))
+        os.kill(ground.client.health().pid, signal.SIGKILL)
+        deaths = live_and_die(ground, change, LIVES[kind])
+        ground.client.ensure_daemon()
+        assert ground.ended(change).phase == "completed"
+        ground.becomes_whole()
+    assert ground.service("web").revision != before
+    assert deaths >= 8, f"only {deaths} steps were found"
+    ground.nothing_was_lost()
+
+
+@pytest.mark.parametrize("kind", LIVES)
+def test_daemons_that_live_for_one_step_each_carry_a_failed_change_back(ground, kind):
+    assert ground.up("red").phase == "completed"
+    before = ground.service("web").revision
+    with ground.load(ground.port, **USERS):
+        change = ground.change(ground.project("red", environment={"BROKEN": "yes"}, monitor="2s"))
+        os.kill(ground.client.health().pid, signal.SIGKILL)
+        deaths = live_and_die(ground, change, LIVES[kind])
+        ground.client.ensure_daemon()
+        assert ground.ended(change).phase == "rolled_back"
+        ground.becomes_whole()
+    assert ground.service("web").revision == before
+    assert deaths >= 4, f"only {deaths} steps were found"
+    ground.nothing_was_lost()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["commit", "action", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("before-commit", "before-action"))],
+)
+@pytest.mark.timeout(240)
+def test_the_daemon_may_die_at_the_nth_step_for_every_n(ground, kind):
+    assert ground.up("start").phase == "completed"
+    died = 0
+    with ground.load(ground.port, **USERS):
+        for number in range(1, MOST):
+            ground.client.daemon_stop()
+            child = ground.daemon_that_dies(f"{kind}:{number}")
+            begin(ground, f"{kind}-{number}")
+            wait(lambda: child.poll() is not None or has_ended(ground, number + 1), "a death, or the end")  # noqa: B023
+            if child.poll() is None:
+                ground.end_daemon(child)
+                break  # the change has no so many steps
+            assert child.returncode == -signal.SIGKILL
+            died += 1
+            ground.client.ensure_daemon()
+            if ground.stored()["id"] != number + 1:  # it died before the change was stored, and the caller was told
+                begin(ground, f"{kind}-{number}")
+            assert ground.ended(number + 1).phase == "completed"
+            ground.becomes_whole()
+    ground.client.ensure_daemon()
+    ground.becomes_whole()
+    ground.nothing_was_lost()
+    assert died >= 8, f"only {died} steps were found"
+
+
+def begin(ground, colour):
+    """Ask for a change. Whether the daemon lives to answer is another matter."""
+    project = ground.project(colour)
+    try:
+        ground.change(project)
+    except DaemonTrouble:
+        pass
