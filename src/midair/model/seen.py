@@ -93,3 +93,4 @@ class Seen(msgspec.Struct, frozen=True):
     route: RouteSeen | None = None
     troubles: tuple[Trouble, ...] = ()
     gates: tuple[GateSeen, ...] = ()
+    starting: tuple[ReplicaId, ...] = ()  # whose start is being carried out now: on record or not, soon they are alive

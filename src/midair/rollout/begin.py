@@ -24,7 +24,7 @@ def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: 
         service, change, "pending", goal, previous.stable, policy, previous.stable_policy,
         started_at=now, phase_at=now, step_at=now,
         held_by_operator=previous.held_by_operator,
-        asked=previous.asked, asked_at=previous.asked_at, asked_times=previous.asked_times,
+        asked=previous.asked,  # outstanding or not, it is asked for at once
         created=tuple(made), draining=previous.draining, stopping=previous.stopping,
         restarting=previous.restarting, replicas=previous.replicas,
     )  # fmt: skip
@@ -43,7 +43,13 @@ def settle(rollout: Rollout) -> Rollout:
     """The change has ended well: what is there now is what a later rollback goes to."""
     assert rollout.phase == "completed", f"cannot settle a rollout that is {rollout.phase}"
     return msgspec.structs.replace(
-        rollout, stable=rollout.goal, stable_policy=rollout.policy, created=(), failures=(), promoted=False
+        rollout,
+        stable=rollout.goal,
+        stable_policy=rollout.policy,
+        asked_times=0,
+        created=(),
+        failures=(),
+        promoted=False,
     )
 
 

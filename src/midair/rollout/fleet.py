@@ -57,8 +57,10 @@ class Fleet:
     @property
     def alive(self) -> int:
         """Replicas that use resources, those on their way out included, and those that will be back."""
-        leaving = sum(one.state != "exited" for one in self.ending)
-        return leaving + len(self.new) + sum(one.state != "exited" or self.comes_back(one) for one in self.old)
+        counted = {one.id for one in self.new}
+        counted |= {one.id for one in self.ending if one.state != "exited"}
+        counted |= {one.id for one in self.old if one.state != "exited" or self.comes_back(one)}
+        return len(counted.union(self.draft.seen.starting))
 
     def comes_back(self, replica: ReplicaSeen) -> bool:
         """Whether an old replica is worth a wait: only the last good revision's is, and only on the way forward."""

@@ -9,13 +9,12 @@ from midair.change.depend import holds
 from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica, StopReplica
 from midair.model.change import Change, ChangeStep
 from midair.model.event import PhaseChanged
-from midair.model.ids import ReplicaId, revision_of
+from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout, Step, Wish
 from midair.model.seen import Seen
 from midair.rollout.phase import MOVES
 from midair.testing.world import Body, World
-
 
 _MOVES: dict[str, set[str]] = {phase: set(after) for phase, after in MOVES.items()}
 
@@ -55,11 +54,11 @@ class Checks:
             self.generations_grow(before, after)
             self.enough_keep_serving(before, seen, after, now)
         self.restarts_wait(seen, step, now)
-        self.a_failed_change_makes_no_more(before, step)
+        self.a_failed_change_makes_no_more(step)
         self.ids_are_not_shared(before, step)
         self._mark(before, seen, step, now)
 
-    def acts(self, stored: Rollout, action: Action, step: Step) -> None:
+    def acts(self, stored: Rollout, action: Action) -> None:
         """Before each action: what is in the store must already say so."""
         if isinstance(action, SetRoutes):
             known = stored.asked == action
@@ -71,11 +70,6 @@ class Checks:
             known = True
         if not known:
             raise Violation("committed before acted", f"{action.key} is not in the store yet")
-
-    def performed(self, service: str, action: Action, stored: Rollout, fresh: bool) -> None:
-        """After an action that worked."""
-        if fresh and isinstance(action, StartReplica) and action.attempt == 1:
-            self.not_too_many_are_alive(service, action.replica, stored)
 
     def wished(self, before: Rollout, after: Rollout, wish: Wish) -> None:
         """After an operator's wish was taken."""
@@ -188,8 +182,8 @@ class Checks:
             if len(proven) < min(wanted, had):
                 raise Violation("the old stay until the new have passed", f"{len(proven)} of {wanted} have")
 
-    def not_too_many_are_alive(self, service: str, replica: ReplicaId, stored: Rollout) -> None:
-        """Live and terminating ≤ replicas + surge, whenever one more is started."""
+    def not_too_many_are_alive(self, stored: Rollout, replica: ReplicaId, begun: set[ReplicaId]) -> None:
+        """Live and terminating ≤ replicas + surge, whenever one more is started. `begun`: what is being started now."""
         update = stored.policy.rollback if stored.back else stored.policy.update
         wanted = stored.goal.replicas
         kind = "rolling" if stored.back else stored.policy.strategy.kind
@@ -198,14 +192,15 @@ class Checks:
             surge = max(surge, wanted)
         if update.order == "stop-first" and kind in ("rolling", "recreate"):
             surge = 0
-        bodies = self.world.bodies[service]
-        alive = [one.id for one in bodies.values() if one.state != "exited"]
-        if replica in alive and len(alive) > wanted + surge:
-            raise Violation("not too many are alive", f"{len(alive)} of at most {wanted} + {surge}: {alive}")
+        bodies = self.world.bodies[stored.service]
+        alive = {one.id for one in bodies.values() if one.state != "exited"} | {replica}
+        alive |= {one for one in begun if service_of(one) == stored.service}
+        if len(alive) > wanted + surge:
+            raise Violation("not too many are alive", f"{len(alive)} of at most {wanted} + {surge}: {sorted(alive)}")
 
-    def a_failed_change_makes_no_more(self, before: Rollout, step: Step) -> None:
+    def a_failed_change_makes_no_more(self, step: Step) -> None:
         """On the way back only the last good revision is started."""
-        if step.rollout.back and before.back:
+        if step.rollout.back:
             for action in step.actions:
                 if isinstance(action, StartReplica) and revision_of(action.replica) != step.rollout.stable.revision:
                     raise Violation("a failed change makes no more replicas", action.key)

@@ -3,7 +3,7 @@
 from midair import change as changes
 from midair import rollout as rollouts
 from midair.errors import Refused
-from midair.model.action import Action
+from midair.model.action import Action, StartReplica
 from midair.model.change import Change
 from midair.model.moment import Moment
 from midair.model.project import Applied
@@ -38,7 +38,8 @@ class Plane:
         self.asleep_until: Moment = 0.0
         self.wake_at: Moment = 0.0
         self.begun = 0
-        self.fresh = True  # what is acted on is what is so
+        self.forgotten: set[int] = set()  # actions under way of which it has lost track by dying
+        self.fresh: dict[str, bool] = {}  # by service: what is acted on is what is so
 
     @property
     def change(self) -> Change | None:
@@ -86,41 +87,82 @@ class Plane:
             return
         self.wake_at = FOREVER
         try:
-            for service in list(self.rollouts):
-                self._keep(service, now)
-            self._coordinate(now)
+            self._round(now)
         except Died:
             away = (0.0, 0.3, 5.0, 25.0)[self.chooser.pick(4, "how long it is dead")]
             self.world.tell(f"      ! the control plane dies for {away}s")
             self.troubles.clear()
             self.looks.clear()
+            self.forgotten.update(id(action) for _, _, action, _ in self.world.late)
             self.asleep_until = self.wake_at = now + away
 
-    def _keep(self, service: str, now: Moment) -> None:
+    def _round(self, now: Moment) -> None:
+        """As the engine does it: all rollouts, then the change over them, one commit, then the actions."""
+        before = self.rollouts
+        steps = {service: self._advance(service, now) for service in before}
+        after = {service: step.rollout for service, step in steps.items()}
+        change, taken = self._coordinate(after, now)
+        if self.acts_before_commit:
+            self._act(steps, taken, now)
+        if change is not self.change or any(after[name] is not before.get(name) for name in after):
+            self._maybe_die("it dies before the commit")
+            self._commit(change, after, now)
+        if not self.acts_before_commit:
+            self._act(steps, taken, now)
+
+    def _advance(self, service: str, now: Moment) -> Step:
         before = self.rollouts[service]
         seen = self._observe(service)
         step = rollouts.advance(before, seen, now)
         self.checks.decided(before, seen, step, now)
         tell_step(self.world.tell, now, step)
-        if self.acts_before_commit:
-            self._act(service, step, now)
-        if step.rollout is not before or step.events:
-            self._maybe_die("it dies before the commit")
-            self.rollouts[service] = step.rollout
-        if not self.acts_before_commit:
-            self._act(service, step, now)
         if step.wake_at is not None and step.wake_at < self.wake_at:
             self.wake_at = step.wake_at
+        return step
 
-    def _act(self, service: str, step: Step, now: Moment) -> None:
-        for action in step.actions:
-            self._maybe_die("it dies before an action")
-            self.checks.acts(self.rollouts[service], action, step)
-            self._perform(service, action, now)
-        if step.actions:
-            self.wake_at = now  # look at what came of it
+    def _coordinate(self, after: dict[str, Rollout], now: Moment) -> tuple[Change | None, set[str]]:
+        """The change over the rollouts; what it began, turned round or settled is put into `after`."""
+        change = self.change
+        if change is None or change.ended_at is not None:
+            return change, set()
+        step = changes.advance(change, after, now)
+        self.checks.coordinated(change, step, after)
+        if step.wake_at is not None and step.wake_at < self.wake_at:
+            self.wake_at = step.wake_at
+        for one in step.rollouts:
+            after[one.service] = one
+        if step.rollouts or step.change.ended_at is not None:
+            self.wake_at = now
+        return step.change, {one.service for one in step.rollouts}
 
-    def _perform(self, service: str, action: Action, now: Moment) -> None:
+    def _commit(self, change: Change | None, after: dict[str, Rollout], now: Moment) -> None:
+        self.rollouts = after
+        if change is not None and change is not self.change:
+            assert self.change is not None
+            self.begun += len(change.begun) - len(self.change.begun)
+            self.history[-1] = change
+            if change.phase == "completed":
+                self.applied = change.after
+            self.world.tell(f"{now:8.2f} change {change.id} {change.phase} {change.reason}")
+
+    def _act(self, steps: dict[str, Step], taken: set[str], now: Moment) -> None:
+        for service, step in steps.items():
+            if service in taken:
+                continue  # what the change has just touched is looked at anew
+            for action in step.actions:
+                self._maybe_die("it dies before an action")
+                self.checks.acts(self.rollouts[service], action)
+                if isinstance(action, StartReplica) and action.attempt == 1 and self.fresh[service]:
+                    begun = {
+                        one.replica
+                        for _, _, one, _ in self.world.late
+                        if isinstance(one, StartReplica) and id(one) not in self.forgotten
+                    }
+                    self.checks.not_too_many_are_alive(self.rollouts[service], action.replica, begun)
+                if self._perform(service, action, now):
+                    self.wake_at = now  # look at what came of it
+
+    def _perform(self, service: str, action: Action, now: Moment) -> bool:
         troubles = self.troubles.setdefault(service, {})
         if self.chooser.fault("an action fails"):
             works, text = False, "it failed"
@@ -128,15 +170,14 @@ class Plane:
             works, text = True, "no answer"
         else:
             works, text = True, ""
-        if works:
-            self.world.perform(service, action)
-            self.checks.performed(service, action, self.rollouts[service], self.fresh)
+        begun = self.world.perform(service, action) if works else True
         if text:
             count = troubles[action.key].count + 1 if action.key in troubles else 1
             troubles[action.key] = Trouble(action.key, count, now, text)
             self.world.tell(f"      ! {action.key}: {text}")
         else:
             troubles.pop(action.key, None)
+        return begun
 
     def _observe(self, service: str) -> Seen:
         replicas, route = self.world.look(service)
@@ -155,30 +196,15 @@ class Plane:
             route, why = None, f"{why} the routes are not known"
         elif self.chooser.fault("routes are seen as they were"):
             route, why = looks[self.chooser.pick(len(looks), "how old")][1], f"{why} the routes are old news"
-        self.fresh = not why
+        self.fresh[service] = not why
         if why:
             self.world.tell(f"      ! {service}: {why}")
-        return Seen(seen_replicas, route, tuple(self.troubles.get(service, {}).values()))
-
-    def _coordinate(self, now: Moment) -> None:
-        change = self.change
-        if change is None or change.ended_at is not None:
-            return
-        step = changes.advance(change, self.rollouts, now)
-        self.checks.coordinated(change, step, self.rollouts)
-        if step.change is change and not step.rollouts:
-            if step.wake_at is not None and step.wake_at < self.wake_at:
-                self.wake_at = step.wake_at
-            return
-        self._maybe_die("it dies before the change is committed")
-        self.begun += len(step.change.begun) - len(change.begun)
-        self.history[-1] = step.change
-        for one in step.rollouts:
-            self.rollouts[one.service] = one
-        if step.change.phase == "completed":
-            self.applied = step.change.after
-        self.world.tell(f"{now:8.2f} change {change.id} {step.change.phase} {step.change.reason}")
-        self.wake_at = now
+        starting = [
+            action.replica
+            for _, name, action, _ in self.world.late
+            if name == service and isinstance(action, StartReplica) and id(action) not in self.forgotten
+        ]
+        return Seen(seen_replicas, route, tuple(self.troubles.get(service, {}).values()), starting=tuple(starting))
 
     def _maybe_die(self, why: str) -> None:
         if self.chooser.fault(why):

@@ -6,7 +6,7 @@ It knows nothing of rollouts. Actions are performed on it, it is observed, and i
 from collections.abc import Callable
 from typing import Literal
 
-from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica, StopReplica
+from midair.model.action import Action, RemoveReplica, RuntimeAction, SetRoutes, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, revision_of
 from midair.model.moment import Moment
 from midair.model.seen import ReplicaSeen, ReplicaState, RouteSeen
@@ -77,6 +77,7 @@ class World:
         self.now: Moment = 1000.0
         self.ports = 20000
         self.calm_at = FOREVER  # when hung replicas get well
+        self.late: list[tuple[Moment, str, RuntimeAction, tuple[Body, int] | None]] = []  # actions under way
         self.accepted = self.answered = self.lost = self.waiting = 0
         self.tell: Callable[[str], None] = _silent
         self.on_stop: Callable[[str, Body, int], None] = _nothing  # service, replica, requests inside
@@ -85,6 +86,9 @@ class World:
     def move(self, now: Moment) -> None:
         """Let everything happen that is due until `now`."""
         self.now = now
+        for late in [one for one in self.late if one[0] <= now]:
+            self.late.remove(late)
+            self._land(*late[1:])
         for name, bodies in self.bodies.items():
             for body in bodies.values():
                 if body.due <= now:
@@ -99,7 +103,7 @@ class World:
 
     def due(self) -> Moment:
         """When something happens next by itself that matters: of requests, only the ends of those being drained."""
-        due = FOREVER
+        due = min((at for at, _, _, _ in self.late), default=FOREVER)
         for name, bodies in self.bodies.items():
             table = self.tables[name]
             for at, _ in table.ahead:
@@ -120,8 +124,26 @@ class World:
         open_now = {name: len(body.requests) for name, body in bodies.items() if body.requests}
         return replicas, RouteSeen(table.settled.generation, table.settled.routes, table.settled.hold, open=open_now)
 
-    def perform(self, service: str, action: Action) -> None:
-        """Carry out an action, or begin to."""
+    def perform(self, service: str, action: Action) -> bool:
+        """Carry out an action, or begin to; False: it is put off, something acts on the replica already."""
+        place = "" if isinstance(action, SetRoutes) else action.replica
+        if place and any(one.replica == place for _, _, one, _ in self.late):
+            return False
+        if place and self.chooser.fault("an action takes its time"):
+            body = self.bodies[service].get(place)
+            at = self.now + (1.0, 0.1, 12.0)[self.chooser.pick(3, "how long")]
+            self.late.append((at, service, action, (body, body.attempt) if body else None))
+        else:
+            self._perform(service, action)
+        return True
+
+    def _land(self, service: str, action: RuntimeAction, on: tuple[Body, int] | None) -> None:
+        """An action that took its time comes to effect, on the very body that it was begun on."""
+        body = self.bodies[service].get(action.replica)
+        if on is None or (body is on[0] and on[0].attempt == on[1]):
+            self._perform(service, action)
+
+    def _perform(self, service: str, action: Action) -> None:
         match action:
             case StartReplica():
                 self._start(service, action)
