@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import sys
+import time
 from contextlib import contextmanager
 
 import msgspec
@@ -13,7 +14,9 @@ from midair.errors import BuildTrouble
 from midair.model.action import RemoveReplica
 from midair.model.project import Build, Service
 from midair.runtime.process import blob
+from midair.runtime.process.digest import Digests
 from midair.runtime.process.layout import Layout
+from midair.runtime.process.tree import Entry, Tree
 
 
 @pytest.fixture
@@ -332,3 +335,17 @@ def test_midairs_own_folder_is_never_part_of_a_release(harness, layout):
 async def open_and_close(harness):
     async with harness.open():
         pass
+
+
+def test_the_digest_of_a_file_that_was_just_changed_is_not_relied_on(tmp_path):
+    now = time.time_ns()
+    old, new = (
+        Entry(name, "file", 0o444, 1, mtime_ns=then, ctime_ns=then, inode=1)
+        for name, then in (("old", now - 10**11), ("new", now))
+    )
+    tree = Tree(tmp_path, (old, new), ())
+    Digests(tmp_path / "digests").keep(tree, {"old": "abc", "new": "def"})
+    digests = Digests(tmp_path / "digests")
+    assert (digests.of(tree, old), digests.of(tree, new)) == ("abc", None)
+    for change in ({"size": 2}, {"mtime_ns": 1}, {"ctime_ns": 1}, {"inode": 2}):
+        assert digests.of(tree, msgspec.structs.replace(old, **change)) is None

@@ -13,6 +13,7 @@ from midair.model.project import Hook, Port
 from midair.runtime.process import identity as ids
 from midair.runtime.process import record, replica
 from midair.runtime.process.layout import Layout
+from midair.runtime.process.runtime import ProcessRuntime
 from midair.testing.runtime_contract import eventually
 
 REPLICA = "web/0123abcd/0"
@@ -112,6 +113,23 @@ def test_a_signal_that_was_sent_is_not_sent_again(harness):
         async with harness.open() as runtime:
             await eventually(runtime, REPLICA, lambda seen: seen.state == "exited")
         assert told(harness) == 1
+
+    asyncio.run(claim())
+
+
+def test_the_grace_that_has_passed_without_a_daemon_counts(harness):
+    async def claim():
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, deaf(harness))
+            await runtime.perform(StopReplica(seen.id, grace_s=60), None)
+            folder = Layout(harness.home, "shop").replica(REPLICA)
+            await eventually(runtime, seen.id, lambda _: record.read(folder).stop.stage == "signalled")
+        later = ProcessRuntime("shop", harness.home, lambda: time.time() + 61)
+        await later.open()
+        try:
+            assert (await eventually(later, seen.id, lambda seen: seen.state == "exited")).exit_code == -9
+        finally:
+            await later.close()
 
     asyncio.run(claim())
 
