@@ -6,13 +6,13 @@ import msgspec
 
 from midair.router.embedded.head import TOKEN, VALUE
 
-_SHAPE = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: " + VALUE + rb")?\r\n((?:" + TOKEN + rb":" + VALUE + rb"\r\n)*+)\r\n"
-)
-_SPECIAL = re.compile(
-    rb"(?i)\n(connection|content-length|content-type|keep-alive|proxy-connection|transfer-encoding|upgrade)"
-    rb":[ \t]*([^\r]*)\r"
-)
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: " + VALUE + rb")?")
+_LINE = re.compile(rb"(" + TOKEN + rb"):(" + VALUE + rb")")
+_SPECIAL = frozenset(
+    (b"connection", b"content-length", b"content-type", b"keep-alive", b"proxy-connection", b"transfer-encoding",
+     b"upgrade"),
+)  # fmt: skip
+Field = tuple[bytes, bytes]  # name in lower case, and value
 
 
 class BadAnswer(Exception):
@@ -31,15 +31,33 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     upgrade: bytes = b""
 
 
+class Lines(dict[bytes, Field | None]):
+    """Header lines seen before: fields that matter to the router, None for those that are passed on unread."""
+
+    entries_max = 4096
+    bytes_max = 512
+
+    def __missing__(self, line: bytes) -> Field | None:
+        field = parse_line(line)
+        if len(line) <= self.bytes_max:
+            if len(self) >= self.entries_max:
+                self.clear()
+            self[line] = field
+        return field
+
+
 class Memory(dict[bytes, Answer]):
     """Heads parsed before, by their bytes: a replica often repeats itself within one second."""
 
     entries_max = 2048
     bytes_max = 2048
 
+    def __init__(self) -> None:
+        self._lines = Lines()
+
     def parse(self, raw: bytes) -> Answer:
         """Parse a head that is not remembered yet, and remember it."""
-        answer = parse_answer(raw)
+        answer = parse_answer(raw, self._lines)
         if len(raw) <= self.bytes_max:
             if len(self) >= self.entries_max:
                 self.clear()
@@ -47,38 +65,41 @@ class Memory(dict[bytes, Answer]):
         return answer
 
 
-def parse_answer(raw: bytes) -> Answer:
-    """Parse from the status line to the empty line, both included."""
-    shape = _SHAPE.fullmatch(raw)
-    if shape is None:
+def parse_line(line: bytes) -> Field | None:
+    """One header."""
+    match = _LINE.fullmatch(line)
+    if match is None:
         raise BadAnswer("the head of the answer is malformed")
-    status = int(shape[2])
-    length, chunked, options, stream, upgrade = -1, False, b"", False, b""
-    cuts: list[tuple[int, int]] = []
-    lengths: list[tuple[int, int]] = []
-    for match in _SPECIAL.finditer(raw):
-        name, value, span = match[1].lower(), match[2].rstrip(b" \t"), (match.start() + 1, match.end() + 1)
-        if name == b"content-length":
-            length = _length(value, length)
-            lengths.append(span)
-        elif name == b"transfer-encoding":
-            chunked = _chunked(value, chunked)
-        elif name == b"content-type":
-            stream = value.lower().startswith(b"text/event-stream")
-        else:
-            cuts.append(span)
-            if name == b"connection":
-                options += b"," + value.lower()
-            elif name == b"upgrade":
-                upgrade = value
-    if chunked:  # RFC 9112, 6.3: it overrides a length, which must not be passed on
-        length, cuts = -1, sorted(cuts + lengths)
-    elif len(lengths) > 1:
-        cuts = sorted(cuts + lengths[1:])
-    named = {option.strip(b" \t") for option in options.split(b",")}
-    reusable = b"close" not in named and (shape[1] == b"1" or b"keep-alive" in named)
-    head = _rewritten(raw, cuts, upgrade if status in (101, 426) else b"")
-    return Answer(status, head, length, chunked, reusable, stream, upgrade)
+    name = match[1].lower()
+    value = match[2].strip(b" \t")
+    if name not in _SPECIAL or (name == b"content-type" and not value.lower().startswith(b"text/event-stream")):
+        return None
+    return name, value
+
+
+def parse_answer(raw: bytes, known: Lines) -> Answer:
+    """Parse from the status line to the empty line, both included."""
+    lines = raw.split(b"\r\n")
+    status_line = _STATUS_LINE.fullmatch(lines[0])
+    if status_line is None:
+        raise BadAnswer("the head of the answer is malformed")
+    special = _Special()
+    kept = [b"HTTP/1.1" + lines[0][8:]]
+    for line in lines[1:-2]:
+        field = known[line]
+        if field is None or special.take(*field):
+            kept.append(line)
+    status = int(status_line[2])
+    length = special.length
+    if special.chunked and length >= 0:  # RFC 9112, 6.3: it overrides a length, which must not be passed on
+        length = -1
+        kept = [line for line in kept if not line.lower().startswith(b"content-length")]
+    if special.upgrade and status in (101, 426):
+        kept += [b"Connection: upgrade", b"Upgrade: " + special.upgrade]
+    options = special.options
+    reusable = b"close" not in options and (status_line[1] == b"1" or b"keep-alive" in options)
+    head = b"\r\n".join(kept) + b"\r\n\r\n"
+    return Answer(status, head, length, special.chunked, reusable, special.stream, special.upgrade)
 
 
 def with_option(head: bytes, option: bytes) -> bytes:
@@ -86,25 +107,35 @@ def with_option(head: bytes, option: bytes) -> bytes:
     return head[:-2] + b"Connection: " + option + b"\r\n\r\n"
 
 
-def _length(value: bytes, before: int) -> int:
-    if not value.isdigit() or len(value) > 18 or before not in (-1, int(value)):
-        raise BadAnswer("the answer has a bad Content-Length")
-    return int(value)
+class _Special:
+    """The headers that say how an answer is framed, gathered in one pass."""
 
+    __slots__ = ("chunked", "length", "options", "stream", "upgrade")
 
-def _chunked(value: bytes, before: bool) -> bool:
-    if before or value.lower() != b"chunked":
-        raise BadAnswer("the answer has a bad Transfer-Encoding")
-    return True
+    def __init__(self) -> None:
+        self.length = -1
+        self.chunked = self.stream = False
+        self.options: tuple[bytes, ...] = ()
+        self.upgrade = b""
 
-
-def _rewritten(raw: bytes, cuts: list[tuple[int, int]], upgrade: bytes) -> bytes:
-    parts, position = [b"HTTP/1.1"], 8
-    for start, end in cuts:
-        parts.append(raw[position:start])
-        position = end
-    parts.append(raw[position:-2])
-    if upgrade:
-        parts.append(b"Connection: upgrade\r\nUpgrade: " + upgrade + b"\r\n")
-    parts.append(b"\r\n")
-    return b"".join(parts)
+    def take(self, name: bytes, value: bytes) -> bool:
+        """Note one header. True when it is passed on as it stands."""
+        if name == b"content-length":
+            if not value.isdigit() or len(value) > 18 or self.length not in (-1, int(value)):
+                raise BadAnswer("the answer has a bad Content-Length")
+            first = self.length < 0
+            self.length = int(value)
+            return first
+        if name == b"transfer-encoding":
+            if self.chunked or value.lower() != b"chunked":
+                raise BadAnswer("the answer has a bad Transfer-Encoding")
+            self.chunked = True
+            return True
+        if name == b"content-type":
+            self.stream = True
+            return True
+        if name == b"connection":
+            self.options += tuple(option.strip(b" \t") for option in value.lower().split(b","))
+        elif name == b"upgrade":
+            self.upgrade = value
+        return False

@@ -1,0 +1,1 @@
+"""Benchmarks: each module with a `main` measures something, prints a table, and returns 1 when its target is missed."""

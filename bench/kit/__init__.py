@@ -1,0 +1,1 @@
+"""What benchmarks share: other programs to compare with, load, CPU time, tables."""
