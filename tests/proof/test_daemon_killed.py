@@ -66,7 +66,7 @@ def test_daemons_that_live_for_one_step_each_carry_a_failed_change_back(ground, 
         assert ground.ended(change).phase == "rolled_back"
         ground.becomes_whole()
     assert ground.service("web").revision == before
-    assert deaths >= 4, f"only {deaths} steps were found"
+    assert deaths >= 2, f"only {deaths} steps were found"
     ground.nothing_was_lost()
 
 

@@ -67,7 +67,7 @@ async def main():
     server = await asyncio.start_server(app.connection, "127.0.0.1", int(os.environ["PORT"]))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     if BROKEN:
-        asyncio.get_running_loop().call_later(0.1, os._exit, 3)
+        asyncio.get_running_loop().call_later(0.4, os._exit, 3)
     await told.wait()
     server.close()
     app.ending = True

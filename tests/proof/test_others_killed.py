@@ -1,0 +1,128 @@
+"""Replicas, the router, and everything at once are killed. What was inside is lost, is counted, and nothing else."""
+
+import os
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+from tests.proof.ground import USERS, asked, exchange, is_running, kill, wait
+from tests.proof.streams import Stream
+
+pytestmark = pytest.mark.e2e
+HELLO = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@contextmanager
+def streams(port, count):
+    """So many answers under way, for a `with` block."""
+    opened = [Stream(port) for _ in range(count)]
+    try:
+        yield opened
+    finally:
+        for stream in opened:
+            stream.close()
+
+
+def answers(port):
+    """Whether the port answers now."""
+    try:
+        return exchange(port, HELLO, timeout=1.0).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def test_a_killed_replica_takes_only_the_requests_inside_it_and_exactly_those_are_lost(ground):
+    ground.up("red")
+    before = ground.client.counts("shop").total
+    with streams(ground.port, 12) as opened:
+        victim = opened[0].replica
+        inside = [stream for stream in opened if stream.replica == victim]
+        others = [stream for stream in opened if stream.replica != victim]
+        assert others, "the router uses one replica only"
+        kill(ground.pids()[victim])
+        assert not any(stream.ends() for stream in inside)
+        assert all(stream.is_going_on() for stream in others)
+        total = ground.client.counts("shop").total.minus(before)
+        assert (total.accepted, total.lost) == (12, len(inside))
+        ground.becomes_whole()
+        assert all(stream.is_going_on() for stream in others)
+    assert ground.client.counts("shop").total.minus(before).lost == len(inside)
+
+
+def test_what_users_see_fail_when_replicas_are_killed_is_what_the_router_counts(ground):
+    ground.up("red", replicas=3)
+    with ground.load(ground.port, get=3, new=2, post=3, idle=1) as load:
+        for number in range(6):
+            pids = ground.pids()
+            kill(pids[sorted(pids)[2 + number % 3]])  # after "daemon" and "router"
+            wait(lambda: asked(lambda: ground.is_whole(3)), "the replica back")
+    total = ground.client.counts("shop").total
+    assert total.accepted == load.report["requests"]
+    assert total.lost == load.report["failed"] <= 6 * 9
+    assert total.answered == total.accepted - total.lost
+    kinds = {kind: seen["failed"] for kind, seen in load.report["by_kind"].items() if seen["failed"]}
+    assert set(kinds) <= {"post"}, f"requests that could be repeated were lost: {kinds}"
+
+
+def test_a_killed_router_is_back_within_a_second_and_says_what_was_lost(ground):
+    ground.up("red")
+    before = ground.client.counts("shop").total
+    routes = {replica.id: replica.weight for replica in ground.replicas("web")}
+    with streams(ground.port, 5) as opened:
+        pid = ground.pids()["router"]
+        os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        wait(lambda: answers(ground.port), "the router", pause=0.005)
+        took = time.monotonic() - killed
+        assert not any(stream.ends() for stream in opened)
+    assert took < 1.0
+    ground.becomes_whole()
+    assert ground.pids()["router"] != pid
+    assert {replica.id: replica.weight for replica in ground.replicas("web")} == routes
+    total = ground.client.counts("shop").total.minus(before)
+    assert (total.lost, total.accepted, total.answered) == (5, total.answered + 5, total.accepted - 5)
+
+
+def test_users_of_a_killed_router_see_failures_for_less_than_a_second(ground):
+    ground.up("red")
+    with ground.load(ground.port, **USERS) as load:
+        kill(ground.pids()["router"])
+        wait(lambda: answers(ground.port), "the router")
+        ground.becomes_whole()
+        time.sleep(1.5)  # users go on, and see no more failures
+    moments = [failure["at_s"] for failure in load.report["failures"]]
+    assert moments, "nobody noticed: nothing was killed"
+    assert max(moments) - min(moments) < 1.0
+    lost = ground.client.counts("shop").total.lost
+    assert lost <= load.report["failed"], "more was counted as lost than was seen to fail"
+
+
+def test_a_router_killed_without_a_control_plane_is_back_when_that_is(ground):
+    ground.up("red")
+    pids = ground.pids()
+    kill(pids["daemon"])
+    kill(pids["router"])
+    assert not answers(ground.port)
+    ground.client.ensure_daemon()
+    wait(lambda: answers(ground.port), "the router")
+    ground.becomes_whole()
+    assert {name: pid for name, pid in ground.pids().items() if "/" in name} == {
+        name: pid for name, pid in pids.items() if "/" in name
+    }, "replicas were touched"
+
+
+def test_up_brings_everything_back_after_everything_was_killed(ground):
+    ground.up("red", replicas=3)
+    before = ground.client.counts("shop").total
+    exchange(ground.port, HELLO)
+    pids = ground.pids()
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+    wait(lambda: not any(map(is_running, pids.values())), "the end of everything")
+    ground.midair("up", expect=0)
+    ground.becomes_whole(3)
+    assert answers(ground.port)
+    assert not set(ground.pids().values()) & set(pids.values())
+    total = ground.client.counts("shop").total.minus(before)
+    assert (total.answered, total.lost) == (2, 0), "counts were not continued"
