@@ -1,10 +1,11 @@
-"""One engine and one image for all tests of the Docker runtime."""
+"""One engine and one image for all tests of the Docker runtime, and a place in it for each."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.place import Place
 
 sys.path.insert(0, str(Path(__file__).parent))
 import engine as engines
@@ -19,3 +20,38 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]
         yield found
     finally:
         found.stop()
+
+
+@pytest.fixture
+def place(tmp_path, request, engine):
+    """A project "shop" on the engine, taken down afterwards. Nothing of it may be left."""
+    made = Place(tmp_path)
+    made.environment["DOCKER_HOST"] = engine.host
+    request.node.place = made
+    clear(engine)
+    try:
+        yield made
+    finally:
+        left = made.close()
+        mine = engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop")
+        clear(engine)
+    assert left == [], "processes were left behind"
+    assert mine == "", "containers were left behind"
+
+
+def clear(engine: engines.Engine) -> None:
+    """Remove whatever an earlier test left of the project."""
+    for container in engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop").split():
+        engine.docker("rm", "-f", "-v", container)
+    for name in engine.docker("network", "ls", "--format", "{{.Name}}").split():
+        if name.startswith("shop_"):
+            engine.docker("network", "rm", name, check=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    place = getattr(item, "place", None)
+    if report.failed and place is not None:
+        report.sections.append(("what was going on", place.artifacts()))
+    return report

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 IMAGE = "midair-test/python"
+PACKAGES = ("click", "h11", "typing_extensions", "uvicorn", "websockets")  # what an ASGI app needs
+_SITE = Path(sysconfig.get_path("purelib"))
 _SKIPPED_FOLDERS = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"}
 
 
@@ -109,6 +111,9 @@ def pack_python(archive: Path) -> None:
             if path.suffix == ".so":
                 needed |= _libraries(path)
             tar.add(path, f"{inside}/{path.relative_to(standard)}", recursive=False)
+        for package in PACKAGES:
+            for path in _files_of(package):
+                tar.add(path, f"{inside}/{path.relative_to(_SITE)}", recursive=False)
         shell = Path("/bin/sh").resolve()
         needed |= _libraries(shell) | {"bin/sh": shell}
         for name, path in needed.items():
@@ -121,6 +126,13 @@ def pack_python(archive: Path) -> None:
         entry = tarfile.TarInfo("etc/passwd")
         entry.size = len(users)
         tar.addfile(entry, io.BytesIO(users))
+
+
+def _files_of(package: str) -> list[Path]:
+    folder = _SITE / package
+    if not folder.is_dir():
+        return [_SITE / f"{package}.py"]
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and "sync" not in path.parts]
 
 
 def _libraries(path: Path) -> dict[str, Path]:
