@@ -37,7 +37,11 @@ class Ground(Place):
             "command": f"{sys.executable} -I -S app.py",
             "environment": {"COLOUR": colour},
             "ports": [f"127.0.0.1:{self.port}:8000"],
-            "deploy": {"replicas": replicas, "update_config": {"parallelism": together, "monitor": monitor}},
+            "deploy": {
+                "replicas": replicas,
+                "update_config": {"parallelism": together, "monitor": monitor},
+                "restart_policy": {"window": "100ms"},  # one that is killed often is back at once each time
+            },
             "x-midair": {"ready": {"http": "/healthz"}, "drain": {"timeout": drain}},
             **more,
         }

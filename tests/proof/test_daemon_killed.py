@@ -14,7 +14,12 @@ from midair.errors import DaemonTrouble
 pytestmark = pytest.mark.e2e
 MOST = 80  # steps of one kind in one change; there are far fewer
 # A life of the daemon in which one step is stored and carried out, and then it dies: after it, or about the next one.
-LIVES = {"before-commit": "before-commit:2", "commit": "commit:2", "before-action": "before-action:2", "action": "action:1"}
+LIVES = {
+    "before-commit": "before-commit:2",
+    "commit": "commit:2",
+    "before-action": "before-action:2",
+    "action": "action:1",
+}
 
 
 def has_ended(ground, change):

@@ -122,7 +122,7 @@ def test_a_second_daemon_on_the_same_folder_is_refused(ground):
     command = [sys.executable, "-m", "midair.daemon", "--home", str(ground.home)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert second.returncode != 0
-    assert f"another one runs for \"{ground.home}\", pid {first}" in second.stderr
+    assert f'another one runs for "{ground.home}", pid {first}' in second.stderr
     assert ground.client.health().pid == first
     ground.becomes_whole()
 

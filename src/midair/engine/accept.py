@@ -15,7 +15,7 @@ from midair.model.change import Change, ChangeKind
 from midair.model.event import ChangeAccepted, ChangeEnded, Event
 from midair.model.ids import ChangeId
 from midair.model.plan import LiveService, Plan
-from midair.model.project import Applied, Port, Project, Service
+from midair.model.project import Applied, Port, Project, Revision, Service
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen
 from midair.view.event import EventView, progress_view
@@ -75,7 +75,7 @@ def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
 
 async def check(keeper: Keeper, plan: Plan, after: Applied) -> None:
     """Raise when a service could not be started here, or a port could not be listened on."""
-    services = [after.project.services[name] for name in _new(plan)]
+    services = [after.project.services[name] for name in _new(plan) if not _was_made(keeper, after.revisions[name])]
     reasons = [reason for service in services for reason in await _reasons(keeper, service, after.project.shell)]
     reasons += await _port_reasons(keeper, after)
     if reasons:
@@ -173,6 +173,12 @@ def _build(
 def _new(plan: Plan) -> list[str]:
     """Services that get another revision."""
     return [step.service for step in plan.steps if step.kind in ("add", "change") and step.after != step.before]
+
+
+def _was_made(keeper: Keeper, revision: Revision) -> bool:
+    """Its code was kept when it was made. It needs no working tree, which may be gone when an undo goes back to it."""
+    known = keeper.state.revision(revision.service.name, str(revision.id))
+    return known is not None and known.release is not None
 
 
 async def _fingerprint(keeper: Keeper, service: Service) -> str | None:
