@@ -223,6 +223,17 @@ async def test_http_1_0_clients_are_served_and_kept_if_they_ask(asked):
 
 
 @looped
+async def test_an_http_1_0_client_is_given_no_chunks():
+    reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\nX: y\r\n\r\n"
+    async with placed() as place:
+        await place.route(await place.backend(says(reply)))
+        client = await place.connect()
+        client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert await client.rest() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello world"
+        await place.counted(answered=1)
+
+
+@looped
 async def test_a_client_that_wants_to_close_is_told_so_and_closed():
     async with placed() as place:
         backend = await place.backend()

@@ -7,6 +7,9 @@ import pytest
 from tests.router.place import Backend, answer, eventually, free_port, looped, placed, read_head, read_message, says
 
 from midair.errors import RouterTrouble
+from midair.model.action import SetRoutes
+from midair.model.project import Port
+from midair.model.seen import Route
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\nhi"
@@ -191,6 +194,21 @@ async def test_a_port_that_goes_away_ends_connections_after_the_request_in_hand(
         assert b"\r\nConnection: close\r\n" in (await client.answer())[0]
         assert await client.rest() == b""
         await place.counted(answered=1)
+
+
+@looped
+async def test_an_address_without_a_port_means_that_of_each_published_port():
+    async with placed() as place:
+        one, other = await place.backend(says(answer(b"one"))), await place.backend(says(answer(b"other")))
+        published = {backend: Port(free_port(), backend.port, "127.0.0.1") for backend in (one, other)}
+        route = Route("web/aaaa/0", "127.0.0.1:*")
+        await place.router.perform(SetRoutes("web", 1, (route,), ports=tuple(published.values())))
+        for _ in range(3):
+            for backend, body in ((one, b"one"), (other, b"other")):
+                place.port = published[backend].port
+                assert (await place.get())[1] == body
+        assert (one.connections, other.connections) == (1, 1)
+        assert place.service.seen().open == {"web/aaaa/0": 0}
 
 
 @looped

@@ -107,6 +107,12 @@ def with_option(head: bytes, option: bytes) -> bytes:
     return head[:-2] + b"Connection: " + option + b"\r\n\r\n"
 
 
+def without_chunks(head: bytes) -> bytes:
+    """The head without Transfer-Encoding, for a client that does not know chunks."""
+    lines = head.split(b"\r\n")
+    return b"\r\n".join([line for line in lines if not line.lower().startswith(b"transfer-encoding:")])
+
+
 class _Special:
     """The headers that say how an answer is framed, gathered in one pass."""
 

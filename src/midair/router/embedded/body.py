@@ -22,10 +22,11 @@ class BadChunk(Exception):
 class Chunks:
     """Follows one chunked body."""
 
-    __slots__ = ("_left", "_line", "_pattern", "_phase", "_trailers", "strict")
+    __slots__ = ("_left", "_line", "_pattern", "_phase", "_trailers", "payload", "strict")
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, strict: bool, *, unpack: bool = False) -> None:
         self.strict = strict  # a client's: refuse all that another parser might read differently
+        self.payload: list[bytes] | None = [] if unpack else None  # what was in the chunks
         self._pattern = _SIZE_STRICT if strict else _SIZE_PADDED
         self._phase = _SIZE
         self._left = 0
@@ -43,6 +44,8 @@ class Chunks:
         while position < size:
             if self._phase == _DATA:
                 taken = min(self._left, size - position)
+                if self.payload is not None:
+                    self.payload.append(data[position : position + taken])
                 self._left -= taken
                 position += taken
                 if not self._left:
@@ -58,6 +61,14 @@ class Chunks:
             if self._take(line):
                 return position
         return -1
+
+    def unpacked(self, data: bytes) -> bytes:
+        """What to pass on of bytes that were fed: themselves, or what was in the chunks."""
+        if self.payload is None:
+            return data
+        payload = b"".join(self.payload)
+        self.payload.clear()
+        return payload
 
     def _keep(self, part: bytes) -> None:
         self._line += part

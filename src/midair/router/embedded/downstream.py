@@ -175,10 +175,6 @@ class Downstream(Reader):
             self.head = answer.head
         return self.head
 
-    def pass_chunks(self, data: bytes) -> None:
-        """Part of a chunked body, as it came."""
-        self.transport.write(data)
-
     def begin_tunnel(self, answer: Answer) -> None:
         """From here on bytes pass both ways."""
         upstream = self.upstream

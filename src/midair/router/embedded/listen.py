@@ -7,6 +7,7 @@ from midair.model.project import Port
 from midair.router.embedded.downstream import Downstream
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.service import Service
+from midair.router.embedded.sniff import Sniffed
 from midair.router.embedded.tcp import TcpDownstream
 
 
@@ -37,4 +38,6 @@ class Listener:
 
     def connection(self) -> asyncio.Protocol:
         """A protocol for a connection that was accepted."""
-        return TcpDownstream(self) if self.port.protocol == "tcp" else Downstream(self)
+        if self.port.protocol == "tcp":
+            return TcpDownstream(self)
+        return Sniffed(self) if self.port.inside else Downstream(self)

@@ -255,7 +255,7 @@ class RouterProcess:
 def _check_addresses(action: SetRoutes) -> None:
     for route in action.routes:
         host, _, port = route.address.rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not (port.isdigit() or port == "*"):
             raise RouterTrouble(f'cannot route "{action.service}": "{route.address}" is not host:port')
 
 

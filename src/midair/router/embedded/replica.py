@@ -26,24 +26,8 @@ class Inside(Protocol):
 class Replica:
     """A replica at one address. It drains once no route leads to it."""
 
-    __slots__ = (
-        "address",
-        "connections",
-        "count",
-        "drained_by",
-        "draining",
-        "ejected",
-        "failures",
-        "host",
-        "hub",
-        "id",
-        "idle",
-        "open",
-        "port",
-        "revision",
-        "service",
-        "weight",
-    )  # fmt: skip
+    __slots__ = ("address", "connections", "count", "drained_by", "draining", "ejected", "failures", "host", "hub",
+                 "id", "open", "pools", "port", "revision", "service", "weight")  # fmt: skip
 
     def __init__(self, service: "Service", replica: ReplicaId, address: str) -> None:
         self.service = service
@@ -52,10 +36,11 @@ class Replica:
         self.revision: str = revision_of(replica)
         self.address = address
         host, _, port = address.rpartition(":")
-        self.host, self.port = host.strip("[]"), int(port)
+        self.host = host.strip("[]")
+        self.port = 0 if port == "*" else int(port)  # 0: that which each listener's port leads to
         self.weight = 0
         self.open = 0  # requests inside
-        self.idle: list[Upstream] = []  # the latest used last
+        self.pools: dict[int, list[Upstream]] = {}  # idle connections by port, the latest used last
         self.connections: set[Inside] = set()
         self.count = self.hub.book.count(service.name, self.revision)
         self.draining = False
@@ -65,7 +50,8 @@ class Replica:
 
     def take(self, client: "Downstream") -> None:
         """Give the request to a pooled connection, or to a new one."""
-        idle = self.idle
+        port = self.port or client.listener.port.target
+        idle = self.pools.get(port)
         if idle:
             oldest = time.monotonic() - self.hub.limits.pooled_s
             while idle:
@@ -75,14 +61,14 @@ class Replica:
                     continue
                 upstream.begin(client)
                 return
-        self.hub.run(self._connect_for(client))
+        self.hub.run(self._connect_for(client, port))
 
     def drain(self, timeout_s: float, politely: bool) -> None:
         """No request begins here any more."""
         self.draining = True
-        for upstream in self.idle:
+        for upstream in [upstream for pool in self.pools.values() for upstream in pool]:
             upstream.drop()
-        self.idle.clear()
+        self.pools.clear()
         self.end_by(timeout_s, politely)
 
     def end_by(self, timeout_s: float, politely: bool) -> None:
@@ -111,17 +97,18 @@ class Replica:
     def look(self, now: float) -> None:
         """Close pooled connections that have been idle for too long: the pool's first ones."""
         oldest = now - self.hub.limits.pooled_s
-        while self.idle and self.idle[0].idle_since < oldest:
-            self.idle.pop(0).drop()
+        for pool in self.pools.values():
+            while pool and pool[0].idle_since < oldest:
+                pool.pop(0).drop()
 
-    def refused_connection(self) -> None:
+    def refused_connection(self, port: int) -> None:
         """A connection could not be made."""
         self.failures += 1
         if self.failures >= _FAILURES_TO_EJECT and not self.ejected and not self.draining:
             self.ejected = True
             self.service.table.rebuild()
             self.hub.changed()
-            self.hub.run(self._probe())
+            self.hub.run(self._probe(port))
 
     def took_connection(self) -> None:
         """A connection was made."""
@@ -131,10 +118,10 @@ class Replica:
             self.service.table.rebuild()
             self.hub.changed()
 
-    async def _connect_for(self, client: "Downstream") -> None:
-        upstream = Upstream(self)
+    async def _connect_for(self, client: "Downstream", port: int) -> None:
+        upstream = Upstream(self, port)
         client.awaited = upstream
-        connected = await self.connect(upstream)
+        connected = await self.connect(upstream, port)
         if client.awaited is not upstream:  # it went away meanwhile
             upstream.rest()
         elif connected:
@@ -144,25 +131,25 @@ class Replica:
             client.awaited = None
             client.not_taken()
 
-    async def connect(self, upstream: asyncio.Protocol) -> bool:
+    async def connect(self, upstream: asyncio.Protocol, port: int) -> bool:
         """Make a connection. False when the replica takes none."""
         try:
             async with asyncio.timeout(self.hub.limits.connect_s):
-                await self.hub.loop.create_connection(lambda: upstream, self.host, self.port)
+                await self.hub.loop.create_connection(lambda: upstream, self.host, port)
         except OSError:  # a timeout is one, too
-            self.refused_connection()
+            self.refused_connection(port)
             return False
         self.took_connection()
         return True
 
-    async def _probe(self) -> None:
+    async def _probe(self, port: int) -> None:
         """Look whether an ejected replica takes connections again."""
         wait = _PROBE_FIRST_S
         while self.ejected and not self.draining:
             await asyncio.sleep(wait)
             wait = min(wait * 2, _PROBE_MAX_S)
-            upstream = Upstream(self)
-            if await self.connect(upstream):
+            upstream = Upstream(self, port)
+            if await self.connect(upstream, port):
                 upstream.rest()
 
     def _end_long_lived(self) -> None:

@@ -19,7 +19,7 @@ def bind(port: Port) -> list[socket.socket]:
     try:
         for family, address in _addresses(port):
             try:
-                sockets.append(_listen(family, address, port.port))
+                sockets.append(_listen(family, address, port.port, inside=port.inside))
             except OSError as error:
                 if port.host or not _is_missing(family, error):
                     raise OSError(error.errno, os.strerror(error.errno or 0)) from error
@@ -44,13 +44,19 @@ def _addresses(port: Port) -> list[tuple[socket.AddressFamily, str]]:
     return list({(family, str(address[0])): None for family, _, _, _, address in found})
 
 
-def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+def _listen(family: socket.AddressFamily, address: str, port: int, *, inside: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Names inside a project have addresses of their own, at which a port may be listened on although another
+        # service publishes the same one on every address. The kernel lets both be if both agree to share; agreeing
+        # only after binding keeps a published port from being shared with anybody else's.
+        if inside:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((address, port))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.listen(_BACKLOG)
         sock.setblocking(False)
     except OSError:

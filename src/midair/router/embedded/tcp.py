@@ -21,6 +21,7 @@ class TcpDownstream(asyncio.Protocol):
     def __init__(self, listener: "Listener") -> None:
         self.hub = listener.hub
         self.service = listener.service
+        self.target = listener.port.target
         self.wait_until = 0.0
         self.upstream: TcpUpstream | None = None
         self.stalled = 0.0
@@ -118,7 +119,7 @@ class TcpDownstream(asyncio.Protocol):
 
     async def _connect(self, replica: "Replica") -> None:
         upstream = TcpUpstream(self, replica)
-        connected = await replica.connect(upstream)
+        connected = await replica.connect(upstream, replica.port or self.target)
         if self._closed:
             if connected:
                 upstream.transport.abort()

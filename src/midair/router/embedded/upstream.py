@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
-from midair.router.embedded.answer import Answer, BadAnswer
+from midair.router.embedded.answer import Answer, BadAnswer, without_chunks
 from midair.router.embedded.body import BadChunk, Chunks
 from midair.router.embedded.head import HEAD_MAX_BYTES
 from midair.router.embedded.sockets import is_quiet
@@ -20,12 +20,13 @@ _NO_BODY = frozenset((204, 304))
 class Upstream(asyncio.Protocol):
     """Belongs to a replica's pool while idle, and to one request otherwise."""
 
-    __slots__ = ("buffer", "chunks", "client", "ending", "idle_since", "left", "replica", "reusable", "spoke", "state",
-                 "stream", "transport")  # fmt: skip
+    __slots__ = ("buffer", "chunks", "client", "ending", "idle_since", "left", "port", "replica", "reusable", "spoke",
+                 "state", "stream", "transport")  # fmt: skip
     transport: asyncio.Transport
 
-    def __init__(self, replica: "Replica") -> None:
+    def __init__(self, replica: "Replica", port: int) -> None:
         self.replica = replica
+        self.port = port
         self.client: Downstream | None = None
         self.state = IDLE
         self.buffer = b""
@@ -62,13 +63,15 @@ class Upstream(asyncio.Protocol):
     def rest(self) -> None:
         """Be idle until somebody needs it."""
         replica = self.replica
-        full = len(replica.idle) >= replica.hub.limits.pool_max
-        if full or self.state == CLOSED or replica.draining or not self.reusable:
+        pool = replica.pools.get(self.port)
+        if pool is None:
+            pool = replica.pools[self.port] = []
+        if len(pool) >= replica.hub.limits.pool_max or self.state == CLOSED or replica.draining or not self.reusable:
             self.drop()
             return
         self.state = IDLE
         self.idle_since = time.monotonic()
-        replica.idle.append(self)
+        pool.append(self)
 
     def drop(self) -> None:
         """Close it; nothing is in it."""
@@ -106,8 +109,9 @@ class Upstream(asyncio.Protocol):
         replica.connections.discard(self)
         self.state, self.client = CLOSED, None
         if client is None:
-            if state == IDLE and self in replica.idle:
-                replica.idle.remove(self)
+            pool = replica.pools.get(self.port, [])
+            if state == IDLE and self in pool:
+                pool.remove(self)
         elif state == TUNNEL and client.tunnel is not None:
             client.tunnel.upstream_lost(exc)
         elif state == TO_END and exc is None:
@@ -171,7 +175,7 @@ class Upstream(asyncio.Protocol):
             length = 0
         elif answer.chunked:
             self.stream = answer.event_stream
-            client.begin_answer(answer, True)
+            client.begin_answer(answer, not client.block.old)
             self._begin_chunks(client, data[end:])
             return
         elif length < 0:
@@ -192,8 +196,9 @@ class Upstream(asyncio.Protocol):
 
     def _begin_chunks(self, client: "Downstream", data: bytes) -> None:
         self.state = CHUNKED
-        self.chunks = Chunks(strict=False)
-        client.transport.write(client.head)
+        old = client.block.old
+        self.chunks = Chunks(strict=False, unpack=old)
+        client.transport.write(without_chunks(client.head) if old else client.head)
         if data:
             self._read_chunks(client, data)
 
@@ -242,20 +247,20 @@ class Upstream(asyncio.Protocol):
             client.cut_short()
             return
         if end < 0:
-            client.pass_chunks(data)
+            client.transport.write(chunks.unpacked(data))
             if self.ending:
                 self._end_stream(client)
             return
         if end < len(data):
             self.reusable = False
             data = data[:end]
-        client.pass_chunks(data)
+        client.transport.write(chunks.unpacked(data))
         self.chunks = None
         self._done(client)
 
     def _end_stream(self, client: "Downstream") -> None:
         if self.state == CHUNKED and self.chunks is not None and self.chunks.between_chunks:
-            client.pass_chunks(b"0\r\n\r\n")
+            client.transport.write(self.chunks.unpacked(b"0\r\n\r\n"))
         elif self.state != TO_END:
             return
         self.abort()
