@@ -141,7 +141,7 @@ def test_a_flag_killed_during_a_rollout_stays_killed_when_the_rollout_goes_back(
         await site.ended(await site.up(with_flags(shop(), **{"new-button": {**BUTTON, "defaultVariant": "on"}})))
         broken = with_flags(shop(web("broken")), **{"new-button": {**BUTTON, "defaultVariant": "on"}})
         plan = await site.engine.plan(AskPlan(broken))
-        site.machine.behaviours[plan.steps[0].after] = Behaviour(ready_after_s=0.5, exits_after_s=0.6)
+        site.machine.behaviours[plan.steps[0].after] = Behaviour(ready_after_s=5, exits_after_s=0.3)
         await site.up(broken)
         change = await site.engine.flags.change("shop", ask("kill"))
         assert told(site) == {"new-button": "disabled"}, "at once, whatever the rollout does"

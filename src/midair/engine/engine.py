@@ -33,6 +33,7 @@ from midair.view.event import EventView
 from midair.view.status import ProjectSummary
 
 log = logging.getLogger(__name__)
+REPLICAS_MOST = 10_000
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SERVICE = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,62}")
 
@@ -124,29 +125,22 @@ class Engine:
     async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
         """Go to the state before a change."""
         keeper = self.keeper(project)
-        undoes, before = self._undone(keeper, ask)
-        return await self._change(keeper, "undo", before, ask.by, ask.digest, ask.confirmed, undoes)
+        return await self._change(keeper, "undo", lambda: self._undone(keeper, ask), ask.by, ask.digest, ask.confirmed)
 
     async def scale(self, project: str, ask: AskScale, progress: accept.Progress) -> ChangeView:
         """Change replica counts."""
         keeper = self.keeper(project)
-        after = keeper.state.base
-        for service, replicas in ask.replicas.items():
-            if after is None or service not in after.project.services:
-                raise NotFound(f'cannot scale "{service}": project "{project}" has no such service now')
-            if not 0 <= replicas <= 10_000:
-                raise UsageRefused(f'cannot scale "{service}": should be 0 to 10000 replicas, got "{replicas}"')
-            after = plans.scaled(after, service, replicas)
-        if after is None or not ask.replicas:
-            raise UsageRefused("cannot scale: no service was named")
-        return await self._change(keeper, "scale", after, ask.by, None, True)
+        return await self._change(keeper, "scale", lambda: (None, _scaled(keeper, ask)), ask.by)
 
     async def down(self, project: str, ask: AskDown, progress: accept.Progress) -> ChangeView:
         """Drain and stop everything."""
         keeper = self.keeper(project)
-        base = keeper.state.base or keeper.state.completed
-        empty = Applied(Project(project, {}), {})
-        return await self._change(keeper, "down", plans.emptied(base) if base else empty, ask.by, None, True)
+
+        def emptied() -> tuple[None, Applied]:
+            base = keeper.state.base or keeper.state.completed
+            return None, plans.emptied(base) if base else Applied(Project(project, {}), {})
+
+        return await self._change(keeper, "down", emptied, ask.by)
 
     async def backup(self, path: str) -> BackupView:
         """Write the whole state into a file."""
@@ -159,10 +153,12 @@ class Engine:
     # How
 
     async def _change(
-        self, keeper: Keeper, kind: ChangeKind, after: Applied, by: str, digest: str | None, confirmed: bool,
-        undoes: ChangeId | None = None,
+        self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
+        digest: str | None = None, confirmed: bool = True,
     ) -> ChangeView:  # fmt: skip
+        """Accept a change to the state that `make` says, made when no other one is being accepted."""
         async with keeper.accepting:
+            undoes, after = make()
             plan = accept.plan_between(keeper, after)
             accept.approve(plan, digest, confirmed)
             await accept.check(keeper, plan, after)
@@ -172,7 +168,7 @@ class Engine:
     def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:
         target = undo_target(self.store.changes.all(keeper.project), ask.change)
         assert target.before is not None, "undo_target sees to that"
-        return target.id, target.before
+        return target.id, flag_changes.calmed(target.before)
 
     async def _restore_project(self, project: str, completed: Applied | None) -> None:
         """A project whose state was taken in: kept from now on; or, when it was kept already, brought back to it."""
@@ -181,7 +177,7 @@ class Engine:
             return
         keeper = self._keepers[project]
         if completed is not None:
-            await self._change(keeper, "restore", completed, "restore", None, True)
+            await self._change(keeper, "restore", lambda: (None, completed), "restore")
 
     def _add(self, project: str) -> Keeper:
         def make_world(nudge: Callable[[], None]) -> World:
@@ -217,6 +213,20 @@ class Engine:
             self.bus.tell(line)
 
         return tell
+
+
+def _scaled(keeper: Keeper, ask: AskScale) -> Applied:
+    """What was asked for last, with other replica counts."""
+    after = keeper.state.base
+    for service, replicas in ask.replicas.items():
+        if after is None or service not in after.project.services:
+            raise NotFound(f'cannot scale "{service}": project "{keeper.project}" has no such service now')
+        if not 0 <= replicas <= REPLICAS_MOST:
+            raise UsageRefused(f'cannot scale "{service}": should be 0 to {REPLICAS_MOST} replicas, got "{replicas}"')
+        after = plans.scaled(after, service, replicas)
+    if after is None or not ask.replicas:
+        raise UsageRefused("cannot scale: no service was named")
+    return after
 
 
 def check_names(project: Project) -> None:

@@ -16,6 +16,8 @@ from midair.engine.keeper import Keeper
 from midair.errors import Conflict, MidairError, UsageRefused
 from midair.flags import definition, operate, ramp
 from midair.flags.merge import told
+from midair.model.change import Change
+from midair.model.ids import ChangeId
 from midair.model.moment import Moment
 from midair.model.project import Applied
 from midair.plan.flags import lines, of, written
@@ -77,6 +79,27 @@ def scheduled(flags: definition.FlagSet, ask: AskFlag) -> definition.FlagSet:
     return operate.schedule(flags, ask.key, step)
 
 
+def brought_back(
+    flags: definition.FlagSet, earlier: definition.FlagSet, later: definition.FlagSet, key: str
+) -> definition.FlagSet:
+    """The set with those flags as they were earlier that are not so later (or with one of them)."""
+    for one in [key] if key else [*earlier.flags, *later.flags]:
+        if _one(earlier, one) == _one(later, one):
+            continue
+        if one in earlier.flags:
+            flags = operate.put(flags, one, earlier.flags[one], earlier.extra(one))
+        elif one in flags.flags:
+            flags = operate.remove(flags, one)
+    return flags
+
+
+def calmed(applied: Applied) -> Applied:
+    """A state to go back to, with its ramps paused."""
+    if not applied.flags:
+        return applied
+    return msgspec.structs.replace(applied, flags=written(ramp.pause_all(of(applied.flags))))
+
+
 class FlagChanges:
     """The flags of all projects of an engine."""
 
@@ -117,28 +140,35 @@ class FlagChanges:
             return await self._record(keeper, lambda flags: operated(flags, ask, now), ask.by, ask.why)
 
     async def undo(self, project: str, by: str, why: str, key: str = "") -> ChangeView:
-        """Bring flags back as they were before the last change to them (or to one of them), and nothing else."""
+        """Bring flags back as they were before the last change to them (or to one of them), and nothing else.
+
+        Repeated, it goes back further. A ramp that comes back is paused.
+        """
         keeper = self._keeper(project)
         async with keeper.accepting:
-            last = next((one for one in self.history(project, key) if one.undoes is None and one.change), None)
-            target = None if last is None else keeper.store.changes.get(project, last.change)
-            if target is None:
-                raise Conflict("cannot undo: no change of flags is on record", hint="see midair flag history")
+            target = self._last(keeper, key)
             earlier = of(target.before.flags) if target.before is not None else definition.FlagSet()
             later = of(target.after.flags)
-            touched = [k for k in {**earlier.flags, **later.flags} if _one(earlier, k) != _one(later, k)]
 
             def back(flags: definition.FlagSet) -> definition.FlagSet:
                 if earlier.fractional != later.fractional and not key:
                     flags = operate.switch_bucketing(flags, earlier.fractional)
-                for one in touched if not key else [key]:
-                    if one in earlier.flags:
-                        flags = operate.put(flags, one, earlier.flags[one], earlier.extra(one))
-                    elif one in flags.flags:
-                        flags = operate.remove(flags, one)
-                return flags
+                return ramp.pause_all(brought_back(flags, earlier, later, key))
 
-            return await self._record(keeper, back, by, why or f"undo of change {target.id}", undone=int(target.id))
+            reason = why or f"undo of change {target.id}"
+            return await self._record(keeper, back, by, reason, takes_back=target.id)
+
+    def _last(self, keeper: Keeper, key: str) -> Change:
+        """The newest change of flags that was not taken back yet."""
+        taken: set[int] = set()
+        for one in self.history(keeper.project, key):
+            if one.takes_back is not None:
+                taken.add(one.takes_back)
+            elif one.change not in taken and one.undoes is None:
+                found = keeper.store.changes.get(keeper.project, one.change)
+                if found is not None and found.before is not None:
+                    return found
+        raise Conflict("cannot undo: no change of flags is left to take back", hint="see midair flag history")
 
     async def _record(
         self,
@@ -146,7 +176,7 @@ class FlagChanges:
         operation: Callable[[definition.FlagSet], definition.FlagSet],
         by: str,
         why: str,
-        undone: int | None = None,
+        takes_back: ChangeId | None = None,
     ) -> ChangeView:
         state = keeper.state
         base, completed = state.base, state.completed
@@ -161,7 +191,7 @@ class FlagChanges:
         except MidairError:
             pass  # the flag comes with the change under way: it is not there to be changed before
         plan = accept.plan_between(keeper, after)
-        change = await accept.store(keeper, "flag", plan, after, by, why=why, amended=amended)
+        change = await accept.store(keeper, "flag", plan, after, by, why=why, amended=amended, takes_back=takes_back)
         return show.change(keeper, int(change.id))
 
     # Looking
@@ -192,6 +222,7 @@ class FlagChanges:
                     FlagChangeView(
                         int(change.id), change.created_at, change.kind, change.by, change.why, shown,
                         undoes=int(change.undoes) if change.undoes is not None else None,
+                        takes_back=int(change.takes_back) if change.takes_back is not None else None,
                     )
                 )  # fmt: skip
         return tuple(found)

@@ -150,6 +150,13 @@ def pause(flags: FlagSet, key: str, now: float) -> FlagSet:
     return replace_ramp(flags, key, msgspec.structs.replace(ramp, paused_at=now))
 
 
+def pause_all(flags: FlagSet) -> FlagSet:
+    """What comes back with an undo does not go on by itself; resumed, its step begins anew."""
+    for key, ramp in ramps(flags).items():
+        flags = replace_ramp(flags, key, msgspec.structs.replace(ramp, paused_at=ramp.since))
+    return flags
+
+
 def resume(flags: FlagSet, key: str, now: float) -> FlagSet:
     """Goes on where it was: the time in pause does not count."""
     ramp = under_way(flags, key, "resume")

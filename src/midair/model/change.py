@@ -31,6 +31,7 @@ class Change(msgspec.Struct, frozen=True):
     by: str = ""  # who asked
     why: str = ""  # in their words
     undoes: ChangeId | None = None
+    takes_back: ChangeId | None = None  # whose flags, and nothing else, it brings back
     begun: tuple[str, ...] = ()  # services whose rollout was begun, in order
     waiting_since: Moment | None = None  # for a dependency, with nothing else going on
     ended_at: Moment | None = None

@@ -67,4 +67,5 @@ class FlagChangeView(msgspec.Struct, frozen=True):
     by: str
     why: str
     lines: tuple[str, ...]
-    undoes: int | None = None
+    undoes: int | None = None  # a change of everything
+    takes_back: int | None = None  # a change whose flags alone it brought back
