@@ -64,6 +64,12 @@ def _plan(draft: Draft) -> tuple[Fleet, Target]:
 
 def _choose(fleet: Fleet, wanted: Target) -> tuple[list[ReplicaSeen], list[ReplicaSeen]]:
     """Which replicas stay and which leave. An old one that neither serves nor soon will is not worth a place."""
+    draft = fleet.draft
+    if draft.uses_routes and draft.seen.route is None:  # who serves is not known: nobody leaves, nobody comes back
+        draining = {one.replica for one in draft.draining}
+        useful = fleet.new + [one for one in fleet.old if fleet.is_useful(one)]
+        leaving = [one for one in fleet.new + fleet.old if one.id in draining]
+        return [one for one in useful if one.id not in draining], leaving
     new = fleet.ranked_new()
     old = fleet.ranked_old()
     useful = [one for one in old if fleet.is_useful(one)] if fleet.draft.phase != "paused" else old
@@ -95,7 +101,7 @@ def _settle(draft: Draft, fleet: Fleet, leaves: bool) -> None:
     baking = [one for one in fleet.new if fleet.bakes(one)]
     for replica in baking:
         draft.wake(passes_at(replica, draft.update.monitor_s))
-    if draft.phase in STEADY or draft.phase == "paused":
+    if draft.phase in STEADY or draft.phase == "paused" or (draft.uses_routes and draft.seen.route is None):
         return
     phase, reason = _phase(draft, fleet, leaves)
     draft.move(phase, reason)

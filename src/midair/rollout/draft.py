@@ -13,8 +13,9 @@ from midair.rollout.backoff import backoff
 from midair.rollout.phase import check_move
 
 FIELDS = (
-    "phase", "goal", "policy", "back", "reason", "phase_at", "waiting_since", "waited_s", "reached",
-    "step", "step_at", "promoted", "asked", "asked_at", "asked_times", "created", "draining", "stopping", "restarting", "failures", "replicas",
+    "phase", "goal", "policy", "back", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step", "step_at",
+    "promoted", "asked", "asked_at", "asked_times", "created", "draining", "stopping", "restarting", "failures",
+    "replicas",
 )  # fmt: skip
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
 UNKNOWN_S = 1.0  # look again this soon when the runtime or the router could not be asked

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.moment import Moment
 from midair.model.rollout import Step
-from midair.model.seen import Seen
+from midair.model.seen import Route
 
 
 def tell_step(tell: Callable[[str], None], now: Moment, step: Step) -> None:
@@ -19,15 +19,13 @@ def tell_step(tell: Callable[[str], None], now: Moment, step: Step) -> None:
 def describe(action: Action) -> str:
     """An action in a few words."""
     if isinstance(action, SetRoutes):
-        routes = " ".join(route.replica.split("/", 1)[1] for route in action.routes)
+        routes = " ".join(_short(route) for route in action.routes)
         return f"routes {action.generation} [{routes}]{' hold' if action.hold else ''}"
     if isinstance(action, StartReplica) and action.attempt > 1:
         return f"{action.key} attempt {action.attempt}"
     return action.key
 
 
-def describe_seen(seen: Seen) -> str:
-    """What was seen in a few words."""
-    replicas = "unknown" if seen.replicas is None else ", ".join(f"{one.id} {one.state}" for one in seen.replicas)
-    route = "unknown" if seen.route is None else f"{seen.route.settled} open {seen.route.open}"
-    return f"replicas {replicas}; routes {route}"
+def _short(route: Route) -> str:
+    name = route.replica.split("/", 1)[1]
+    return name if route.weight == 100 else f"{name}:{route.weight}"
