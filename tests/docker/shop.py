@@ -47,7 +47,8 @@ async def app(scope, receive, send):
     else:
         async with LOCK:
             status, body = await call()
-    headers = [(b"content-length", str(len(body)).encode())]
+    version = body.split()[0] if body else b""
+    headers = [(b"content-length", str(len(body)).encode()), (b"x-version", version)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 '''

@@ -5,7 +5,15 @@ from msgspec.structs import replace
 from midair.model.ids import replica_id
 from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.runtime.docker import limits
-from midair.runtime.docker.translate import Placement, address_of, attempt_of, create_body, healthcheck, replica_of
+from midair.runtime.docker.translate import (
+    Placement,
+    address_of,
+    attempt_of,
+    create_body,
+    healthcheck,
+    replica_of,
+    route_to,
+)
 
 PROJECT = Project(
     name="shop",
@@ -127,7 +135,8 @@ def test_starts_by_the_engine_count_as_attempts():
 def test_the_address_is_the_containers_own_and_the_bound_one_where_there_is_no_other():
     own = {"NetworkSettings": {"Networks": {"a": {"IPAddress": "172.18.0.2"}}}}
     assert address_of(own, 80) == "172.18.0.2:80"
+    assert route_to(own, 80) == "172.18.0.2:*"  # at whatever port is asked for
     bound = {"NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}]}}}
-    assert address_of(bound, 80) == "127.0.0.1:49153"
+    assert address_of(bound, 80) == route_to(bound, 80) == "127.0.0.1:49153"
     assert address_of({"HostConfig": {"NetworkMode": "host"}}, 80) == "127.0.0.1:80"
     assert address_of({}, 80) == ""

@@ -3,18 +3,12 @@
 from typing import Any
 
 from midair.model import project as model
+from midair.model.protocol import likely_protocol
 from midair.spec import extension
 from midair.spec.extension import span
 from midair.spec.paths import is_remote, join_path
 from midair.spec.table.common import signal_name
 
-# What listens on these ports does not speak HTTP/1.1 in the clear.
-_TCP_PORTS = frozenset((
-    21, 22, 23, 25, 53, 110, 111, 139, 143, 389, 443, 445, 465, 514, 587, 636, 853, 873, 993, 995, 1433, 1521, 1883,
-    2049, 2181, 2379, 2380, 3306, 3389, 4222, 5060, 5222, 5432, 5433, 5671, 5672, 5900, 6222, 6379, 6380, 6432, 6443,
-    7687, 8443, 8883, 9042, 9092, 9093, 9094, 9300, 11211, 15432, 16379, 25565, 26257, 26379, 27017, 27018, 27019,
-    28015, 33060, 50051, 61616,
-))  # fmt: skip
 _HTTP = ("http", "http1", "http/1.1", "ws")
 
 
@@ -100,7 +94,7 @@ def _protocol(said: dict[str, Any], own: dict[str, Any]) -> model.Protocol:
         return "http" if said["app_protocol"].lower() in _HTTP else "tcp"
     if own.get("protocol") in ("http", "tcp"):
         return "http" if own["protocol"] == "http" else "tcp"
-    return "tcp" if said["target"] in _TCP_PORTS else "http"
+    return likely_protocol(said["target"])
 
 
 def _healthcheck(said: dict[str, Any] | None) -> model.HealthCheck | None:

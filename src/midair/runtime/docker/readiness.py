@@ -8,7 +8,7 @@ from typing import Any
 
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.seen import ReplicaSeen, ReplicaState
-from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by
+from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by, route_to
 
 Key = tuple[ReplicaId, int]  # a replica and which start of it
 
@@ -64,7 +64,7 @@ class Readiness:
             state=state,
             since=self._since[key][1],
             attempt=attempt,
-            address=address,
+            address=route_to(container, kept.port) if address and kept.port else "",
             ready_at=self._ready_at.get(key),
             exit_code=ended.get("ExitCode") if state == "exited" else None,
             pid=ended.get("Pid") or None,

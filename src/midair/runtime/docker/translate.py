@@ -13,6 +13,7 @@ import msgspec
 from midair.model.ids import ReplicaId, replica_id
 from midair.model.moment import parse_span
 from midair.model.project import Hook, Port, Project, Ready, Revision, Service
+from midair.model.protocol import likely_protocol
 from midair.runtime.docker.limits import resources, restart_policy
 
 KEPT = "io.midair.kept"
@@ -74,9 +75,9 @@ def _shared_name(project: Project, kind: str, key: str) -> str:
 
 
 def inside(service: Service, port: int, address: str) -> Port:
-    """Where the router answers for a service's name at one of its ports: HTTP only where the file says so."""
-    spoken = {known.protocol for known in service.ports if known.target == port}
-    return Port(port=port, target=port, host=address, protocol="http" if spoken == {"http"} else "tcp", inside=True)
+    """Where the router answers for a service's name at one of its ports."""
+    spoken = next((known.protocol for known in service.ports if known.target == port), likely_protocol(port))
+    return Port(port=port, target=port, host=address, protocol=spoken, inside=True)
 
 
 def container_name(project: str, service: str, number: int) -> str:
@@ -334,11 +335,21 @@ def attempt_of(container: dict[str, Any]) -> int:
 
 def address_of(container: dict[str, Any], port: int) -> str:
     """host:port at which this machine reaches `port` of the container, or "" when it has no address now."""
-    settings = container.get("NetworkSettings") or {}
-    bound = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
     if (container.get("HostConfig") or {}).get("NetworkMode") == "host":
         return f"127.0.0.1:{port}"
-    for network in (settings.get("Networks") or {}).values():
-        if network.get("IPAddress"):
-            return f"{network['IPAddress']}:{port}"
+    own = _own_address(container)
+    if own:
+        return f"{own}:{port}"
+    bound = ((container.get("NetworkSettings") or {}).get("Ports") or {}).get(f"{port}/tcp") or []
     return f"{bound[0]['HostIp']}:{bound[0]['HostPort']}" if bound else ""
+
+
+def route_to(container: dict[str, Any], port: int) -> str:
+    """What the router is told: a container with an address of its own is reached at whatever port is asked for."""
+    own = _own_address(container)
+    return f"{own}:*" if own else address_of(container, port)
+
+
+def _own_address(container: dict[str, Any]) -> str:
+    networks = ((container.get("NetworkSettings") or {}).get("Networks") or {}).values()
+    return next((network["IPAddress"] for network in networks if network.get("IPAddress")), "")
