@@ -103,7 +103,7 @@ class _Draft:
                 self.change = replace(self.change, waiting_since=None)
             return False
         name, what = next(iter(waits.items()))
-        since = self.change.waiting_since or self.now
+        since = self.now if self.change.waiting_since is None else self.change.waiting_since
         fails_at = since + self.change.after.project.services[name].strategy.progress_deadline_s
         if self.change.waiting_since is None:
             self.change = replace(self.change, waiting_since=since)
