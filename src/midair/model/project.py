@@ -184,7 +184,7 @@ class Revision(msgspec.Struct, frozen=True):
     """Everything that makes a replica, addressed by its content. Never changed after it was made."""
 
     id: RevisionId
-    service: Service  # as it was when the revision was made
+    service: Service  # as it was when the revision was made; live settings as in the state that holds this value
     release: str | None = None  # content id of the code snapshot; None: runs in working_dir as it is
     shell: dict[str, str] = {}  # Project.shell when the revision was first made; not part of its id
 
