@@ -8,6 +8,7 @@ death of the process, accepted = answered + refused + aborted + lost + open in e
 import fcntl
 import mmap
 import os
+from collections.abc import Container
 from pathlib import Path
 
 from midair.model.seen import Tally
@@ -19,6 +20,7 @@ _NAME_BYTES = 256
 _NUMBERS = 32
 _RECORD_BYTES = _NAME_BYTES + 8 * _NUMBERS
 _PART_RECORDS = 128  # mapped at a time: 64 KiB
+_REVISIONS_MAX = 64  # of a service; older ones are counted together, under the revision ""
 
 Count = memoryview  # of 32 unsigned 64-bit numbers
 
@@ -30,7 +32,7 @@ class Book:
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._parts: list[memoryview] = []
-        self._names: list[tuple[str, str]] = []
+        self._places: dict[tuple[str, str], int] = {}  # the record of each, oldest first
         self._counts: dict[tuple[str, str], Count] = {}
         self._read()
 
@@ -42,10 +44,10 @@ class Book:
             return False
         return True
 
-    def count(self, service: str, revision: str) -> Count:
-        """The record of a service's revision, made if there is none."""
+    def count(self, service: str, revision: str, in_use: Container[str] = ()) -> Count:
+        """The record of a service's revision, made if there is none. No record of a revision in use is taken for it."""
         known = self._counts.get((service, revision))
-        return known if known is not None else self._add(service, revision)
+        return known if known is not None else self._add(service, revision, in_use)
 
     def settle(self) -> None:
         """Whatever was open when the last owner died is lost. Harmless when nothing was."""
@@ -56,10 +58,7 @@ class Book:
         """Move all counts of another file, which is dead, into this one, and delete that file."""
         other.settle()
         for (service, revision), theirs in other._counts.items():
-            ours = self.count(service, revision)
-            for place in range(_NUMBERS):
-                ours[place] += theirs[place]
-                theirs[place] = 0
+            _move(theirs, self.count(service, revision))
         other.path.unlink(missing_ok=True)
         other.close()
 
@@ -69,6 +68,7 @@ class Book:
 
     def close(self) -> None:
         """Let go of the file. Counts handed out before must not be used any more."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)  # what is mapped would keep it
         os.close(self._file)
 
     def _read(self) -> None:
@@ -79,22 +79,28 @@ class Book:
             if not name:
                 break
             service, _, revision = name.partition("\n")
-            self._keep(service, revision)
+            self._keep(service, revision, place)
 
-    def _add(self, service: str, revision: str) -> Count:
-        place = len(self._names)
-        if place == len(self._parts) * _PART_RECORDS:
-            size = _RECORD_BYTES * _PART_RECORDS
-            os.posix_fallocate(self._file, len(self._parts) * size, size)
-            self._map(len(self._parts))
+    def _add(self, service: str, revision: str, in_use: Container[str]) -> Count:
+        known = [one for of, one in self._counts if of == service and one]
+        unused = (one for one in known if one not in in_use and _is_settled(self._counts[service, one]))
+        oldest = next(unused, None) if revision and len(known) >= _REVISIONS_MAX else None
+        if oldest is not None:
+            _move(self._counts.pop((service, oldest)), self.count(service, ""))
+            place = self._places.pop((service, oldest))
+        else:
+            place = len(self._places)
+            if place == len(self._parts) * _PART_RECORDS:
+                size = _RECORD_BYTES * _PART_RECORDS
+                os.posix_fallocate(self._file, len(self._parts) * size, size)
+                self._map(len(self._parts))
         name = f"{service[-120:]}\n{revision[:120]}".encode()[:_NAME_BYTES]
-        self._record(place)[: len(name)] = name
-        return self._keep(service, revision)
+        self._record(place)[:_NAME_BYTES] = name.ljust(_NAME_BYTES, b"\0")
+        return self._keep(service, revision, place)
 
-    def _keep(self, service: str, revision: str) -> Count:
-        record = self._record(len(self._names))
-        self._names.append((service, revision))
-        self._counts[service, revision] = count = record[_NAME_BYTES:].cast("Q")
+    def _keep(self, service: str, revision: str, place: int) -> Count:
+        self._places[service, revision] = place
+        self._counts[service, revision] = count = self._record(place)[_NAME_BYTES:].cast("Q")
         return count
 
     def _map(self, part: int) -> None:
@@ -156,6 +162,16 @@ def _value(service: str, revision: str, count: Count) -> RevisionCount:
 
 def _answered(count: Count) -> int:
     return sum(count[STATUS : STATUS + 6])
+
+
+def _is_settled(count: Count) -> bool:
+    return bool(count[ACCEPTED] == _ended(count))
+
+
+def _move(source: Count, target: Count) -> None:
+    for place in range(_NUMBERS):
+        target[place] += source[place]
+        source[place] = 0
 
 
 def _ended(count: Count) -> int:

@@ -42,7 +42,7 @@ class Replica:
         self.open = 0  # requests inside
         self.pools: dict[int, list[Upstream]] = {}  # idle connections by port, the latest used last
         self.connections: set[Inside] = set()
-        self.count = self.hub.book.count(service.name, self.revision)
+        self.count = self.hub.book.count(service.name, self.revision, {other.revision for other in service.replicas()})
         self.draining = False
         self.drained_by: asyncio.TimerHandle | None = None
         self.failures = 0  # connections refused in a row
