@@ -50,7 +50,8 @@ class Record(msgspec.Struct, frozen=True):
 
 def write(folder: Path, record: Record) -> None:
     """Replace the record in `folder` at once and as a whole. Raises OSError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in (folder.parent.parent, folder.parent, folder):  # a mode given with `parents` is for the last one alone
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = folder / (FILE + ".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

@@ -24,7 +24,7 @@ if read -r s 2>/dev/null </proc/$$/stat
 then read -r b </proc/sys/kernel/random/boot_id
 else s=$(ps -o lstart= -p $$)
 fi
-{{ printf '%s\\n' "$$" "$s" "$b" >"$p"; }} 2>/dev/null || exit {NOT_OURS}
+(umask 077; printf '%s\\n' "$$" "$s" "$b" >"$p") 2>/dev/null || exit {NOT_OURS}
 exec "$@"
 """
 _SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -73,7 +73,7 @@ async def main():
     app.ending = True
     for writer in tuple(app.idle):
         writer.close()
-    while app.inside:
+    while app.inside:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0.01)
 
 
