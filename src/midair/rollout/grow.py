@@ -55,7 +55,7 @@ def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
 def _entry(draft: Draft, replica: ReplicaSeen, restart: Restart) -> Restarting:
     """The record of this end of the replica, made at first sight."""
     before = next((one for one in draft.restarting if one.replica == replica.id), None)
-    if before is not None and before.attempt >= replica.attempt:
+    if before is not None and before.attempt >= replica.attempt and (before.at is None or replica.since <= before.at):
         return before
     lasted = 0.0 if replica.ready_at is None else replica.since - replica.ready_at
     count = 1 if before is None or lasted >= restart.window_s else before.count + 1
