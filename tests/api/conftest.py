@@ -50,13 +50,6 @@ class Service(threading.Thread):
         await self.server.serve(sockets=[listener])
         await self.site.end()
 
-    def await_followers(self):
-        """Wait until somebody follows the events."""
-        deadline = time.monotonic() + 10
-        while not self.engine.bus.has_followers:
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
     def end(self, *, comes_again=False):
         """Let followers go, answer what is under way, end."""
 
@@ -91,3 +84,25 @@ def service(tmp_path):
 @pytest.fixture
 def client(service):
     return Client(service.site.home)
+
+
+def await_follower(begun):
+    """Wait until a stream has begun."""
+    deadline = time.monotonic() + 10
+    while not begun:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def beginnings(client):
+    """A list that gets an entry whenever a stream of this client begins."""
+    begun, stream = [], client._transport.stream
+
+    def watched(*arguments, **options):
+        for name, data in stream(*arguments, **options):
+            if name == "here":
+                begun.append(data)
+            yield name, data
+
+    client._transport.stream = watched
+    return begun

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from tests.api.conftest import served
+from tests.api.conftest import await_follower, beginnings, served
 from tests.engine.conftest import shop, web
 
 from midair.client import Client
@@ -115,13 +115,14 @@ def test_a_follower_misses_nothing_when_another_daemon_takes_over(tmp_path):
 
     with served(tmp_path) as first:
         up(client, shop())
-        reader = threading.Thread(target=follow)
+        reader, begun = threading.Thread(target=follow), beginnings(client)
         reader.start()
-        first.await_followers()
+        await_follower(begun)
         first.end(comes_again=True)
     with served(tmp_path) as second:
         up(client, shop(web("blue")))
         stored = [event.number for event in client.events("shop")]
+        second.await_followers()  # else it may still be looking for a daemon when this one has gone
         second.end()
     reader.join(10)
     assert [event.number for event in got] == stored
@@ -131,8 +132,9 @@ def test_a_follower_is_let_go_when_the_daemon_is_stopped(client, service):
     up(client, shop())
     got = []
     reader = threading.Thread(target=lambda: got.extend(client.events("shop", follow=True)))
+    begun = beginnings(client)
     reader.start()
-    service.await_followers()
+    await_follower(begun)
     service.end()
     reader.join(10)
     assert not reader.is_alive()

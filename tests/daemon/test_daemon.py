@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from tests.api.conftest import await_follower, beginnings
 
 from midair.client import Client
 from midair.client.home import has_daemon
@@ -99,24 +100,14 @@ def test_restarting_puts_another_process_in_its_place_and_refuses_nobody(client)
     assert failed == []
 
 
-def test_a_followed_stream_outlives_a_restart(client, monkeypatch):
-    begun, stream = [], client._transport.stream
-
-    def watched(*arguments, **options):
-        for name, data in stream(*arguments, **options):
-            if name == "here":
-                begun.append(data)
-            yield name, data
-
-    monkeypatch.setattr(client._transport, "stream", watched)
+def test_a_followed_stream_outlives_a_restart(client):
+    begun = beginnings(client)
     client.ensure_daemon()
     reader = threading.Thread(target=lambda: list(client.events(follow=True)))
     reader.start()
     for restarts in range(3):
-        deadline = time.monotonic() + 10
-        while len(begun) <= restarts:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        await_follower(begun)
+        begun.clear()
         if restarts < 2:
             client.daemon_restart()
     client.daemon_stop()

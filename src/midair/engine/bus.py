@@ -58,11 +58,6 @@ class Bus:
         finally:
             self._followers.discard(follower)
 
-    @property
-    def has_followers(self) -> bool:
-        """True when somebody wants to be told."""
-        return bool(self._followers)
-
     def tell(self, line: EventView | None = None) -> None:
         """Events were stored, or a passing line came by."""
         for follower in self._followers:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from midair.errors import MidairError
-from midair.model.action import Action, SetRoutes
+from midair.model.action import Action, RemoveReplica, SetRoutes
 from midair.model.ids import service_of
 from midair.model.moment import Moment
 from midair.model.seen import Trouble
@@ -76,6 +76,14 @@ class Hands:
                 self._nudge()
             self._put_off.discard(place)
             self._last[place] = action
+            if worked and isinstance(action, RemoveReplica):
+                self._forget(action.replica)
+
+    def _forget(self, replica: str) -> None:
+        """Nothing is left that could fail or be asked for again."""
+        self._last.pop(replica, None)
+        for key in [key for key in self._troubles if key.endswith(f" {replica}")]:
+            del self._troubles[key]
 
     def _failed(self, action: Action, text: str) -> None:
         before = self._troubles.get(action.key)
