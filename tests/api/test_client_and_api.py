@@ -118,11 +118,12 @@ def test_a_follower_misses_nothing_when_another_daemon_takes_over(tmp_path):
         reader, begun = threading.Thread(target=follow), beginnings(client)
         reader.start()
         await_follower(begun)
+        begun.clear()
         first.end(comes_again=True)
     with served(tmp_path) as second:
         up(client, shop(web("blue")))
         stored = [event.number for event in client.events("shop")]
-        second.await_followers()  # else it may still be looking for a daemon when this one has gone
+        await_follower(begun)  # else it may still be looking for a daemon when this one has gone
         second.end()
     reader.join(10)
     assert [event.number for event in got] == stored
