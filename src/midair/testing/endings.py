@@ -8,14 +8,16 @@ from midair.testing.plane import Plane
 from midair.testing.world import World
 
 
-def check_end(plane: Plane, world: World) -> None:
-    """All of them."""
+def check_end(plane: Plane, world: World, undisturbed: bool) -> None:
+    """All of them. `undisturbed`: nothing failed by itself, and the operator asked for nothing but changes."""
     every_change_ends(plane, world)
     requests_add_up(world)
     for rollout in plane.rollouts.values():
         if rollout.phase != "stuck":
             the_goal_is_reached(rollout, world)
     the_last_good_state_is_there(plane)
+    if undisturbed:
+        the_outcome_is_right(plane, world)
 
 
 def every_change_ends(plane: Plane, world: World) -> None:
@@ -63,3 +65,23 @@ def the_last_good_state_is_there(plane: Plane) -> None:
         revision = applied.revisions[name].id if applied is not None and name in applied.revisions else None
         if rollout.goal.revision != revision:
             raise Violation("the last good state is there", f"{name} is at {rollout.goal.revision}, not {revision}")
+
+
+def the_outcome_is_right(plane: Plane, world: World) -> None:
+    """A good change is completed and loses nothing; one that brings a bad revision goes back."""
+    change = plane.change
+    if change is None:
+        return
+    if all(quality == "good" for quality in world.quality.values()):
+        if change.phase != "completed":
+            raise Violation("a good change is completed", f"change {change.id} is {change.phase}: {change.reason}")
+        if world.lost != world.cut:
+            raise Violation("nothing is lost without a fault", f"{world.lost} lost, {world.cut} at the drain deadline")
+    before = change.before.revisions if change.before is not None else {}
+    for name, revision in change.after.revisions.items():
+        service = change.after.project.services[name]
+        strict = service.update.failure_action == "rollback" and service.update.max_failure_ratio == 0
+        is_new = name not in before or before[name].id != revision.id
+        hopeless = world.quality[revision.id] in ("exits", "never") and service.replicas > 0
+        if strict and is_new and hopeless and change.phase == "completed":
+            raise Violation("a bad change goes back", f"change {change.id} brought {revision.id}")

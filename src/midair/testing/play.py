@@ -48,7 +48,7 @@ class Play:
             idle = not self._tick()
             if self._is_over() or (not self._help() and idle):
                 break
-        check_end(self.plane, self.world)
+        check_end(self.plane, self.world, undisturbed=not disturb and not any(ask.wish for ask in self.scenario.asks))
 
     def _tick(self) -> bool:
         """One round; False when nothing will ever happen again."""

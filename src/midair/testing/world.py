@@ -79,6 +79,7 @@ class World:
         self.calm_at = FOREVER  # when hung replicas get well
         self.late: list[tuple[Moment, str, RuntimeAction, tuple[Body, int] | None]] = []  # actions under way
         self.accepted = self.answered = self.lost = self.waiting = 0
+        self.cut = 0  # of the lost: those that a stop ended
         self.tell: Callable[[str], None] = _silent
         self.on_stop: Callable[[str, Body, int], None] = _nothing  # service, replica, requests inside
         self.on_lost: Callable[[str, ReplicaId, Body | None], None] = _nothing
@@ -204,6 +205,7 @@ class World:
             return
         self.on_stop(service, body, len(body.requests))
         self.lost += len(body.requests)
+        self.cut += len(body.requests)
         body.requests = []
         body.stop_asked = True
         body.become("stopping", self.now)
