@@ -1,5 +1,7 @@
 """The working copy of a rollout during one `advance`: changed in place, then frozen. It never outlives the call."""
 
+from operator import attrgetter
+
 import msgspec
 
 from midair.model.action import Action
@@ -17,6 +19,7 @@ FIELDS = (
     "promoted", "asked", "asked_at", "asked_times", "created", "draining", "stopping", "restarting", "failures",
     "replicas",
 )  # fmt: skip
+_FIELDS_OF = attrgetter(*FIELDS)
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
 UNKNOWN_S = 1.0  # look again this soon when the runtime or the router could not be asked
 
@@ -102,11 +105,13 @@ class Draft:
 
     def freeze(self) -> Step:
         """The step that was decided."""
-        before = self.rollout
-        changed = {name: getattr(self, name) for name in FIELDS if getattr(self, name) != getattr(before, name)}
-        after = msgspec.structs.replace(before, **changed) if changed else before
+        before, after = _FIELDS_OF(self.rollout), _FIELDS_OF(self)
+        rollout = self.rollout
+        if before != after:
+            changed = {name: new for name, old, new in zip(FIELDS, before, after, strict=True) if new != old}
+            rollout = msgspec.structs.replace(rollout, **changed)
         wake_at = None if self.wake_at is None else max(self.wake_at, self.now)
-        return Step(after, tuple(self.events), tuple(self.actions), wake_at)
+        return Step(rollout, tuple(self.events), tuple(self.actions), wake_at)
 
 
 def find(replicas: tuple[ReplicaSeen, ...], replica: ReplicaId) -> ReplicaSeen | None:
