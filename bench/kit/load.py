@@ -43,14 +43,21 @@ class Sample(msgspec.Struct, frozen=True):
     failed: int
 
 
-def run_wrk(folder: Path, proxy: Proxy, seconds: float, *, connections: int = 64, kind: str = "plain") -> Sample:
-    """Kinds: "plain" (wrk's own two headers), "browser" (11 more), "unlike" (each request has another head)."""
+def run_wrk(
+    folder: Path, proxy: Proxy, seconds: float, *, connections: int = 64, kind: str = "plain", pause_ms: int = 0
+) -> Sample:
+    """Kinds: "plain" (wrk's own two headers), "browser" (11 more), "unlike" (each request has another head).
+
+    Each connection waits for `pause_ms` between an answer and its next request."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{proxy.port}/"]
     if kind != "plain":
         command += [part for name, value in BROWSER.items() for part in ("-H", f"{name}: {value}")]
-    if kind == "unlike":
-        script = folder / "unlike.lua"
-        script.write_text(UNLIKE)
+    lines = UNLIKE if kind == "unlike" else ""
+    if pause_ms:
+        lines += f"function delay() return {pause_ms} end\n"
+    if lines:
+        script = folder / "load.lua"
+        script.write_text(lines)
         command += ["-s", str(script)]
     before = cpu_seconds(proxy.pid)
     out = subprocess.run([*pin(SERVER_CORE), *command], capture_output=True, text=True, check=True).stdout

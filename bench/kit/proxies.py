@@ -33,10 +33,13 @@ events {{ worker_connections 8000; }}
 http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/f;
   proxy_temp_path {folder}/g; fastcgi_temp_path {folder}/h; uwsgi_temp_path {folder}/i; scgi_temp_path {folder}/j;
   client_max_body_size 0;
+  map $http_upgrade $upgrade_or_none {{ default upgrade; "" ""; }}
   upstream web {{ server 127.0.0.1:{server}; keepalive 128; keepalive_requests 100000000; }}
   server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://web; proxy_http_version 1.1;
-    proxy_request_buffering off;
-    proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Request-Id $request_id;
+    proxy_request_buffering off; proxy_max_temp_file_size 0;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $upgrade_or_none;
+    proxy_set_header Host $host; proxy_set_header X-Request-Id $request_id;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-Host $host; }} }} }}
 """
@@ -49,17 +52,22 @@ defaults
   timeout connect 5s
   timeout client 1h
   timeout server 1h
-  http-reuse always
+  timeout tunnel 1h
 frontend web
   bind 127.0.0.1:{port}
+{extra}
+  default_backend web
+backend web
+  http-reuse always
+  server one 127.0.0.1:{server}
+"""
+# What the embedded router does to each request. It counts as well, per service and revision, which haproxy does not.
+SAME_HEADERS = """
   option forwardfor
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   unique-id-format %[uuid()]
   unique-id-header X-Request-Id
-  default_backend web
-backend web
-  server one 127.0.0.1:{server}
 """
 CADDY = """
 {{
@@ -100,6 +108,14 @@ def server(folder: Path, body: str = "x" * 100) -> Iterator[int]:
 
 
 @contextmanager
+def sink() -> Iterator[int]:
+    """A server for large bodies and WebSockets; its port."""
+    port = free_port()
+    with _running([*pin(SERVER_CORE), sys.executable, str(Path(__file__).parent / "sink.py"), str(port)], port):
+        yield port
+
+
+@contextmanager
 def proxies(folder: Path, server_port: int, wanted: tuple[str, ...] = ()) -> Iterator[list[Proxy]]:
     """Midair and every other proxy that is installed."""
     with ExitStack() as stack:
@@ -118,14 +134,16 @@ def proxies(folder: Path, server_port: int, wanted: tuple[str, ...] = ()) -> Ite
 
 
 PEERS = {
-    "haproxy": ("haproxy", HAPROXY, ("haproxy", "-db", "-q", "-f", "{config}")),
+    "haproxy": ("haproxy", HAPROXY.replace("{extra}", ""), ("haproxy", "-db", "-q", "-f", "{config}")),
+    "haproxy+headers": (
+        "haproxy", HAPROXY.replace("{extra}", SAME_HEADERS.strip("\n")), ("haproxy", "-db", "-q", "-f", "{config}"),
+    ),
     "nginx": ("nginx", NGINX_PROXY, ("nginx", "-c", "{config}")),
     "caddy": (
-        "caddy",
-        CADDY,
+        "caddy", CADDY,
         ("env", "GOMAXPROCS=1", "caddy", "run", "--adapter", "caddyfile", "--config", "{config}"),
     ),
-}
+}  # fmt: skip
 
 
 @contextmanager

@@ -259,6 +259,16 @@ def _check_addresses(action: SetRoutes) -> None:
             raise RouterTrouble(f'cannot route "{action.service}": "{route.address}" is not host:port')
 
 
+_FOLDER_LOOK_S = 5.0
+
+
+async def _end_with_folder(router: RouterProcess) -> None:
+    """Nobody could ever reach or end a router whose folder was deleted."""
+    while router.folder.exists():  # noqa: ASYNC110 - nobody tells when a folder is deleted
+        await asyncio.sleep(_FOLDER_LOOK_S)
+    router.ended.set()
+
+
 async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | None) -> None:
     """Run until told to stop. Without the folder's lock, take over from the router that has it."""
     router = RouterProcess(folder, limits, -1 if lock is None else lock)
@@ -275,4 +285,5 @@ async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | Non
     if ready is not None:
         os.write(ready, b"ready\n")
         os.close(ready)
+    router.hub.run(_end_with_folder(router))
     await router.ended.wait()
