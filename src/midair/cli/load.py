@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from midair.cli.contents import with_contents
 from midair.errors import FileRefused, NotFound, Problem
 from midair.model.project import Project
 from midair.spec import load
@@ -55,6 +56,7 @@ def load_project(
         profiles=active,
         shell=_kept(shell) | {"PWD": str(folder)},
     )
+    project = with_contents(project, variables)
     named = project.extension.get("flags")
     if not named:
         return project

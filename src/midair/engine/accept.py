@@ -137,7 +137,7 @@ async def _arrange(keeper: Keeper, after: Applied) -> Applied:
     for runtime in sorted({service.runtime for service in after.project.services.values()}):
         names |= await (await keeper.world.runtime(runtime)).arrange(after.project)
     services = {name: replace(service, names=names.get(name, ())) for name, service in after.project.services.items()}
-    return replace(after, project=replace(after.project, services=services))
+    return replace(after, project=replace(after.project, services=services, captured={}))
 
 
 def live(keeper: Keeper) -> dict[str, LiveService]:

@@ -31,7 +31,7 @@ def adopted(after: Applied, replicas: Iterable[ReplicaSeen]) -> tuple[Applied, t
     services = {name: replace(after.project.services[name], replicas=len(ones)) for name, ones in found.items()}
     before = Applied(
         project=replace(after.project, services=services),
-        revisions={name: Revision(FOREIGN, service) for name, service in services.items()},
+        revisions={name: Revision(FOREIGN, service, release=FOREIGN) for name, service in services.items()},
     )
     return before, tuple(_rollout(before, name, ones) for name, ones in found.items())
 

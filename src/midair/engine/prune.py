@@ -20,8 +20,9 @@ async def prune(store: Store, state: State, world: World) -> None:
         used |= {(rollout.service, str(one)) for one in ids if one is not None}
     releases: dict[str, set[str]] = {}
     for revision in store.revisions.all(state.project):
-        if (revision.service.name, str(revision.id)) in used and revision.release is not None:
-            releases.setdefault(revision.service.runtime, set()).add(revision.release)
+        if (revision.service.name, str(revision.id)) in used:
+            kept = {revision.release} if revision.release is not None else set()
+            releases.setdefault(revision.service.runtime, set()).update(kept, revision.service.contents.values())
     with store.transaction("write to"):
         store.changes.delete(state.project, old)
         store.events.prune(state.project, keep=EVENTS_KEPT)

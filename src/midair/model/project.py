@@ -178,6 +178,7 @@ class Project(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()  # told by the plan
     flags: dict[str, Any] = {}  # flag definitions as their file says them, with midair's own words
     shell: dict[str, str] = {}  # PATH, HOME, LANG … of the shell that asked, for plain processes
+    captured: dict[str, bytes] = {}  # what configs and secrets hold, by SHA-256: for the runtime, never stored or shown
 
 
 class Revision(msgspec.Struct, frozen=True):

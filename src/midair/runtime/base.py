@@ -60,7 +60,7 @@ class Runtime(Protocol):
         Raises BuildTrouble; nothing that runs is touched."""
 
     async def prune(self, keep: set[str]) -> None:
-        """Delete releases that are not in `keep`."""
+        """Delete releases, and contents of configs and secrets, that are not in `keep`."""
 
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here (missing command, unreadable folder). Starts nothing."""

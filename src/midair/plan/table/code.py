@@ -68,8 +68,8 @@ RUN = Group(
         row("stdin_open", "named replace replace replace", _AT_START, shown=True),
         row("tty", "named replace replace replace", _AT_START, shown=True),
         row("post_start", "replace replace named replace", "it has run in the replicas that are there"),
-        row("configs", "named named replace replace", "its files are part of a revision", docker=NOT_PASSED),
-        row("secrets", "named named replace replace", "its files are part of a revision", docker=NOT_PASSED),
+        row("configs", "named replace replace replace", "its files are part of a revision"),
+        row("secrets", "named replace replace replace", "its files are part of a revision"),
         row(
             "models",
             "named",

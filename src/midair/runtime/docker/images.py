@@ -4,6 +4,9 @@ import asyncio
 import json
 import os
 import shutil
+import time
+from contextlib import suppress
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,20 +17,36 @@ from aiodocker.exceptions import DockerError
 from pathspec import GitIgnoreSpec
 
 from midair.errors import BuildTrouble
+from midair.model.moment import parse_span
 from midair.model.project import Build, Service
 from midair.runtime.base import Progress
 from midair.runtime.docker.client import reason, trouble
-from midair.runtime.docker.registry import auth_header, auth_of, repository
+from midair.runtime.docker.registry import auth_header, auth_of, familiar, registry_host, repository
 
 _PULL_S = 900.0  # a pull that has shown no progress for long is ended by its own stall limit
 _STALL_S = 60.0
+_ASK_S = 15.0  # a registry that has not said what an image is by then
+_TAGS = "midair"  # images that midair built are midair/PROJECT-SERVICE:CONTENT
 
 
 async def present(client: aiodocker.Docker, name: str) -> str | None:
-    """The image's id, or None when the engine does not have it."""
+    """The image's content: name@digest when a registry has it, else its id. None when the engine does not have it."""
+    found = await _inspect(client, name)
+    return pin_of(found, name) if found is not None else None
+
+
+def pin_of(image: dict[str, Any], name: str) -> str:
+    """The same for an image that was pulled as for one that is still to be pulled, so that plans stay comparable."""
+    wanted = familiar(repository(name))
+    known = sorted(entry for entry in image.get("RepoDigests") or [] if repository(entry) == wanted)
+    asked = f"{wanted}@{name.partition('@')[2]}"
+    return asked if asked in known else known[0] if known else str(image["Id"])
+
+
+async def _inspect(client: aiodocker.Docker, name: str) -> dict[str, Any] | None:
     async with trouble(f'look up image "{name}"'):
         try:
-            return str((await client.images.inspect(name))["Id"])
+            return dict(await client.images.inspect(name))
         except DockerError as error:
             if error.status == 404:
                 return None
@@ -35,54 +54,104 @@ async def present(client: aiodocker.Docker, name: str) -> str | None:
 
 
 async def fingerprint(client: aiodocker.Docker, project: str, service: Service) -> str | None:
-    """What the service would run now: an image id, or for one that is to be built the tag that names its context."""
+    """What the service would run now: an image's content, or for one to be built the tag that names its context.
+
+    Raises BuildTrouble when the registry has to be asked and does not say.
+    """
     if service.build is not None:
         return await asyncio.to_thread(build_tag, project, service)
     if service.image is None:
         return None
-    if service.fields.get("pull_policy") == "always":
-        return await remote_digest(client, service.image) or await present(client, service.image)
-    return await present(client, service.image) or await remote_digest(client, service.image)
+    found = await _inspect(client, service.image)
+    if found is not None and not is_due(found, service.fields.get("pull_policy") or "missing", time.time()):
+        return pin_of(found, service.image)
+    if service.fields.get("pull_policy") == "never":
+        return None  # `prepare` says what is wrong
+    return await remote_digest(client, service.image)
 
 
-async def remote_digest(client: aiodocker.Docker, name: str) -> str | None:
-    """name@digest as the registry has it now, or None when it cannot be asked."""
+def is_due(image: dict[str, Any], policy: str, now: float) -> bool:
+    """Does `pull_policy` ask for another look at the registry?"""
+    if policy == "always":
+        return True
+    every = {"daily": "24h", "weekly": "168h"}.get(policy) or policy.partition("every_")[2]
+    if not every:
+        return False
+    said = str((image.get("Metadata") or {}).get("LastTagTime") or image.get("Created") or "")
+    try:
+        tagged = datetime.fromisoformat(said[:19] + "+00:00").timestamp()
+    except ValueError:
+        return True
+    return now - tagged >= span_of(every)
+
+
+def span_of(text: str) -> float:
+    """Seconds of a span that may also count days and weeks."""
+    days = {"d": 86400, "w": 7 * 86400}.get(text[-1:])
+    return float(text[:-1]) * days if days else parse_span(text)
+
+
+async def remote_digest(client: aiodocker.Docker, name: str) -> str:
+    """name@digest as the registry has it now. Raises BuildTrouble when it does not say."""
+    header = await asyncio.to_thread(auth_header, name)
     try:
         answer: dict[str, Any] = await client._query_json(
-            f"distribution/{name}/json", headers=auth_header(name), timeout=aiohttp.ClientTimeout(total=15)
+            f"distribution/{name}/json", headers=header, timeout=aiohttp.ClientTimeout(total=_ASK_S)
         )
-    except (DockerError, aiohttp.ClientError, OSError, TimeoutError):
-        return None
-    digest = (answer.get("Descriptor") or {}).get("digest")
-    return f"{repository(name)}@{digest}" if digest else None
+        return f"{familiar(repository(name))}@{answer['Descriptor']['digest']}"
+    except DockerError as error:
+        raise _refused("find", name, error) from error
+    except TimeoutError as error:
+        raise BuildTrouble(f'cannot find image "{name}": the registry does not answer') from error
+    except (aiohttp.ClientError, OSError, KeyError) as error:
+        raise BuildTrouble(f'cannot find image "{name}": {error or type(error).__name__}') from error
+
+
+def _refused(verb: str, name: str, error: DockerError) -> BuildTrouble:
+    said = reason(error)
+    closed = error.status in (401, 403) or any(word in said.lower() for word in ("unauthorized", "denied", "no basic"))
+    return BuildTrouble(
+        f'cannot {verb} image "{name}": {said}',
+        hint=f"log in with docker login {registry_host(name)}, if the image is private" if closed else None,
+    )
 
 
 async def prepare(client: aiodocker.Docker, project: str, service: Service, progress: Progress) -> str | None:
-    """Make the image be there, and pin it: its id, or the tag of what was built."""
-    policy = service.fields.get("pull_policy") or "missing"
+    """Make the image be there, and pin it: its content, or the tag of what was built."""
     if service.build is not None:
         tag = await asyncio.to_thread(build_tag, project, service)
-        if await present(client, tag) is None:
+        if await _inspect(client, tag) is None:
             await build(project, service, tag, progress)
         return tag
     if service.image is None:
         return None
-    found = await present(client, service.image)
+    policy = service.fields.get("pull_policy") or "missing"
+    found = await _inspect(client, service.image)
     if policy == "never" and found is None:
         raise BuildTrouble(
             f'cannot use image "{service.image}": it is not here and pull_policy is "never"', hint="pull it first"
         )
-    if policy == "always" or found is None:
+    if found is None or is_due(found, policy, time.time()):
         await pull(client, service.image, progress)
-        found = await present(client, service.image)
-    return found
+        found = await _inspect(client, service.image)
+    return pin_of(found, service.image) if found is not None else None
+
+
+async def prune(client: aiodocker.Docker, project: str, keep: set[str]) -> None:
+    """Delete images that were built for the project and that no revision needs. Pulled ones are the user's."""
+    async with trouble("list images"):
+        listed = await client.images.list(filters={"reference": [f"{_TAGS}/{project}-*".lower()]})
+    for tag in {tag for image in listed for tag in image.get("RepoTags") or ()} - keep:
+        if tag.startswith(f"{_TAGS}/"):
+            with suppress(DockerError):  # in use
+                await client.images.delete(tag)
 
 
 async def pull(client: aiodocker.Docker, name: str, progress: Progress) -> None:
     """Pull with progress. A registry that says nothing for a minute is given up."""
     progress(f"pulling {name}")
     shown: set[str] = set()
-    auth = auth_of(name)
+    auth = await asyncio.to_thread(auth_of, name)  # may ask a credential helper
     try:
         async with asyncio.timeout(_PULL_S):
             lines = client.images.pull(name, auth=auth, stream=True, timeout=_PULL_S).__aiter__()
@@ -99,8 +168,7 @@ async def pull(client: aiodocker.Docker, name: str, progress: Progress) -> None:
     except TimeoutError as error:
         raise BuildTrouble(f'cannot pull image "{name}": the registry does not answer') from error
     except DockerError as error:
-        hint = "log in with docker login" if error.status in (401, 403) or "unauthorized" in reason(error) else None
-        raise BuildTrouble(f'cannot pull image "{name}": {reason(error)}', hint=hint) from error
+        raise _refused("pull", name, error) from error
     except (aiohttp.ClientError, OSError) as error:
         raise BuildTrouble(f'cannot pull image "{name}": {error}') from error
 
@@ -108,7 +176,7 @@ async def pull(client: aiodocker.Docker, name: str, progress: Progress) -> None:
 def build_tag(project: str, service: Service) -> str:
     """A tag that names the content of the build: context, Dockerfile, target and arguments."""
     assert service.build is not None
-    return f"midair/{project}-{service.name}:{context_digest(service.build)[:16]}".lower()
+    return f"{_TAGS}/{project}-{service.name}:{context_digest(service.build)[:16]}".lower()
 
 
 def context_digest(build: Build) -> str:

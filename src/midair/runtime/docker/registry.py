@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+_HUB = ("docker.io", "index.docker.io")
+
 
 def repository(name: str) -> str:
     """An image's name without tag and digest."""
@@ -14,10 +16,23 @@ def repository(name: str) -> str:
     return f"{head}{slash}{last.partition(':')[0]}"
 
 
+def familiar(name: str) -> str:
+    """A repository's name as the engine shows it: without what Docker Hub implies."""
+    for implied in ("docker.io/", "index.docker.io/"):
+        name = name.removeprefix(implied)
+    return name.removeprefix("library/")
+
+
+def registry_host(name: str) -> str:
+    """The host as `docker login` takes it; "" for Docker Hub."""
+    host = registry(name)
+    return "" if "://" in host else host
+
+
 def registry(name: str) -> str:
     """The host that an image comes from, as the docker configuration names it."""
     first, slash, _ = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and ("." in first or ":" in first or first == "localhost") and first not in _HUB:
         return first
     return "https://index.docker.io/v1/"
 
@@ -30,11 +45,12 @@ def auth_of(name: str) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     host = registry(name)
-    entry = (config.get("auths") or {}).get(host) or {}
+    known = config.get("auths") or {}
+    entry = known.get(host) or known.get(f"https://{host}") or {}
     if entry.get("auth"):
         user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
         return {"username": user, "password": password, "serveraddress": host}
-    helper = (config.get("credHelpers") or {}).get(host) or (config.get("credsStore") if entry is not None else None)
+    helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
     return _from_helper(helper, host) if helper else None
 
 
@@ -51,6 +67,7 @@ def _from_helper(helper: str, host: str) -> dict[str, str] | None:
 
 
 def auth_header(name: str) -> dict[str, str]:
+    """What a request about the image carries."""
     auth = auth_of(name)
     if auth is None:
         return {}

@@ -11,7 +11,7 @@ import aiodocker
 from aiodocker.exceptions import DockerError
 from msgspec.structs import replace
 
-from midair.errors import RuntimeTrouble
+from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.project import Hook, Port, Project, Revision, Service
@@ -20,6 +20,7 @@ from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.client import connect, trouble
 from midair.runtime.docker.ending import end, run_hook
+from midair.runtime.docker.files import Files, unavailable
 from midair.runtime.docker.limits import IN_PLACE
 from midair.runtime.docker.readiness import Readiness
 from midair.runtime.docker.translate import (
@@ -52,6 +53,7 @@ class DockerRuntime:
         self._name = project
         self._folder = home / "projects" / project
         self._clock = clock
+        self._files = Files(self._folder / "files")
         self._project = Project(name=project, services={})
         self._client: aiodocker.Docker | None = None
         self._containers: Containers | None = None
@@ -83,7 +85,8 @@ class DockerRuntime:
             await self._client.close()
 
     async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
-        """Make networks, volumes and the addresses of names. Raises RuntimeTrouble."""
+        """Make networks, volumes, files and the addresses of names. Raises RuntimeTrouble."""
+        await asyncio.to_thread(self._files.keep, project)
         await shared.ensure_networks(self._engine, project)
         await shared.ensure_volumes(self._engine, project)
         names: dict[str, tuple[Port, ...]] = {}
@@ -142,19 +145,25 @@ class DockerRuntime:
         return await images.prepare(self._engine, self._name, service, progress)
 
     async def prune(self, keep: set[str]) -> None:
-        """Containers of Compose that were replaced are removed. Images stay: `docker image prune` removes them."""
+        """Forget built images and files that nobody needs, replaced containers of Compose, and unused networks."""
         assert self._containers is not None
+        await asyncio.to_thread(self._files.prune, keep)
+        await images.prune(self._engine, self._name, keep)
         for container in self._containers.current():
-            replica = replica_of(container)
-            ended = is_foreign(container) and container["State"]["Status"] == "exited"
-            if ended and replica and service_of(replica) in self._project.services:
+            if is_foreign(container) and container["State"]["Status"] == "exited" and self._is_done(container, keep):
                 await self._delete(container["Id"])
+        await shared.sweep(self._engine, self._project, self._name)
+
+    def _is_done(self, container: dict[str, Any], keep: set[str]) -> bool:
+        """A container of Compose stays for as long as somebody can go back to it; none outlives the project."""
+        services, replica = self._project.services, replica_of(container)
+        return not services or (FOREIGN not in keep and replica is not None and service_of(replica) in services)
 
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here."""
         if service.image is None and service.build is None:
             return (f'service "{service.name}" has neither image nor build',)
-        return ()
+        return tuple(unavailable(service))
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """The engine's own log files, where this user may read them."""
@@ -302,6 +311,10 @@ class DockerRuntime:
         wanted = revision.release or revision.service.image
         assert wanted is not None
         if await images.present(self._engine, wanted) is None:
+            if "@" in wanted:  # somebody removed it; the registry has the same bytes
+                with suppress(BuildTrouble):
+                    await images.pull(self._engine, wanted, lambda line: None)
+                    return wanted
             raise RuntimeTrouble(
                 f'cannot start a replica of "{revision.service.name}": image "{wanted}" is not here any more',
                 hint="pull or build it again with midair up",
@@ -322,7 +335,7 @@ class DockerRuntime:
         return tuple(sorted(named))
 
     def _placement(self, service: Service) -> Placement:
-        return Placement(self._project, publish_loopback=self._desktop)
+        return Placement(self._project, files=self._files.mounts(service), publish_loopback=self._desktop)
 
     def _with_limits_of_today(self, revision: Revision) -> Revision:
         """Limits change in place and so are no part of a revision: a new replica gets those of the project."""

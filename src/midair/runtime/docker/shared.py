@@ -6,6 +6,8 @@ address at the service's own ports, and every container of the project finds the
 Nothing is ever attached to these networks; an address of this machine can be reached from any bridge.
 """
 
+import json
+from contextlib import suppress
 from typing import Any
 
 import aiodocker
@@ -17,6 +19,7 @@ from midair.runtime.docker.client import trouble
 from midair.runtime.docker.translate import COMPOSE, Placement
 
 NAME_OF = "io.midair.name-of"  # label of a network that holds a service's address
+PROJECT_OF = "io.midair.project"  # label of the same: whose it is
 
 
 async def ensure_networks(client: aiodocker.Docker, project: Project) -> None:
@@ -112,7 +115,7 @@ async def ensure_address(client: aiodocker.Docker, project: str, service: str) -
             "Name": name,
             "CheckDuplicate": True,
             "Driver": "bridge",
-            "Labels": {NAME_OF: service, "io.midair.project": project},
+            "Labels": {NAME_OF: service, PROJECT_OF: project},
         }
         try:
             await client.networks.create(body)
@@ -123,20 +126,20 @@ async def ensure_address(client: aiodocker.Docker, project: str, service: str) -
     return next((str(pool["Gateway"]) for pool in pools if pool.get("Gateway")), None)
 
 
-async def remove(client: aiodocker.Docker, project: Project) -> None:
-    """Remove the project's networks, its own and midair's. Volumes stay, as with `docker compose down`."""
-    placement = Placement(project)
-    mine = {f"{project.name}_midair_{service}" for service in project.services}
-    named = {
-        placement.network(key)
-        for key, entry in (project.fields.get("networks") or {"default": None}).items()
-        if not (entry or {}).get("external")
-    }
-    for name in mine | named:
-        found = await _network(client, name)
-        if found is not None and not found.get("Containers"):
-            async with trouble(f'remove network "{name}"'):
-                await (await client.networks.get(found["Id"])).delete()
+async def sweep(client: aiodocker.Docker, project: Project, name: str) -> None:
+    """Remove networks that nothing needs: addresses of services that are gone and, with the last service, the others.
+
+    Volumes stay, as with `docker compose down`. A network that anybody is in stays too.
+    """
+    labels = [f"{PROJECT_OF}={name}"] if project.services else [f"{PROJECT_OF}={name}", f"{COMPOSE}project={name}"]
+    for label in labels:
+        async with trouble("list networks"):
+            filters = json.dumps({"label": [label]})
+            listed: list[dict[str, Any]] = await client._query_json("networks", params={"filters": filters})
+        for found in listed:
+            if found["Labels"].get(NAME_OF) not in project.services:
+                with suppress(DockerError):  # in use
+                    await (await client.networks.get(found["Id"])).delete()
 
 
 def _missing(kind: str, name: str) -> RuntimeTrouble:
