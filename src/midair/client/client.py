@@ -10,7 +10,6 @@ import msgspec
 
 from midair import errors
 from midair.client.home import default_home, has_daemon
-from midair.client.launch import launch
 from midair.client.transport import Transport, error_of
 from midair.model.plan import Plan
 from midair.model.project import Project
@@ -61,6 +60,8 @@ class Client:
             return self.health()
         except errors.DaemonTrouble:
             pass
+        from midair.client.launch import launch  # subprocess, which a question to a running daemon need not import
+
         try:
             launch(self.home)
         except errors.DaemonTrouble as error:

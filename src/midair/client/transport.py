@@ -1,6 +1,5 @@
 """HTTP over the Unix socket: one request, one connection. Knows the form of errors, not what is asked for."""
 
-import http.client
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,22 +7,12 @@ from pathlib import Path
 import msgspec
 
 from midair import errors
-from midair.client.home import SOCKET, connect
+from midair.client.exchange import BrokenOff, Exchange
+from midair.client.home import SOCKET
 from midair.view.error import ErrorAnswer, ErrorView
 
 TIMEOUT_S = 60.0
 HANDOVER_S = 2.0  # for a daemon that ends in the middle of a question, and its successor
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTPConnection that connects to a path."""
-
-    def __init__(self, path: Path, timeout: float | None) -> None:
-        super().__init__("midair", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = connect(self._path, self.timeout)
 
 
 class Transport:
@@ -37,10 +26,13 @@ class Transport:
         deadline = time.monotonic() + HANDOVER_S
         while True:
             try:
-                return self._call(method, url, body, timeout)
-            except (ConnectionResetError, BrokenPipeError, http.client.HTTPException) as error:
+                with Exchange(self.path, timeout) as exchange:
+                    return _checked(exchange.begin(method, url, {}, body), exchange)
+            except (BrokenOff, ConnectionResetError, BrokenPipeError) as error:
                 if method != "GET" or time.monotonic() > deadline:
                     raise _unreachable(error) from error
+            except OSError as error:
+                raise _unreachable(error) from error
             time.sleep(0.02)  # the daemon ended before it answered, which may have been for its successor
 
     def stream(
@@ -54,49 +46,31 @@ class Transport:
         if last is not None:
             headers["Last-Event-ID"] = str(last)
         try:
-            connection, answer = self._request(method, url, body, headers, TIMEOUT_S)
-        except (ConnectionResetError, BrokenPipeError, http.client.HTTPException) as error:
-            raise ConnectionError("the event stream did not begin") from error
-        try:
-            yield from _events(answer)
-        except (http.client.HTTPException, OSError) as error:
-            raise ConnectionError("the event stream broke off") from error
-        finally:
-            answer.close()
-            connection.close()
-
-    def _call(self, method: str, url: str, body: bytes | None, timeout: float | None) -> bytes:
-        connection, answer = self._request(method, url, body, {}, timeout)
-        try:
-            return answer.read()
-        finally:
-            connection.close()
-
-    def _request(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str], timeout: float | None
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        connection = _UnixConnection(self.path, timeout)
-        try:
-            connection.request(method, url, body, {"Content-Type": "application/json", **headers} if body else headers)
-            answer = connection.getresponse()
-            if answer.status >= 400:
-                raise _error(answer.status, answer.read())
-        except (ConnectionResetError, BrokenPipeError):
-            connection.close()
+            with Exchange(self.path, TIMEOUT_S) as exchange:
+                status = exchange.begin(method, url, headers, body)
+                if status >= 400:
+                    _checked(status, exchange)
+                yield from _events(exchange.lines())
+        except ConnectionRefusedError as error:
+            raise _unreachable(error) from error
+        except ConnectionError:
             raise
         except OSError as error:
-            connection.close()
             raise _unreachable(error) from error
-        except BaseException:
-            connection.close()
-            raise
-        return connection, answer
 
 
-def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, bytes]]:
+def _checked(status: int, exchange: Exchange) -> bytes:
+    """The body, unless it is about a failure."""
+    body = exchange.read()
+    if status >= 400:
+        raise _error(status, body)
+    return body
+
+
+def _events(lines: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
     name, data = "", b""
-    while line := answer.readline():
-        field, _, value = line.rstrip(b"\r\n").partition(b": ")
+    for line in lines:
+        field, _, value = line.rstrip(b"\r").partition(b": ")
         if field == b"event":
             name = value.decode()
         elif field == b"data":
