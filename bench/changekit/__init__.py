@@ -1,0 +1,1 @@
+"""What people use today to change code on one machine, each started and changed the way its documentation says."""
