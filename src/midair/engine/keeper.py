@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from difflib import get_close_matches
 
+from msgspec.structs import replace
+
 from midair import rollout as rollouts
 from midair.engine.decide import decide
 from midair.engine.observe import Sight
@@ -16,7 +18,7 @@ from midair.engine.world import World
 from midair.errors import MidairError, NotFound, StoreTrouble
 from midair.model.action import Action, StartReplica
 from midair.model.event import WishTaken
-from midair.model.ids import revision_of, service_of
+from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout, Wish
 from midair.model.seen import Seen
@@ -50,6 +52,7 @@ class Keeper:
         self.problem = ""
         self.guests = 0  # who plan or prepare something just now
         self._hands = Hands(self._act, clock, self.nudge, around)
+        self._starting: tuple[ReplicaId, ...] = ()  # whose start was under way when it was looked
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -88,13 +91,16 @@ class Keeper:
         """Look at everything now, without deciding anything."""
         if self.state.is_empty and not self.world.runtimes:
             return Sight()
+        self._starting = self._hands.starting()
         self.sight = await self.world.observe()
         self.router_seen = self.sight.router or self.router_seen
         return self.sight
 
     def seen(self, rollout: Rollout) -> Seen:
         """One service, as it was seen last."""
-        return self.sight.seen(rollout, self._runtimes(rollout), self._hands.troubles(rollout.service))
+        seen = self.sight.seen(rollout, self._runtimes(rollout), self._hands.troubles(rollout.service))
+        starting = tuple(one for one in self._starting if service_of(one) == rollout.service)
+        return replace(seen, starting=starting) if starting else seen
 
     # The loop
 

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from midair.errors import MidairError
-from midair.model.action import Action, RemoveReplica, SetRoutes
-from midair.model.ids import service_of
+from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica
+from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
 from midair.model.seen import Trouble
 
@@ -27,6 +27,7 @@ class Hands:
         self._act, self._clock, self._nudge, self._around = act, clock, nudge, around
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._put_off: set[str] = set()
+        self._starting: set[ReplicaId] = set()
         self._last: dict[str, Action] = {}
         self._troubles: dict[str, Trouble] = {}
 
@@ -37,7 +38,13 @@ class Hands:
             if place in self._under_way:
                 self._put_off.add(place)
             else:
+                if isinstance(action, StartReplica):
+                    self._starting.add(action.replica)
                 self._under_way[place] = asyncio.create_task(self._perform(place, action), name=action.key)
+
+    def starting(self) -> tuple[ReplicaId, ...]:
+        """Replicas whose start is being carried out now. Ask before looking: one may end while the look goes on."""
+        return tuple(self._starting)
 
     def troubles(self, service: str) -> tuple[Trouble, ...]:
         """What failed for a service and has not worked since."""
@@ -71,6 +78,7 @@ class Hands:
             self._failed(action, f"{type(error).__name__}: {error}")
         finally:
             del self._under_way[place]
+            self._starting.discard(ReplicaId(place))
             # An action that is asked for over and over, until it shows, must not turn the loop without a pause.
             if not worked or place in self._put_off or self._last.get(place) != action:
                 self._nudge()
