@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from tests.router.place import answer, eventually, free_port, looped, placed, read_head, says
+from tests.router.place import answer, eventually, free_port, looped, placed, read_head, read_message, says
 
 from midair.model.action import SetRoutes
 from midair.model.project import Port
@@ -39,6 +39,24 @@ async def test_forwarding_headers_say_who_asked_and_spoofed_ones_are_replaced():
         assert field(seen, "X-Forwarded-Proto") == [b"http"]
         assert field(seen, "X-Forwarded-Host") == [b"web"]
         assert b"evil" not in seen
+
+
+@looped
+async def test_a_port_without_a_host_is_open_on_every_address_and_ipv6_clients_are_named_rightly():
+    async with placed() as place:
+        backend = await place.backend()
+        await place.route(backend, ports=(Port(place.port, 80),))
+        for address in ("127.0.0.1", "::1"):
+            try:
+                reader, writer = await asyncio.open_connection(address, place.port)
+            except OSError:
+                if address == "127.0.0.1":
+                    raise
+                pytest.skip("this machine has no IPv6")
+            writer.write(GET)
+            _, seen = await read_message(reader)
+            assert field(seen, "X-Forwarded-For") == [address.encode()]
+            writer.close()
 
 
 @looped

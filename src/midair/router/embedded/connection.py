@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.hub.timed.add(self)
         peer = transport.get_extra_info("peername")
-        self.peer = (f"[{peer[0]}]" if ":" in peer[0] else peer[0]).encode() if peer else b"unknown"
+        self.peer = peer[0].encode() if peer else b"unknown"
 
     @property
     def is_last(self) -> bool:

@@ -164,6 +164,9 @@ class Wire:
         except RouterTrouble as error:
             self._send(Message(id=message.id, error=error.message), ())
             return
+        except Exception as error:
+            self._send(Message(id=message.id, error=f'cannot do "{message.do}": {error!r}'), ())
+            raise  # the loop logs it
         if message.id:
             self._send(Message(id=message.id, body=msgspec.Raw(msgspec.json.encode(body))), fds)
 
