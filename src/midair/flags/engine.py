@@ -18,13 +18,14 @@ from midair.flags.source import UnknownOperator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from midair.flags.rule import Context, Evaluate
 
 NOTHING: Mapping[str, Any] = {}
 HEAVY = 8192  # bytes of a flag that is compiled before it is asked for, where nobody waits
+PACE = 1023
 NESTED = 64  # objects in such a flag
 
 
@@ -55,26 +56,33 @@ class Table(dict[str, "Evaluate"]):
         self[key] = flag.evaluate
         return flag.evaluate
 
-    def reuse(self, before: Table) -> list[Flag]:
-        """Takes over what did not change, compiles what is heavy. Returns the flags that are used no more."""
+    def reuse(self, before: Table, breathe: Callable[[], None] = lambda: None) -> list[Flag]:
+        """Takes over what did not change, compiles what is heavy. Returns the flags that are used no more.
+
+        `breathe` is called now and then, so that those who evaluate in other threads get their turn.
+        """
         dropped = []
-        for key, flag in list(before.compiled.items()):
+        for key in paced(
+            list(before.compiled), breathe
+        ):  # no pairs: so many small objects would set the garbage collector off
+            flag = before.compiled[key]
             if self.version == before.version and self.raw.get(key) == flag.raw:
                 self.compiled[key] = flag
                 self[key] = flag.evaluate
             else:
                 dropped.append(flag)
-        for key, text in self.raw.items():
+        for key in paced(self.raw, breathe):
+            text = self.raw[key]
             if key not in self and (len(text) > HEAVY or text.count(b"{") > NESTED):
                 self[key]
         return dropped
 
-    def changed(self, before: Table) -> list[str]:
+    def changed(self, before: Table, breathe: Callable[[], None] = lambda: None) -> list[str]:
         """The keys that came, went or are different."""
         if self.version != before.version:
             return sorted(self.raw.keys() | before.raw.keys())
         gone = [key for key in before.raw if key not in self.raw]
-        return gone + [key for key, text in self.raw.items() if before.raw.get(key) != text]
+        return gone + [key for key in paced(self.raw, breathe) if before.raw.get(key) != self.raw[key]]
 
     def resolve(self, key: str, context: Context = NOTHING) -> Outcome:
         """The outcome, whatever happens: failures are outcomes with a code."""
@@ -97,6 +105,14 @@ class Table(dict[str, "Evaluate"]):
     def described(self, outcome: Outcome) -> Mapping[str, Any]:
         """The metadata of an outcome: the flag's own over the set's."""
         return {**self.metadata, **outcome.metadata} if self.metadata else outcome.metadata
+
+
+def paced(items: Iterable[Any], breathe: Callable[[], None]) -> Iterator[Any]:
+    """The items, with a breath after every so many."""
+    for number, item in enumerate(items):
+        if number & PACE == PACE:
+            breathe()
+        yield item
 
 
 def empty(clock: Callable[[], int]) -> Table:

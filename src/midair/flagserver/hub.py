@@ -112,7 +112,7 @@ class Hub:
 
     async def changes(self, selector: str, beat: float = BEAT_S) -> AsyncIterator[Served | None]:
         """The present set, then each newer one (the newest, if several came); None when nothing came for a while."""
-        event = asyncio.Event()
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
         self.waiting.add(event)
         self.readers += 1
         try:
@@ -129,10 +129,10 @@ class Hub:
                     current = served
                     yield served
                     continue
-                try:
-                    async with asyncio.timeout(beat):
-                        await event.wait()
-                except TimeoutError:
+                timer = loop.call_later(beat, event.set)
+                await event.wait()
+                timer.cancel()
+                if self.sets.get(served.name, served) is served and not self.closed:
                     yield None
         finally:
             self.readers -= 1
