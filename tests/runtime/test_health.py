@@ -3,7 +3,7 @@
 import pytest
 
 from midair.model.project import HealthCheck, Port, Ready, Service
-from midair.runtime.process.health import judged, judges_of, verdict_of, wait_s
+from midair.runtime.health import judged, judges_of, verdict_of, wait_s
 
 CHECK = HealthCheck(("CMD", "true"), interval_s=10, retries=3, start_period_s=20)
 

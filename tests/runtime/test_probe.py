@@ -11,8 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from midair.model.project import HealthCheck, Ready
+from midair.runtime.ask import ask_http, ask_tcp
 from midair.runtime.process.command import Command
-from midair.runtime.process.probe import ask_command, ask_http, ask_tcp, probe_of
+from midair.runtime.process.probe import ask_command, probe_of
 from midair.testing.runtime_contract import eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "4711"}

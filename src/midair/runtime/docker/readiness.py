@@ -2,53 +2,61 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
+from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId, revision_of, service_of
+from midair.model.project import Ready
 from midair.model.seen import ReplicaSeen, ReplicaState
+from midair.runtime.ask import ask_http, ask_tcp
 from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by, route_to
+from midair.runtime.health import Judge, Kind, Verdict, judged, wait_s
 
-Key = tuple[ReplicaId, int]  # a replica and which start of it
+Key = tuple[str, int]  # a container and which start of it
+Execute = Callable[[str, tuple[str, ...]], Awaitable[None]]  # a command in a container; raises RuntimeTrouble
 
-_ASK_S = 0.2
-_CONNECT_S = 1.0
+_LISTENING = Ready(tcp=True, interval_s=0.1)
 
 
 class Readiness:
-    """Remembers since when each container is what it is, and probes those that the engine does not check."""
+    """Remembers since when each container is what it is, and asks those that the engine does not check."""
 
-    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None], file: Path) -> None:
+    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None], file: Path, execute: Execute) -> None:
         self._clock = clock
         self._file = file  # a daemon that comes after this one knows since when replicas are ready
-        self._nudge = nudge
+        self._nudge, self._execute = nudge, execute
         self._since: dict[Key, tuple[ReplicaState, float]] = {}
         self._ready_at = _read(file)
-        self._open: set[Key] = set()  # their port accepted a connection
         self._adapted: dict[tuple[str, str], Kept] = {}  # by service and revision
-        self._probes: dict[Key, asyncio.Task[None]] = {}
+        self._judges: dict[Key, Judge] = {}
+        self._asking: dict[Key, asyncio.Task[None]] = {}
 
     def adapt(self, service: str, revision: str, kept: Kept) -> None:
         """Replicas of a revision are judged by other settings from now on."""
         self._adapted[service, revision] = kept
 
     async def close(self) -> None:
-        """End all probes."""
-        for task in self._probes.values():
+        """Ask no more."""
+        tasks = list(self._asking.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._probes.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def forget(self, replica: ReplicaId) -> None:
-        """The replica is gone."""
-        for known in (self._since, self._ready_at, self._probes):
-            for key in [key for key in known if key[0] == replica]:
+    def forget(self, container: str) -> None:
+        """The container is gone."""
+        self._leave(container)
+        for known in (self._since, self._ready_at):
+            for key in [key for key in known if key[0] == container]:
                 known.pop(key)
 
     def seen(self, container: dict[str, Any], replica: ReplicaId, *, stopping: bool, resize: bool) -> ReplicaSeen:
         """What the core is told about this container."""
         attempt = attempt_of(container)
-        key = (replica, attempt)
+        key = (str(container["Id"]), attempt)
         kept = self._adapted.get((service_of(replica), revision_of(replica))) or kept_by(container)
         address = address_of(container, kept.port) if kept.port else ""
         state = self._state(container, key, kept, address, stopping)
@@ -59,6 +67,7 @@ class Readiness:
             self._ready_at[key] = self._since[key][1]
             _write(self._file, self._ready_at)
         ended = container["State"]
+        judge = self._judges.get(key)
         return ReplicaSeen(
             id=replica,
             state=state,
@@ -70,51 +79,67 @@ class Readiness:
             pid=ended.get("Pid") or None,
             resize=resize and state not in ("stopping", "exited"),
             published=is_foreign(container) and is_published(container),
-            detail=_detail(ended, state),
+            detail=_detail(ended, state) or (judge.text if judge is not None and state == "unhealthy" else ""),
         )
 
-    def _state(
-        self,
-        container: dict[str, Any],
-        key: Key,
-        kept: Kept,
-        address: str,
-        stopping: bool,
-    ) -> ReplicaState:
+    def _state(self, container: dict[str, Any], key: Key, kept: Kept, address: str, stopping: bool) -> ReplicaState:
         status = container["State"]["Status"]
-        if status in ("exited", "dead", "removing", "restarting"):
-            return "exited"
-        if stopping:
-            return "stopping"
+        if status in ("exited", "dead", "removing", "restarting") or stopping:
+            self._leave(key[0])
+            return "stopping" if stopping and status not in ("exited", "dead", "removing", "restarting") else "exited"
         if status in ("created", "paused"):
             return "starting" if status == "created" else "unhealthy"
         health = (container["State"].get("Health") or {}).get("Status", "none")
-        if health == "starting":
-            return "starting"
-        if health == "unhealthy":
-            return "unhealthy"
-        if address and (kept.listens or kept.ready) and key not in self._open:
-            self._probe(key, address, kept)
-            return "starting"
-        return "ready"
+        if health in ("starting", "unhealthy"):
+            return "starting" if health == "starting" else "unhealthy"
+        check = kept.ready or (_LISTENING if kept.listens else None)
+        if check is None or not (address or check.command):
+            return "ready"
+        return self._judge(key, "ready" if kept.ready else "listening", check, address).verdict
 
-    def _probe(self, key: Key, address: str, kept: Kept) -> None:
-        if key not in self._probes:
-            path = kept.ready.http if kept.ready else None
-            self._probes[key] = asyncio.create_task(self._ask(key, address, path))
+    def _judge(self, key: Key, kind: Kind, check: Ready, address: str) -> Judge:
+        known = self._judges.get(key)
+        if known is not None and known.check == check:
+            return known
+        if known is None:
+            passed_at = self._ready_at.get(key)
+            verdict: Verdict = "ready" if passed_at is not None else "starting"
+            judge = Judge(kind, check, self._clock(), verdict=verdict, passed_at=passed_at)
+        else:
+            judge = replace(known, kind=kind, check=check, failures=0)
+        self._leave(key[0])
+        self._judges[key] = judge
+        self._asking[key] = asyncio.create_task(self._ask(key, check, address))
+        return judge
 
-    async def _ask(self, key: Key, address: str, path: str | None) -> None:
+    async def _ask(self, key: Key, check: Ready, address: str) -> None:
+        while wait_s(self._judges[key], self._clock()) is not None:
+            text = await self._answer(key[0], check, address)
+            before = self._judges[key]
+            self._judges[key] = judged(before, not text, text, self._clock())
+            if self._judges[key].verdict != before.verdict:
+                self._nudge()
+            await asyncio.sleep(wait_s(self._judges[key], self._clock()) or 0)
+
+    async def _answer(self, container: str, check: Ready, address: str) -> str:
         host, _, port = address.rpartition(":")
-        while key not in self._open:
+        if check.command:
             try:
-                async with asyncio.timeout(_CONNECT_S):
-                    if await _answers(host, int(port), path):
-                        self._open.add(key)
-                        self._nudge()
-                        return
-            except (OSError, TimeoutError):
-                pass
-            await asyncio.sleep(_ASK_S)
+                async with asyncio.timeout(check.timeout_s):
+                    await self._execute(container, check.command)
+            except RuntimeTrouble as error:
+                return error.message
+            except TimeoutError:
+                return f'"{check.command[0]}" did not end in time'
+            return ""
+        if check.http is not None:
+            return await ask_http(int(port), "/" + check.http.lstrip("/"), check.timeout_s, host)
+        return await ask_tcp(int(port), check.timeout_s, host)
+
+    def _leave(self, container: str) -> None:
+        for key in [key for key in self._judges if key[0] == container]:
+            self._judges.pop(key)
+            self._asking.pop(key).cancel()
 
 
 def _read(file: Path) -> dict[Key, float]:
@@ -129,18 +154,6 @@ def _write(file: Path, ready_at: dict[Key, float]) -> None:
     fresh = file.with_suffix(".new")
     fresh.write_text(json.dumps([[*key, at] for key, at in ready_at.items()]))
     fresh.replace(file)
-
-
-async def _answers(host: str, port: int, path: str | None) -> bool:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        if path is None:
-            return True
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        status = (await reader.readline()).split()
-        return len(status) > 1 and status[1][:1] in (b"2", b"3")
-    finally:
-        writer.close()
 
 
 def _detail(state: dict[str, Any], seen: ReplicaState) -> str:

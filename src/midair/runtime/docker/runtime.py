@@ -57,7 +57,7 @@ class DockerRuntime:
         self._project = Project(name=project, services={})
         self._client: aiodocker.Docker | None = None
         self._containers: Containers | None = None
-        self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json")
+        self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json", self._execute)
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._starting: set[ReplicaId] = set()
         self._numbers: set[int] = set()
@@ -184,6 +184,9 @@ class DockerRuntime:
         for listener in self._listeners:
             listener()
 
+    async def _execute(self, container: str, words: tuple[str, ...]) -> None:
+        await run_hook(self._engine, container, Hook(words))
+
     def _find(self, replica: ReplicaId) -> dict[str, Any] | None:
         assert self._containers is not None
         return next((found for found in self._containers.current() if replica_of(found) == replica), None)
@@ -295,7 +298,6 @@ class DockerRuntime:
             if found["State"]["Running"]:
                 raise RuntimeTrouble(f'cannot remove replica "{action.replica}": it is still running')
             await self._delete(found["Id"])
-            self._readiness.forget(action.replica)
 
     async def _delete(self, container: str) -> None:
         assert self._containers is not None
@@ -306,6 +308,7 @@ class DockerRuntime:
                 if error.status not in (404, 409):
                     raise
         await self._containers.refresh(container)
+        self._readiness.forget(container)
 
     async def _image(self, revision: Revision) -> str:
         wanted = revision.release or revision.service.image

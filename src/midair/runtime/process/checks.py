@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from midair.model.moment import Moment
-from midair.runtime.process import health
+from midair.runtime import health
 from midair.runtime.process.command import Command
 from midair.runtime.process.probe import Probe, probe_of
 from midair.runtime.process.record import Record

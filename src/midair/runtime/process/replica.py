@@ -14,9 +14,9 @@ from midair.errors import RuntimeTrouble
 from midair.model.ids import service_of
 from midair.model.moment import Moment, Span
 from midair.model.project import Hook, Revision
+from midair.runtime.health import Verdict, checks_of
 from midair.runtime.process import command, logs, place, record, stop, translate
 from midair.runtime.process.checks import Checks
-from midair.runtime.process.health import Verdict, checks_of
 from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays
