@@ -5,6 +5,7 @@ import pytest
 from midair.testing.check import Violation
 from midair.testing.choose import Placed, every_placement
 from midair.testing.planted import planted
+from midair.testing.sim import main
 from midair.testing.small import SMALL, play_small
 
 
@@ -16,7 +17,7 @@ def test_no_single_fault_breaks_a_small_rollout(name):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", [name for name in SMALL if "two" not in name])
+@pytest.mark.parametrize("name", ["one replica, start-first", "one replica, stop-first", "one replica that dies"])
 def test_no_two_faults_break_a_small_rollout(name):
     runs = sum(1 for _ in every_placement(lambda chooser: play_small(name, chooser), most=2))
     assert runs > 800
@@ -26,6 +27,12 @@ def test_a_bug_that_needs_a_certain_fault_is_found_by_placing_it():
     with planted("forget an outstanding route"), pytest.raises(Violation):
         for _ in every_placement(lambda chooser: play_small("one replica, start-first", chooser), most=1):
             pass
+
+
+def test_the_command_tries_every_fault_and_says_which_one_broke_it(capsys):
+    assert main(["--every-fault", "1", "--plant", "stop before the route is settled"]) == 1
+    assert "out before down" in (told := capsys.readouterr().out)
+    assert "with faults at the points (" in told
 
 
 def test_placements_are_all_different_and_complete():

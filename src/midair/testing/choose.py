@@ -57,7 +57,11 @@ def every_placement(run: Callable[[Placed], None], most: int) -> Iterator[tuple[
     while ahead:
         at = ahead.pop()
         chooser = Placed(at)
-        run(chooser)
+        try:
+            run(chooser)
+        except AssertionError as violation:
+            violation.add_note(f"with faults at the points {at}")
+            raise
         yield at
         if len(at) < most:
             first = at[-1] + 1 if at else 0

@@ -8,10 +8,13 @@ import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
+from functools import partial
 
 from midair.testing.check import Violation
+from midair.testing.choose import every_placement
 from midair.testing.planted import BUGS, planted
 from midair.testing.play import play_seed
+from midair.testing.small import SMALL, play_small
 
 STORY_LINES = 60
 REPORT_S = 10.0
@@ -25,8 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--story", action="store_true", help="tell the whole story of the first seed, and stop")
     parser.add_argument("--plant", choices=sorted(BUGS), help="put this bug into the core first")
     parser.add_argument("--marks", action="store_true", help="tell how often each rare thing happened")
+    parser.add_argument(
+        "--every-fault", type=int, metavar="N", help="instead: every placement of up to N faults, small"
+    )
     options = parser.parse_args(arguments)
     with planted(options.plant) if options.plant else nullcontext():
+        if options.every_fault is not None:
+            return every_fault(options.every_fault)
         if options.story:
             return 0 if tell(options.seed, sys.maxsize) is None else 1
         return run(options.rollouts, options.seed, options.plant, options.marks)
@@ -56,6 +64,19 @@ def run(rollouts: int, seed: int, plant: str | None, show_marks: bool) -> int:
     if show_marks:
         for mark, times in sorted(marks.items(), key=lambda one: -one[1]):
             print(f"{times:>10,}  {mark}")
+    return 0
+
+
+def every_fault(most: int) -> int:
+    """Every placement of up to `most` faults in each small scenario."""
+    for name in SMALL:
+        started, runs = time.monotonic(), 0
+        try:
+            runs = sum(1 for _ in every_placement(partial(play_small, name), most))
+        except AssertionError as violation:
+            print(f"{name}: {violation}, {', '.join(violation.__notes__)}")
+            return 1
+        print(f"{runs:>8,} runs in {time.monotonic() - started:6.1f}s, no invariant violated: {name}", flush=True)
     return 0
 
 
