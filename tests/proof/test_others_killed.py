@@ -32,6 +32,11 @@ def answers(port):
         return False
 
 
+def await_successor(ground, replica, pid):
+    """Wait until a replica is another process and all three serve."""
+    wait(lambda: asked(lambda: ground.is_whole(3) and ground.pids().get(replica, pid) != pid), f"{replica} back")
+
+
 def test_a_killed_replica_takes_only_the_requests_inside_it_and_exactly_those_are_lost(ground):
     ground.up("red")
     before = ground.client.counts("shop").total
@@ -57,10 +62,7 @@ def test_what_users_see_fail_when_replicas_are_killed_is_what_the_router_counts(
             pids = ground.pids()
             victim = sorted(name for name in pids if "/" in name)[number % 3]
             kill(pids[victim])
-            wait(
-                lambda: asked(lambda: ground.is_whole(3) and ground.pids().get(victim, pids[victim]) != pids[victim]),
-                "it back",
-            )  # noqa: B023
+            await_successor(ground, victim, pids[victim])
     total = ground.client.counts("shop").total
     assert total.accepted == load.report["requests"]
     assert total.lost == load.report["failed"] <= 6 * 9
