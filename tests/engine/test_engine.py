@@ -69,9 +69,12 @@ def test_a_second_up_takes_over_in_the_middle_of_the_first(site):
         site.machine.behaviours[plan.steps[0].after] = Behaviour(ready_after_s=60.0)
         slow = await site.up(shop(web("slow")))
         await site.until(lambda: len(site.living()) > 2)
+        site.gate.begin(site.living()[0], 7)
+        site.gate.end(site.living()[0], 7)
         last = await site.ended(await site.up(shop(web("blue"))))
         assert last.phase == "completed"
-        assert site.engine.store.changes.get("shop", slow.id).phase == "superseded"
+        first = site.engine.store.changes.get("shop", slow.id)
+        assert (first.phase, first.tally.accepted, last.tally.accepted) == ("superseded", 7, 0)
         await site.until(lambda: len(site.living()) == 2)
         await site.end()
 

@@ -82,6 +82,7 @@ async def _tell(accept: Accept) -> AsyncIterator[bytes]:
         yield sse("error", error_answer(error))
     finally:
         task.cancel()  # the caller is gone: what was not accepted yet is not carried out
+        await asyncio.gather(task, return_exceptions=True)
 
 
 ENDPOINTS = (

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from midair import change as changes
 from midair import plan as plans
 from midair.engine.adopt import adopted, foreign
-from midair.engine.count import total
+from midair.engine.count import counted, told, total
 from midair.engine.keeper import Keeper
 from midair.errors import Conflict, NeedsConfirmation, PlanRefused
 from midair.model.change import Change, ChangeKind
@@ -67,7 +67,7 @@ def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
     if digest is not None and plan.digest != digest:
         raise Conflict("cannot carry out the plan: it would be another one now", hint=AGAIN)
     if plan.refusals:
-        raise PlanRefused("cannot carry out the plan: " + "; ".join(plan.refusals))
+        raise _refused(plan.refusals)
     if plan.confirmations and not confirmed:
         texts = "; ".join(f"{one.service}: {one.text}" for one in plan.confirmations)
         raise NeedsConfirmation(f"cannot carry out the plan unasked: {texts}", hint="agree with --yes")
@@ -79,7 +79,13 @@ async def check(keeper: Keeper, plan: Plan, after: Applied) -> None:
     reasons = [reason for service in services for reason in await _reasons(keeper, service, after.project.shell)]
     reasons += await _port_reasons(keeper, after)
     if reasons:
-        raise PlanRefused("cannot carry out the plan: " + "; ".join(dict.fromkeys(reasons)))
+        raise _refused(dict.fromkeys(reasons))
+
+
+def _refused(reasons: Iterable[str]) -> PlanRefused:
+    """A line for each reason; one that already says what cannot be done is told as it is."""
+    lines = [reason if reason.startswith("cannot ") else f"cannot carry out the plan: {reason}" for reason in reasons]
+    return PlanRefused("\n".join(lines), hint="mend it and run midair up again; nothing was touched")
 
 
 async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress) -> dict[str, str | None]:
@@ -103,7 +109,7 @@ async def store(
     """Store the change. From then on it is carried out, whatever happens to this process."""
     after = await _arrange(keeper, after)
     sight = await keeper.look()
-    baseline = total(sight.router or keeper.router_seen)
+    router = sight.router or keeper.router_seen
     state, now = keeper.state, keeper.clock()
     previous = state.under_way
     before = state.completed
@@ -113,15 +119,15 @@ async def store(
     number = keeper.store.changes.next_id(keeper.project)
     change = changes.accept(
         before, after, plan, previous,
-        number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=baseline,
+        number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=total(router),
     )  # fmt: skip
     change = replace(change, why=why, takes_back=takes_back)
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]
     if previous is not None:
-        old = changes.supersede(previous, change, now)
+        old = counted(changes.supersede(previous, change, now), router)
         stored.insert(0, old)
-        events.insert(0, (int(old.id), ChangeEnded(int(old.id), old.phase, old.reason)))
+        events.insert(0, (int(old.id), told(ChangeEnded(int(old.id), old.phase, old.reason), old)))
     revisions = (*(before.revisions.values() if rollouts and before else ()), *after.revisions.values())
     state.commit(
         now, changes=tuple(stored), rollouts=rollouts, revisions=revisions, events=tuple(events),

@@ -1,7 +1,7 @@
 """Looks at everything of a project at once. What cannot be seen is None, which is different from empty."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -47,9 +47,9 @@ class Sight(msgspec.Struct, frozen=True):
 async def observe(runtimes: Mapping[str, Runtime], router: Router | None) -> Sight:
     """Look at all of them together."""
     names = list(runtimes)
-    looks: list[Awaitable[object]] = [runtimes[name].observe() for name in names]
+    looks: list[Callable[[], Awaitable[object]]] = [runtimes[name].observe for name in names]
     if router is not None:
-        looks.append(router.observe())
+        looks.append(router.observe)
     answers = await asyncio.gather(*(_look(look) for look in looks))
     problems = {
         name: answer
@@ -61,10 +61,10 @@ async def observe(runtimes: Mapping[str, Runtime], router: Router | None) -> Sig
     return Sight(replicas=replicas, router=seen, problems=problems)
 
 
-async def _look(look: Awaitable[T]) -> T | str:
+async def _look(look: Callable[[], Awaitable[T]]) -> T | str:
     try:
         async with asyncio.timeout(LOOK_S):
-            return await look
+            return await look()
     except MidairError as error:
         return error.message
     except TimeoutError:
