@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 from tests.cli import views
 from tests.cli.fake_daemon import Stream
 
@@ -110,6 +111,16 @@ def test_a_plan_can_tell_a_script_that_changes_are_pending(shop, midair):
     assert midair("plan", "--exit-code")[0] == 0
 
 
+@pytest.mark.parametrize(("phase", "code"), [("completed", 0), ("rolled_back", 3)])
+def test_a_second_up_stays_with_the_change_that_is_under_way(shop, midair, phase, code):
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(steps=(), warnings=())
+    ends(shop, phase)
+    found, out, _err = midair("up")
+    assert found == code
+    assert "change 2 is on its way there:" in out
+    assert not any(what == "POST /v1/projects/shop/changes" for what, _, _ in shop.asked)
+
+
 def test_what_users_would_notice_needs_a_yes(shop, midair):
     shop.answers["POST /v1/projects/shop/plan"] = views.risky_plan()
     code, out, err = midair("up")
@@ -135,6 +146,7 @@ def test_a_refused_plan_touches_nothing(shop, midair):
 
 def test_nothing_to_do_is_no_change(shop, midair):
     shop.answers["POST /v1/projects/shop/plan"] = views.plan(steps=(), warnings=())
+    shop.answers["GET /v1/projects/shop"] = replace(views.project(), change=views.change("completed"))
     code, out, err = midair("up")
     assert (code, out, err) == (0, "nothing to do\n", "")
     assert not any(what.endswith("/changes") for what, _, _ in shop.asked)

@@ -2,11 +2,15 @@
 
 import json
 
+import click
 import pytest
+from msgspec.structs import replace
 from tests.cli import views
 from tests.cli.fake_daemon import Stream
 
+from midair.cli import out, story
 from midair.view.log import LogLine
+from midair.view.status import RevisionView, ServiceView
 
 
 @pytest.fixture
@@ -48,6 +52,31 @@ def test_every_reading_command_prints_json_lines(shop, midair, name):
     code, out, err = midair(*READING[name], "--json")
     assert (code, err) == (0, "")
     assert all(json.loads(line) for line in out.splitlines())
+
+
+def test_names_that_are_long_stay_apart_and_aligned(shop, midair):
+    long = [
+        views.event(11, "replica-ready", f"{name}/{views.NEW}/0 ready", 1.0, service=name) for name in ("db", "x" * 9)
+    ]
+    lines = [story.tell(event, views.NOW, width=out.label_width(["db", "x" * 9])) for event in long]
+    assert [click.unstyle(line).index(views.NEW) for line in lines] == [10, 10]
+    assert out.line("x" * 9, "ready") == "xxxxxxxxx ready"
+
+
+def test_what_no_request_comes_to_is_running_or_completed(shop, midair):
+    def service(name, state):
+        one = RevisionView(views.NEW, "goal", (views.replica(name, views.NEW, 0, state),))
+        return ServiceView(name, "completed", revision=views.NEW, wanted=1, ready=1, revisions=(one,))
+
+    shop.answers["GET /v1/projects/shop"] = replace(
+        views.project(),
+        services=(service("worker", "ready"), service("migrate", "completed"), service("bad", "failed")),
+    )
+    lines = midair("status")[1].splitlines()
+    assert "worker  1 of 1 running" in lines
+    assert "migrate  completed" in lines
+    assert "bad  0 of 1 running" in lines
+    assert not any("% of requests" in line for line in lines)
 
 
 def test_the_project_is_found_by_its_folder(shop, midair):

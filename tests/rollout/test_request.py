@@ -90,6 +90,13 @@ def test_a_hold_is_taken_in_any_phase(rollout):
         assert core.request(replace(rollout, phase=phase), SetHold(True), 20.0).held_by_operator
 
 
+def test_what_has_no_port_is_not_held_but_may_be_released(rollout):
+    worker = replace(rollout, policy=replace(rollout.policy, ports=()))
+    with pytest.raises(Conflict, match="it has no port"):
+        core.request(worker, SetHold(True), 20.0)
+    assert not core.request(replace(worker, held_by_operator=True), SetHold(False), 20.0).held_by_operator
+
+
 def test_other_settings_of_a_settled_service_belong_to_its_last_good_state(rollout):
     other = replace(POLICY, stop_grace_s=99.0)
     settled = core.settle(replace(rollout, phase="completed"))

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 from midair import errors
@@ -32,11 +33,11 @@ class Screen(Protocol):
 class Lines:
     """A line for each event: the same text in a pipe as in a log."""
 
-    def __init__(self, began: float, *, all_of_it: bool = False) -> None:
-        self.began, self.all_of_it = began, all_of_it
+    def __init__(self, began: float, *, services: Iterable[str] = (), all_of_it: bool = False) -> None:
+        self.began, self.all_of_it, self.width = began, all_of_it, out.label_width(services)
 
     def event(self, event: EventView) -> None:
-        text = story.tell(event, self.began, all_of_it=self.all_of_it)
+        text = story.tell(event, self.began, all_of_it=self.all_of_it, width=self.width)
         if text is not None:
             out.say(text)
             sys.stdout.flush()
@@ -99,7 +100,7 @@ def _screen(client: Client, change: ChangeView, *, as_json: bool) -> Screen:
         from midair.cli.live import Live
 
         return Live(client, change.project, change.created_at, only=change.services)
-    return Lines(change.created_at)
+    return Lines(change.created_at, services=change.services)
 
 
 def _until_ended(

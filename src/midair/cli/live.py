@@ -25,6 +25,7 @@ class Live:
 
     def __init__(self, client: Client, project: str, began: float, *, only: tuple[str, ...] = ()) -> None:
         self._client, self._project, self._began, self._only = client, project, began, only
+        self._width = out.label_width(only)
         self._console = Console(highlight=False)
         self._live = RichLive(console=self._console, refresh_per_second=8, transient=True)
         self._live.start()
@@ -33,7 +34,7 @@ class Live:
 
     def event(self, event: EventView) -> None:
         """Print the line of an event, and look at the state soon."""
-        text = story.tell(event, self._began)
+        text = story.tell(event, self._began, width=self._width)
         if text is not None:
             self._console.print(Text.from_ansi(text))
         self.tick()
@@ -44,7 +45,9 @@ class Live:
             return
         self._looked = time.monotonic()
         try:
-            self._live.update(panel(self._client.status(self._project), self._only))
+            project = self._client.status(self._project)
+            self._width = out.label_width(self._only or [service.name for service in project.services])
+            self._live.update(panel(project, self._only))
         except errors.MidairError:
             self._live.update(Text("the control plane is away; replicas and router go on", style="yellow"))
 
@@ -72,7 +75,7 @@ def _replicas(service: ServiceView) -> Text:
     text = Text()
     for revision in service.revisions:
         text.append(_dots(revision)).append(f" {revision.id} ", style="dim" if revision.role == "old" else "")
-        text.append(f"{revision.share:.0f} %   ", style="dim")
+        text.append(f"{revision.share:.0f} %   " if service.ports else "  ", style="dim")
     return text if service.revisions else Text("no replicas", style="dim")
 
 

@@ -44,9 +44,15 @@ def left(change: int, *, as_json: bool) -> None:
         say(line("change", f"{change} goes on; see it with midair watch, take it back with midair undo"))
 
 
-def line(label: str, text: str, since: float | None = None, *, colour: str | None = None) -> str:
+def label_width(names: Iterable[str]) -> int:
+    """Columns that labels need when these names are among them."""
+    return max([LABEL, *(len(name) + 1 for name in names)])
+
+
+def line(label: str, text: str, since: float | None = None, *, colour: str | None = None, width: int = LABEL) -> str:
     """`label  text                    since`, aligned as far as it fits."""
-    head = click.style(f"{label:<{LABEL}}", fg=colour, bold=True) if colour else f"{label:<{LABEL}}"
+    label = f"{label:<{max(width, len(label) + 1)}}"
+    head = click.style(label, fg=colour, bold=True) if colour else label
     if since is None:
         return f"{head}{text}"
     return f"{head}{text:<60} {since:>6.1f}s"

@@ -13,11 +13,13 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def tell(event: EventView, began: float, *, all_of_it: bool = False) -> str | None:
+def tell(event: EventView, began: float, *, all_of_it: bool = False, width: int = out.LABEL) -> str | None:
     """The line of an event; None for one that only `midair events` shows."""
     if not all_of_it and _is_quiet(event):
         return None
-    return out.line(event.service or "change", what(event), event.at - began, colour=_COLOURS.get(event.kind))
+    return out.line(
+        event.service or "change", what(event), event.at - began, colour=_COLOURS.get(event.kind), width=width
+    )
 
 
 def what(event: EventView) -> str:

@@ -29,7 +29,7 @@ def _head(project: ProjectView) -> str:
 
 def _service(service: ServiceView, now: float) -> list[str]:
     ports = " ".join(f"{'' if port.protocol == 'http' else port.protocol + '/'}:{port.port}" for port in service.ports)
-    head = f"{click.style(service.name, bold=True)}  {service.serving} of {service.wanted} serving  {ports}".rstrip()
+    head = f"{click.style(service.name, bold=True)}  {_standing(service)}  {ports}".rstrip()
     if service.phase != "completed":
         head += f"  {out.paint(service.phase)}"
     if service.reason and service.phase not in ("progressing", "completed"):
@@ -43,13 +43,20 @@ def _service(service: ServiceView, now: float) -> list[str]:
         made.append(click.style(f"  {service.problem}", fg="yellow"))
     made += [f"  {click.style('trouble', fg='red')} {trouble.text}" for trouble in service.troubles]
     for revision in service.revisions:
-        made += _revision(revision, now)
+        made += _revision(revision, now, routed=bool(service.ports))
     return made
 
 
-def _revision(revision: RevisionView, now: float) -> list[str]:
+def _standing(service: ServiceView) -> str:
+    if service.ports:
+        return f"{service.in_place} of {service.wanted} serving"
+    states = {replica.state for revision in service.revisions for replica in revision.replicas}
+    return "completed" if states == {"completed"} else f"{service.in_place} of {service.wanted} running"
+
+
+def _revision(revision: RevisionView, now: float, *, routed: bool) -> list[str]:
     role = "" if revision.role == "goal" else "  on its way out"
-    head = f"  {revision.id}  {revision.share:.0f} % of requests{role}"
+    head = f"  {revision.id}" + (f"  {revision.share:.0f} % of requests" if routed else "") + role
     rows = [_replica(replica, now) for replica in revision.replicas]
     widths = [max(len(click.unstyle(cell)) for cell in column) for column in zip(*rows, strict=True)]
     made = [head]

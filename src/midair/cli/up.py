@@ -1,6 +1,7 @@
 """`midair up`: plan, ask only if something is not safe in flight, apply, show progress until done."""
 
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -49,11 +50,10 @@ def command(
             out.say()
     confirmed = planned.check(plan, yes=yes)
     if plan.is_empty:
-        return 0
+        return _under_way(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
-    change = client.apply(
-        project, plan.digest, confirmed=confirmed, services=services, by=who(), progress=None if as_json else _built
-    )
+    built = None if as_json else _built(out.label_width(project.services))
+    change = client.apply(project, plan.digest, confirmed=confirmed, services=services, by=who(), progress=built)
     if detach:
         out.left(change.id, as_json=as_json)
         return 0
@@ -63,9 +63,26 @@ def command(
     return code
 
 
-def _built(event: EventView) -> None:
-    """A line that building printed."""
-    out.note(out.line(event.service or "build", event.text.removeprefix(f"{event.service}: ")))
+def _under_way(client: Client, project: str, *, detach: bool, as_json: bool, timeout: float | None) -> int:
+    """Nothing more is asked for: what was asked for before is stayed with until it is there."""
+    change = client.status(project).change
+    if change is None or change.has_ended:
+        return 0
+    if detach:
+        out.left(change.id, as_json=as_json)
+        return 0
+    if not as_json:
+        out.say(f"change {change.id} is on its way there:")
+    return follow(client, change, as_json=as_json, timeout=timeout)
+
+
+def _built(width: int) -> Callable[[EventView], None]:
+    """Shows a line that building printed."""
+
+    def show(event: EventView) -> None:
+        out.note(out.line(event.service or "build", event.text.removeprefix(f"{event.service}: "), width=width))
+
+    return show
 
 
 def _addresses(client: Client, project: Project) -> None:

@@ -238,4 +238,4 @@ def check_names(project: Project) -> None:
         )
     for name, service in project.services.items():
         if name != service.name or not _SERVICE.fullmatch(name):
-            raise UsageRefused(f'cannot use service "{name}": should be letters, digits, "-", "_" and "."')
+            raise UsageRefused(f'cannot use service "{name}": should be at most 63 letters, digits, "-", "_" and "."')

@@ -20,7 +20,7 @@ def summary(keeper: Keeper) -> ProjectSummary:
         name=keeper.project,
         phase=state.change.phase if state.change else "",
         services=len(services),
-        serving=sum(service.serving for service in services),
+        serving=sum(service.in_place for service in services),
         wanted=sum(service.wanted for service in services),
         change=int(state.change.id) if state.change else None,
         folder=applied.project.folder if applied else "",

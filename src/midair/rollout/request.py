@@ -26,7 +26,7 @@ def request(rollout: Rollout, wish: Wish, now: Moment) -> Rollout:
         case Scale():
             return _scale(rollout, wish)
         case SetHold():
-            return replace(rollout, held_by_operator=wish.on)
+            return _hold(rollout, wish)
 
 
 def _pause(rollout: Rollout, wish: Wish, now: Moment) -> Rollout:
@@ -73,6 +73,12 @@ def _scale(rollout: Rollout, wish: Scale) -> Rollout:
         reached=0,
         waited_s=0.0,
     )
+
+
+def _hold(rollout: Rollout, wish: SetHold) -> Rollout:
+    if wish.on and not rollout.policy.ports:
+        raise _conflict(wish, rollout, "it has no port that requests come in by")
+    return replace(rollout, held_by_operator=wish.on)
 
 
 def _sized(goal: Goal, replicas: int) -> Goal:

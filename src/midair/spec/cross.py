@@ -7,6 +7,7 @@ from midair.spec.node import Node
 from midair.spec.problems import Problems, did_you_mean, got, join
 from midair.spec.table.common import signal_name
 
+LONGEST_NAME = 63  # it becomes a name of folders and of hosts
 _PULL_POLICY = r"always|never|build|if_not_present|missing|refresh|daily|weekly|every_(\d+[wdhms])+"
 
 
@@ -17,6 +18,8 @@ def cross_check(model: Node, problems: Problems) -> None:
         return
     for name, service in services.entries():
         path = join("services", name)
+        if len(name) > LONGEST_NAME:
+            problems.add(path, f"a name should have at most {LONGEST_NAME} characters, got {len(name)}", service)
         _check_references(model, service, path, problems)
         _check_values(service, path, problems)
         _check_pairs(service, path, problems)

@@ -55,6 +55,14 @@ class ServiceView(msgspec.Struct, frozen=True):
     observed: bool = True  # False: runtime or router could not be asked just now; what is shown may be old
     problem: str = ""  # why, or what the router says
 
+    @property
+    def in_place(self) -> int:
+        """Replicas that do what they are for: get requests or, where none come in, run or have done their work."""
+        if self.ports:
+            return self.serving
+        states = [(each.state, revision.role) for revision in self.revisions for each in revision.replicas]
+        return sum(state == "ready" or (state, role) == ("completed", "goal") for state, role in states)
+
 
 class RouterView(msgspec.Struct, frozen=True):
     """The project's router."""
