@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from midair.errors import DaemonTrouble
+from midair.flags.definition import FlagSet
 from midair.flags.read import build
 from midair.flagserver.access import Access
 from midair.flagserver.hub import Hub
@@ -48,10 +49,7 @@ class FlagService:
 
     def tell(self, project: str, document: dict[str, Any]) -> None:
         """These flags are in force now."""
-        if document:
-            self.hub.publish(project, build(document))
-        else:
-            self.hub.withdraw(project)
+        self.hub.publish(project, build(document) if document else FlagSet())
 
     def routes(self) -> list[BaseRoute]:
         """For the API's own socket, whose reader may do anything."""

@@ -1,10 +1,13 @@
 """The demo's story: what is changed, one chapter after the other."""
 
+import time
 from collections.abc import Callable
 
 import msgspec
 
 from midair.demo.stage import Stage
+from midair.errors import Trouble
+from midair.view.ask import AskFlag, FlagAct
 from midair.view.change import ChangeView
 
 
@@ -48,6 +51,21 @@ def _two_services(stage: Stage) -> ChangeView:
     return stage.up()
 
 
+def _shown_to(percent: float) -> Callable[[Stage], ChangeView]:
+    def play(stage: Stage) -> ChangeView:
+        everyone = percent in (0, 100)
+        act: FlagAct = "share" if not everyone else "on" if percent else "off"
+        change = stage.flag(AskFlag(act=act, key="new-button", shares={"on": percent}, by="demo"))
+        share, patience = stage.share(), time.monotonic() + 2
+        while abs(share - percent) > (0 if everyone else 6):  # until every replica has heard of it
+            if time.monotonic() > patience:
+                raise Trouble(f"cannot see the flag at work: {share:.0f} % of users see the button, not {percent:g} %")
+            share = stage.share()
+        return change
+
+    return play
+
+
 def _one_at_a_time(stage: Stage) -> ChangeView:
     stage.edit("ledger", 'VERSION = "v1"', 'VERSION = "v2"')
     return stage.up()
@@ -84,6 +102,9 @@ CHAPTERS = (
     Chapter("more replicas", "midair scale web=6", _more),
     Chapter("fewer replicas", "midair scale web=3", _fewer),
     Chapter("two services at once", "code of web and environment of api", _two_services),
+    Chapter("a button for some", "midair flag set new-button on=10", _shown_to(10)),
+    Chapter("the button for half", "midair flag set new-button on=50", _shown_to(50)),
+    Chapter("the button for nobody", "midair flag off new-button", _shown_to(0)),
     Chapter("one that can't run twice", "ledger: stopped first, requests wait", _one_at_a_time),
     Chapter("a broken version", "web crashes at its start", _broken, ends="rolled_back"),
     Chapter("undo", "the ledger's old code comes back", _undo),

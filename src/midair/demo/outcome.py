@@ -23,6 +23,8 @@ def how(plan: Plan, *, ends: str) -> str:
     """What kind of change it was, from its plan."""
     if ends == "rolled_back":
         return "rolled back by itself"
+    if plan.flags:
+        return "live, no replica touched"
     kinds = {step.field_class or step.kind for step in plan.steps if step.kind != "keep"}
     words = {
         "add": "started", "replace": "new replicas first", "recreate": "stopped first, requests held", "live": "live",

@@ -1,5 +1,6 @@
 """Where the demo plays: a temporary folder with a project in it, a daemon of its own, and its changes."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -15,9 +16,11 @@ from midair import errors
 from midair.cli.feed import Feed
 from midair.cli.load import load_project
 from midair.client import Client
+from midair.client.home import SOCKET
 from midair.demo.scenery import APP, Scenery
 from midair.model.plan import Plan
 from midair.model.project import Project
+from midair.view.ask import AskFlag
 from midair.view.change import ChangeView
 from midair.view.status import ProjectView
 
@@ -37,7 +40,7 @@ class Stage:
         self.home = self.folder / "state"
         self.client = Client(self.home)
         self.ports = _free_ports(3)
-        self.scenery = Scenery()
+        self.scenery = Scenery(flags=f"unix:{self.home / SOCKET}#{PROJECT}")
         self.plan = Plan(PROJECT)
         self._leaving = threading.Event()
         self._pids: set[int] = set()
@@ -62,6 +65,22 @@ class Stage:
         """Another number of replicas of web."""
         self.plan = Plan(PROJECT)
         return self._follow(self.client.scale(PROJECT, {"web": replicas}, by="demo"))
+
+    def flag(self, ask: AskFlag) -> ChangeView:
+        """Change a flag, as `midair flag` does."""
+        accepted = self.client.flag(PROJECT, ask)
+        self.plan = Plan(PROJECT, flags=(accepted.summary,))
+        return self._follow(accepted)
+
+    def share(self, users: int = 300) -> float:
+        """The percentage of users who are shown the new button by web, asked over its published port."""
+        shown = 0
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[0], timeout=10)
+        for user in range(users):
+            connection.request("GET", f"/button?user=user-{user}")
+            shown += connection.getresponse().read() == b"new"
+        connection.close()
+        return 100 * shown / users
 
     def kill_daemon(self) -> None:
         """kill -9 of the control plane."""

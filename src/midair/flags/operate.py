@@ -62,7 +62,12 @@ def kill(flags: FlagSet, key: str) -> FlagSet:
 
 
 def share(flags: FlagSet, key: str, shares: Mapping[str, float]) -> FlagSet:
-    """A share of users, in percent, for each variant named; what is left goes to the others' first, or to `off`."""
+    """A share of users, in percent, for each variant named; what is left goes to `off`, or to the first other.
+
+    A flag that is not there yet is made.
+    """
+    if key not in flags.flags:
+        flags = create(flags, key)
     flag = get(flags, key)
     return put(flags, key, {**flag, "state": "ENABLED", "targeting": shared(key, flag, shares)}, settled(flags, key))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from midair.flags.engine import NOTHING, Table
 from midair.flags.rule import ABSENT, TYPE_MISMATCH, Outcome
 from midair.openfeature import disk
@@ -50,7 +52,7 @@ class Flags:
 
     def __init__(
         self,
-        url: str,
+        url: str = "",
         flag_set: str = "",
         *,
         token: str | None = None,
@@ -58,7 +60,11 @@ class Flags:
         wait: float = 2.0,
         count_every: float = 10.0,
     ) -> None:
-        """`cache`: a path, or whether to keep the last good set at the usual place. `wait`: for the first set."""
+        """`url`: what MIDAIR_FLAGS says unless given; a set may be named behind `#`. `cache`: a path, or whether to
+        keep the last good set at the usual place. `wait`: for the first set, in seconds; -1 begins later, by `start`.
+        """
+        url, _, named = (url or os.environ.get("MIDAIR_FLAGS", "")).partition("#")
+        flag_set = flag_set or named
         path = disk.default_path(url, flag_set) if cache is True else cache or None
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.table: Table

@@ -1,6 +1,7 @@
 """The demo's web app: a page with a button, an echo, a slow answer, a stream and a WebSocket, on plain asyncio.
 
-It knows nothing of midair but its port and its name in the environment, and it ends at once when it is told to stop.
+It knows nothing of midair but its port, its name and where flags are, from the environment, and it ends at once when
+it is told to stop.
 """
 
 import asyncio
@@ -10,10 +11,13 @@ import os
 import sys
 from asyncio import StreamReader, StreamWriter
 
+from midair.openfeature import Flags
+
 VERSION = "v1"
 GREETING = "Hello from midair"
 BUTTON = os.environ.get("BUTTON", "blue")
 LABEL = sys.argv[1] if len(sys.argv) > 1 else "Press me"
+FLAGS = Flags(cache=False) if "MIDAIR_FLAGS" in os.environ else None
 REPLICA = os.environ.get("MIDAIR_REPLICA", "?")
 PAGE = """<!doctype html><title>{greeting}</title>
 <body style="font: 1.2em sans-serif; text-align: center; margin-top: 20vh">
@@ -66,6 +70,10 @@ async def serve_one(method: str, path: str, body: bytes, writer: StreamWriter) -
     if path == "/":
         page = PAGE.format(greeting=GREETING, version=VERSION, button=BUTTON, label=LABEL, replica=REPLICA)
         writer.write(answer("200 OK", page.encode(), "text/html"))
+    elif path.startswith("/button?user="):
+        user = path.partition("=")[2]
+        new = FLAGS is not None and FLAGS.boolean("new-button", False, {"targetingKey": user})
+        writer.write(answer("200 OK", b"new" if new else b"old"))
     elif path == "/healthz":
         writer.write(answer("200 OK", b"fine\n"))
     elif path == "/echo" and method == "POST":
