@@ -1,18 +1,21 @@
 """Looks at everything of a project at once. What cannot be seen is None, which is different from empty."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import msgspec
 
 from midair.errors import MidairError
+from midair.model.ids import service_of
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen, Trouble
 from midair.router.base import Router, RouterSeen
 from midair.runtime.base import Runtime
 
 LOOK_S = 5.0
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -22,6 +25,7 @@ class Sight(msgspec.Struct, frozen=True):
     replicas: dict[str, tuple[ReplicaSeen, ...]] = {}  # by runtime, those that answered
     router: RouterSeen | None = None
     problems: dict[str, str] = {}  # by runtime, or "router": why there was no answer
+    by_service: dict[str, tuple[ReplicaSeen, ...]] = {}  # of every runtime that answered
 
     @property
     def all_replicas(self) -> tuple[ReplicaSeen, ...]:
@@ -31,15 +35,8 @@ class Sight(msgspec.Struct, frozen=True):
     def seen(self, rollout: Rollout, runtimes: frozenset[str], troubles: tuple[Trouble, ...]) -> Seen:
         """One service out of it, which has replicas on these runtimes and no other."""
         service = rollout.service
-        replicas: tuple[ReplicaSeen, ...] | None = None
-        if all(name in self.replicas for name in runtimes):
-            prefix = f"{service}/"
-            replicas = tuple(
-                replica
-                for name in sorted(self.replicas)
-                for replica in self.replicas[name]
-                if replica.id.startswith(prefix)
-            )
+        is_known = all(name in self.replicas for name in runtimes)
+        replicas = self.by_service.get(service, ()) if is_known else None
         route = None if self.router is None else self.router.routes.get(service, RouteSeen(settled=0))
         return Seen(replicas=replicas, route=route, troubles=troubles)
 
@@ -58,7 +55,15 @@ async def observe(runtimes: Mapping[str, Runtime], router: Router | None) -> Sig
     }
     replicas = {name: answer for name, answer in zip(names, answers, strict=False) if isinstance(answer, tuple)}
     seen = answers[-1] if router is not None and isinstance(answers[-1], RouterSeen) else None
-    return Sight(replicas=replicas, router=seen, problems=problems)
+    return Sight(replicas=replicas, router=seen, problems=problems, by_service=_by_service(replicas))
+
+
+def _by_service(replicas: Mapping[str, tuple[ReplicaSeen, ...]]) -> dict[str, tuple[ReplicaSeen, ...]]:
+    found: dict[str, list[ReplicaSeen]] = {}
+    for name in sorted(replicas):
+        for replica in replicas[name]:
+            found.setdefault(service_of(replica.id), []).append(replica)
+    return {service: tuple(its) for service, its in found.items()}
 
 
 async def _look(look: Callable[[], Awaitable[T]]) -> T | str:
@@ -69,3 +74,6 @@ async def _look(look: Callable[[], Awaitable[T]]) -> T | str:
         return error.message
     except TimeoutError:
         return f"no answer within {LOOK_S:g} s"
+    except Exception as error:  # a defect in one back-end must not blind the others
+        log.exception("cannot look")
+        return f"{type(error).__name__}: {error}"
