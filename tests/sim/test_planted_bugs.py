@@ -15,6 +15,8 @@ CAUGHT_BY = {
     "forget an outstanding route": {"every change ends", "the goal is reached"},
     "roll back a rollback": {"moves are legal", "a rollback is never rolled back"},
     "count a terminating replica as gone": {"not too many are alive"},
+    "forget a start that is under way": {"not too many are alive"},
+    "exchange what serves for what drains": {"enough keep serving"},
     "route to a replica that starts": {"routes lead only to ready replicas"},
     "take unknown replicas for absent ones": {"unknown is not absent"},
     "take unknown routes for no routes": {"unknown is not absent", "no route leads to an ended replica"},

@@ -105,6 +105,11 @@ _PHASE, _BEGIN = advance._phase, rollout.begin
 _ALIVE: Callable[[Fleet], int] = vars(Fleet)["alive"].fget
 
 
+def _alive_on_record(self: Fleet) -> int:
+    starting = set(self.draft.seen.starting) - {one.id for one in self.draft.replicas}
+    return _ALIVE(self) - len(starting)
+
+
 def _always(value: Any) -> Callable[..., Any]:
     return lambda *args, **more: value
 
@@ -122,6 +127,8 @@ BUGS: dict[str, list[Patch]] = {
     "count a terminating replica as gone": [
         (fleet.Fleet, "alive", property(lambda self: _ALIVE(self) - len(self.ending) - len(self.draft.draining)))
     ],
+    "forget a start that is under way": [(fleet.Fleet, "alive", property(_alive_on_record))],
+    "exchange what serves for what drains": [(fleet.Fleet, "_serving", _always(0))],
     "route to a replica that starts": [(route, "_routes", _route_to_what_starts)],
     "take unknown replicas for absent ones": [(rollout, "advance", _unknown_is_absent)],
     "take unknown routes for no routes": [(rollout, "advance", _unknown_routes_are_none)],

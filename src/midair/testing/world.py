@@ -130,7 +130,7 @@ class World:
         place = "" if isinstance(action, SetRoutes) else action.replica
         if place and any(one.replica == place for _, _, one, _ in self.late):
             return False
-        if place and self.chooser.fault("an action takes its time"):
+        if place and (self.chooser.pick(6, "a slow action") == 5 or self.chooser.fault("an action takes its time")):
             body = self.bodies[service].get(place)
             at = self.now + (1.0, 0.1, 12.0)[self.chooser.pick(3, "how long")]
             self.late.append((at, service, action, (body, body.attempt) if body else None))
