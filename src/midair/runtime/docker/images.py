@@ -25,7 +25,7 @@ from midair.runtime.docker.registry import auth_header, auth_of, familiar, regis
 
 _PULL_S = 900.0  # a pull that has shown no progress for long is ended by its own stall limit
 _STALL_S = 60.0
-_ASK_S = 15.0  # a registry that has not said what an image is by then
+_ASK_S = 10.0  # a registry that has not said what an image is by then
 _TAGS = "midair"  # images that midair built are midair/PROJECT-SERVICE:CONTENT
 
 
