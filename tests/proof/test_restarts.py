@@ -1,7 +1,7 @@
 """Control plane and router are replaced in the middle of everything. Nothing is lost, and counts go on."""
 
 import pytest
-from tests.proof.ground import USERS, wait
+from tests.proof.ground import USERS, kill, wait
 from tests.proof.streams import Stream
 
 pytestmark = pytest.mark.e2e
@@ -34,6 +34,19 @@ def test_no_call_fails_while_the_daemon_is_restarted(ground):
     assert child.returncode == 0
     pids.add(ground.client.health().pid)
     assert len(pids) == 2
+
+
+def test_the_first_answers_of_a_new_daemon_are_right(ground):
+    ground.up("red")
+    with ground.load(ground.port, get=1):
+        pass
+    counted, replicas = ground.client.counts("shop").total, ground.replicas("web")
+    assert counted.accepted > 0
+    for _ in range(5):
+        kill(ground.client.health().pid)
+        ground.client.ensure_daemon()
+        assert ground.client.counts("shop").total == counted
+        assert ground.replicas("web") == replicas
 
 
 def test_a_successor_that_cannot_start_changes_nothing(ground):

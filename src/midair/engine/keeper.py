@@ -54,6 +54,7 @@ class Keeper:
         self._hands = Hands(self._act, clock, self.nudge, around)
         self._starting: tuple[ReplicaId, ...] = ()  # whose start was under way when it was looked
         self._news = asyncio.Event()
+        self._opened = asyncio.Event()  # before, nothing could be seen, which must not be taken for nothing
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
@@ -91,6 +92,7 @@ class Keeper:
         """Look at everything now, without deciding anything."""
         if self.state.is_empty and not self.world.runtimes:
             return Sight()
+        await self._opened.wait()
         self._starting = self._hands.starting()
         self.sight = await self.world.observe()
         self.router_seen = self.sight.router or self.router_seen
@@ -120,7 +122,10 @@ class Keeper:
             await self._wait(wake_at)
 
     async def _round(self) -> Moment | None:
-        await self._open_world()
+        try:
+            await self._open_world()
+        finally:
+            self._opened.set()
         await self.look()
         # From here to the commit nothing else runs: wishes and new changes come before or after, never between.
         now = self.clock()
