@@ -133,9 +133,9 @@ def test_yaml_json_and_the_daemons_list_mean_the_same():
 flags:
   a:
     state: ENABLED
-    variants: {"on": true, "off": false}
-    defaultVariant: "off"
-    targeting: {fractional: [["on", 10], ["off", 90]]}
+    variants: {on: true, off: false}
+    defaultVariant: off
+    targeting: {fractional: [[on, 10], [off, 90]]}
 metadata: {flagSetId: shop}
 """
     daemons = {"flags": [{"key": "a", **BUTTON}], "metadata": {"flagSetId": "shop"}}

@@ -1,6 +1,7 @@
 """Text or data to a set of flags. A broken file is refused whole, with all its problems at once."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -70,10 +71,14 @@ def _finite(name: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML of the shape of JSON: a date stays the text it was written as."""
+    """YAML of the shape of JSON: `on` and `off` are names of variants, and a date stays the text it was written as."""
 
 
+_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
 _Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    first: [pair for pair in pairs if pair[0] not in _TAGS]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
