@@ -23,7 +23,26 @@ def test_services_without_dependencies_begin_together(board, state):
 def test_a_service_waits_until_the_one_it_depends_on_is_healthy(board, state):
     board.accept(state(HEALTHY, web="w1", db="d1"))
     assert board.advance().begun == ("db",)
+    board.put("db", "progressing", replicas=seen("db/d1/0", "starting"))
+    assert board.advance().begun == ("db",)
+    board.complete("db")
+    assert board.advance().begun == ("db", "web")
+
+
+def test_at_a_first_start_healthy_is_enough_without_having_passed(board, state):
+    board.accept(state(HEALTHY, replicas=2, web="w1", db="d1"))
+    assert board.advance().begun == ("db",)
     board.put("db", "baking", replicas=seen("db/d1/0", "ready"))
+    assert board.advance().begun == ("db",)
+    board.put("db", "baking", replicas=seen("db/d1/0", "ready") + seen("db/d1/1", "ready"))
+    assert board.advance().begun == ("db", "web")
+
+
+def test_what_was_there_before_has_to_pass_before_others_follow(board, state, running):
+    before = running(state(HEALTHY, web="w1", db="d1"))
+    board.accept(state(HEALTHY, web="w2", db="d2"), before, number=2)
+    assert board.advance().begun == ("db",)
+    board.put("db", "baking", replicas=seen("db/d2/0", "ready"))
     assert board.advance().begun == ("db",)
     board.complete("db")
     assert board.advance().begun == ("db", "web")

@@ -30,8 +30,15 @@ def holds(dependency: Dependency, rollout: Rollout) -> bool:
     done = [one for one in ours if is_done(one, rollout.policy)]
     if dependency.condition == "service_started":
         return any(one.state != "exited" for one in ours) or bool(done)
+    if _starts_first_time(rollout) and dependency.condition == "service_healthy":
+        return sum(one.state == "ready" for one in ours) >= rollout.goal.replicas
     if rollout.phase not in ("promoting", "completed", "rolled_back"):
         return False
     if dependency.condition == "service_completed_successfully":
         return len(done) >= rollout.goal.replicas
     return any(one.state == "ready" for one in ours) or bool(done)
+
+
+def _starts_first_time(rollout: Rollout) -> bool:
+    """Ready and not yet proved is enough then: nobody uses it, and what fails later takes all that were begun along."""
+    return rollout.phase == "baking" and rollout.stable.revision is None
