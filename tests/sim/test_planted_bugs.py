@@ -20,7 +20,7 @@ CAUGHT_BY = {
     "route to a replica that starts": {"routes lead only to ready replicas"},
     "take unknown replicas for absent ones": {"unknown is not absent"},
     "take unknown routes for no routes": {"unknown is not absent", "no route leads to an ended replica"},
-    "forget what was told to stop": {"it does not spin", "every change ends", "the goal is reached"},
+    "forget what was told to stop": {"out before down", "it does not spin", "every change ends", "the goal is reached"},
     "restart with the same attempt": {"it does not spin", "committed before acted"},
     "let the old go before the new have passed": {"the old stay until the new have passed"},
     "never give up waiting": {"every change ends"},
