@@ -23,15 +23,20 @@ class Site:
         self.lines = []
         self.engine = None
 
-    async def begin(self, around: Callable[[str], None] = lambda step: None):
-        """Start an engine, as a daemon would."""
+    async def begin(self, around: Callable[[str], None] = lambda step: None, opened=lambda name: None):
+        """Start an engine, as a daemon would. `opened` is told of every runtime that is made."""
+
+        def make_runtime(name, project):
+            opened(name)
+            return FakeRuntime(clock, self.machine)
+
         store = Store(self.home, around_commit=around)
         clock = Clock(store.meta.moment())
         self.engine = Engine(
             self.home,
             store,
             clock,
-            make_runtime=lambda name, project: FakeRuntime(clock, self.machine),
+            make_runtime=make_runtime,
             make_router=lambda project: FakeRouter(self.gate),
             around=around,
         )

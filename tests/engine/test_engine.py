@@ -266,3 +266,43 @@ def test_old_changes_are_forgotten_with_what_only_they_needed(site):
         await site.end()
 
     run(story())
+
+
+def test_a_start_that_ends_after_its_project_is_taken_back(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        keeper = site.engine.keeper("shop")
+        runtime, late = keeper.world.runtimes["process"], asyncio.Event()
+        perform = runtime.perform
+
+        async def slowly(action, revision):
+            if type(action).__name__ == "StartReplica":
+                await late.wait()
+            await perform(action, revision)
+
+        runtime.perform = slowly
+        await site.up(shop(web("blue")))
+        await site.until(lambda: keeper._hands.is_busy("web"))
+        await site.ended(await site.down())
+        assert keeper.state.rollouts, "it would be forgotten before it is there"
+        late.set()
+        await site.until(lambda: not keeper.state.rollouts)
+        assert site.living() == []
+        await site.end()
+
+    run(story())
+
+
+def test_a_runtime_is_opened_once_whoever_asks_first(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        await site.end()
+        opened = []
+        await site.begin(opened=opened.append)
+        await asyncio.gather(*(site.engine.keeper("shop").world.runtime("process") for _ in range(5)))
+        assert len(opened) == 1
+        await site.end()
+
+    run(story())

@@ -53,6 +53,7 @@ class Keeper:
         self.guests = 0  # who plan or prepare something just now
         self._hands = Hands(self._act, clock, self.nudge, around)
         self._starting: tuple[ReplicaId, ...] = ()  # whose start was under way when it was looked
+        state.is_busy = self._hands.is_busy
         self._news = asyncio.Event()
         self._opened = asyncio.Event()  # before, nothing could be seen, which must not be taken for nothing
         self._tasks: set[asyncio.Task[None]] = set()

@@ -50,6 +50,10 @@ class Hands:
         """What failed for a service and has not worked since."""
         return tuple(trouble for key, trouble in sorted(self._troubles.items()) if _service_of_key(key) == service)
 
+    def is_busy(self, service: str) -> bool:
+        """True while something that concerns a service is under way: what comes of it is not to be seen yet."""
+        return any(place.partition("/")[0].removeprefix("routes ") == service for place in self._under_way)
+
     async def settle(self, timeout: float) -> None:
         """Wait for what is under way, then give it up: whoever comes next asks for it again."""
         tasks = list(self._under_way.values())

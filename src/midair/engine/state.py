@@ -26,6 +26,7 @@ class State:
         self.rollouts: dict[str, Rollout] = store.rollouts.all(project)
         self._revisions: dict[tuple[str, str], Revision] = {}
         self._tell_flags = tell_flags
+        self.is_busy: Callable[[str], bool] = lambda service: False  # an action for it is under way
         if self.completed is not None:
             tell_flags(self.completed)
 
@@ -77,12 +78,12 @@ class State:
         the change under way.
         """
         changed = tuple(one for one in rollouts if self.rollouts.get(one.service) is not one)
-        if not (changes or changed or revisions or events):
-            return
         latest = changes[-1] if changes else self.change
         after = self.rollouts | {one.service: one for one in changed}
         has_ended = latest is not None and latest.ended_at is not None
-        gone = tuple(name for name, one in after.items() if has_ended and _is_gone(one))
+        gone = tuple(name for name, one in after.items() if has_ended and _is_gone(one) and not self.is_busy(name))
+        if not (changes or changed or revisions or events or gone):
+            return
         completed = latest.after if changes and latest is not None and latest.phase == "completed" else amended
         if changes and latest is not None and latest.phase == "rolled_back" and self.completed is not None:
             revisions = tuple(self.completed.revisions.values())  # with the live settings they had

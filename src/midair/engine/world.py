@@ -1,5 +1,6 @@
 """The shells of one project: its runtimes and its router. Opened when they are needed, asked together."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -34,6 +35,7 @@ class World:
         self.router: Router | None = None
         self.problems: dict[str, str] = {}  # what could not be opened, and why
         self._again_at: dict[str, Moment] = {}
+        self._moving = asyncio.Lock()  # held while something is opened or ended: none is opened twice
         self._owners: dict[str, str] = {}  # replica -> runtime, as seen last
         self._adapted: dict[tuple[str, str], Revision] = {}  # by service and id: to which settings
 
@@ -63,10 +65,11 @@ class World:
 
     async def close(self) -> None:
         """Let go of everything; all of it goes on."""
-        for shell in (*self.runtimes.values(), self.router):
-            if shell is not None:
-                await _quietly(shell.close())
-        self.runtimes, self.router = {}, None
+        async with self._moving:
+            for shell in (*self.runtimes.values(), self.router):
+                if shell is not None:
+                    await _quietly(shell.close())
+            self.runtimes, self.router = {}, None
 
     async def restart_router(self) -> None:
         """Put a new router process in the place of the running one."""
@@ -76,24 +79,22 @@ class World:
 
     async def stop_router(self) -> None:
         """End the router: nothing is left that it could route to."""
-        if self.router is None:
-            return
-        router, self.router = self.router, None
-        await _quietly(router.stop())
-        await _quietly(router.close())
+        async with self._moving:
+            if self.router is None:
+                return
+            router, self.router = self.router, None
+            await _quietly(router.stop())
+            await _quietly(router.close())
 
     async def runtime(self, name: str) -> Runtime:
         """One runtime, opened. Raises what kept it from opening."""
-        if name not in self.runtimes:
-            await self._open_runtime(name)
+        await self._open_runtime(name)
         return self.runtimes[name]
 
     async def check_ports(self, ports: tuple[Port, ...]) -> tuple[str, ...]:
         """Reasons why the router could not listen there. Raises what kept the router from opening."""
-        if self.router is None:
-            await self._open_router()
-        assert self.router is not None, "it was opened"
-        return await self.router.check(ports)
+        router = await self._open_router()
+        return await router.check(ports)
 
     async def observe(self) -> Sight:
         """Look at everything that is open."""
@@ -121,7 +122,7 @@ class World:
     def _may_try(self, name: str) -> bool:
         return self._clock() >= self._again_at.get(name, 0.0)
 
-    async def _try(self, name: str, opening: Awaitable[None]) -> None:
+    async def _try(self, name: str, opening: Awaitable[object]) -> None:
         try:
             await opening
             self.problems.pop(name, None)
@@ -131,16 +132,22 @@ class World:
             log.warning("%s", error.message)
 
     async def _open_runtime(self, name: str) -> None:
-        runtime = self._make_runtime(name)
-        runtime.on_change(self._nudge)
-        await runtime.open()
-        self.runtimes[name] = runtime
+        async with self._moving:
+            if name in self.runtimes:
+                return
+            runtime = self._make_runtime(name)
+            runtime.on_change(self._nudge)
+            await runtime.open()
+            self.runtimes[name] = runtime
 
-    async def _open_router(self) -> None:
-        router = self._make_router()
-        router.on_change(self._nudge)
-        await router.open()
-        self.router = router
+    async def _open_router(self) -> Router:
+        async with self._moving:
+            if self.router is None:
+                router = self._make_router()
+                router.on_change(self._nudge)
+                await router.open()
+                self.router = router
+            return self.router
 
 
 async def _quietly(ending: Awaitable[None]) -> None:
