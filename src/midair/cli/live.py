@@ -74,15 +74,18 @@ def _phase(service: ServiceView) -> Text:
 def _replicas(service: ServiceView) -> Text:
     text = Text()
     for revision in service.revisions:
-        text.append(_dots(revision)).append(f" {revision.id} ", style="dim" if revision.role == "old" else "")
+        text.append(_dots(revision, routed=bool(service.ports))).append(
+            f" {revision.id} ", style="dim" if revision.role == "old" else ""
+        )
         text.append(f"{revision.share:.0f} %   " if service.ports else "  ", style="dim")
     return text if service.revisions else Text("no replicas", style="dim")
 
 
-def _dots(revision: RevisionView) -> Text:
+def _dots(revision: RevisionView, *, routed: bool) -> Text:
     dots = Text()
     for replica in revision.replicas:
-        dots.append(SIGNS.get(replica.state, "?"), style=out.colour_of(replica.state) or "dim")
+        state = "serving" if replica.state == "ready" and not routed else replica.state
+        dots.append(SIGNS.get(state, "?"), style=out.colour_of(state) or "dim")
     return dots
 
 

@@ -52,7 +52,7 @@ def command(
     if plan.is_empty:
         return _under_way(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
-    built = None if as_json else _built(out.label_width(project.services))
+    built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))
     change = client.apply(project, plan.digest, confirmed=confirmed, services=services, by=who(), progress=built)
     if detach:
         out.left(change.id, as_json=as_json)
