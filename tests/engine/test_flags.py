@@ -83,7 +83,7 @@ def test_a_change_of_flags_alone_is_recorded_and_undone(site):
     async def story():
         await site.begin()
         await site.ended(await site.up(shop()))
-        change = await site.ended(await site.engine.flags.change("shop", ask("on", why="launch")))
+        change = site.engine.flags.change("shop", ask("on", why="launch"))
         assert (change.kind, change.phase, change.by, change.why) == ("flag", "completed", "jane", "launch")
         assert told(site) == {"new-button": "on for everyone"}
         (entry,) = site.engine.flags.history("shop")
@@ -101,18 +101,18 @@ def test_flag_undo_goes_back_further_each_time_and_touches_nothing_else(site):
         await site.ended(await site.up(shop()))
         for percent in (1, 2, 3):
             asked = ask("share", shares={"on": percent}) if percent > 1 else ask("on")
-            await site.ended(await site.engine.flags.change("shop", asked))
+            site.engine.flags.change("shop", asked)
         await site.ended(await site.up(shop(web("blue"))))
         living = site.living()
-        await site.ended(await site.engine.flags.undo("shop", "jane", ""))
+        site.engine.flags.undo("shop", "jane", "")
         assert told(site) == {"new-button": "on 2 %, off 98 %"}
-        await site.ended(await site.engine.flags.undo("shop", "jane", ""))
+        site.engine.flags.undo("shop", "jane", "")
         assert told(site) == {"new-button": "on for everyone"}
         assert site.living() == living
-        await site.ended(await site.engine.flags.undo("shop", "jane", ""))
+        site.engine.flags.undo("shop", "jane", "")
         assert told(site) == {}
         with pytest.raises(Conflict, match="no change of flags is left"):
-            await site.engine.flags.undo("shop", "jane", "")
+            site.engine.flags.undo("shop", "jane", "")
         await site.end()
 
     run(story())
@@ -123,7 +123,7 @@ def test_a_command_outlives_the_next_up_unless_the_file_says_something_new(site)
         await site.begin()
         file = with_flags(shop(), **{"new-button": BUTTON})
         await site.ended(await site.up(file))
-        await site.ended(await site.engine.flags.change("shop", ask("on")))
+        site.engine.flags.change("shop", ask("on"))
         plan = await site.engine.plan(AskPlan(file))
         assert plan.is_empty
         assert plan.drift == ("flag new-button: on for everyone, set by flag (the file says off for everyone)",)
@@ -142,11 +142,36 @@ def test_a_flag_killed_during_a_rollout_stays_killed_when_the_rollout_goes_back(
         broken = with_flags(shop(web("broken")), **{"new-button": {**BUTTON, "defaultVariant": "on"}})
         plan = await site.engine.plan(AskPlan(broken))
         site.machine.behaviours[plan.steps[0].after] = Behaviour(ready_after_s=5, exits_after_s=0.3)
-        await site.up(broken)
-        change = await site.engine.flags.change("shop", ask("kill"))
+        rolling = await site.up(broken)
+        change = site.engine.flags.change("shop", ask("kill"))
+        assert change.phase == "completed"
         assert told(site) == {"new-button": "disabled"}, "at once, whatever the rollout does"
-        assert (await site.ended(change)).phase == "rolled_back"
+        assert (await site.ended(rolling)).phase == "rolled_back", "the rollout was not disturbed"
         assert told(site) == {"new-button": "disabled"}
+        await site.end()
+
+    run(story())
+
+
+def test_a_flag_changed_during_a_rollout_holds_when_it_completes_after_a_restart(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(with_flags(shop(), **{"new-button": BUTTON})))
+        plan = await site.engine.plan(AskPlan(with_flags(shop(web("blue")), **{"new-button": BUTTON})))
+        site.machine.behaviours[plan.steps[0].after] = Behaviour(ready_after_s=0.5)
+        rolling = await site.up(with_flags(shop(web("blue")), **{"new-button": BUTTON}))
+        site.engine.flags.change("shop", ask("on"))
+        await site.end()
+        await site.begin()
+        assert site.engine.keeper("shop").state.under_way.id == rolling.id
+        assert (await site.ended(rolling)).phase == "completed"
+        assert told(site) == {"new-button": "on for everyone"}
+        undone = await site.undo()
+        assert undone.undoes == rolling.id + 1, "the newest one: the flag"
+        living = site.living()
+        await site.ended(undone)
+        assert told(site) == {"new-button": "off for everyone"}
+        assert site.living() == living, "code stays as it is"
         await site.end()
 
     run(story())
@@ -157,7 +182,7 @@ def test_a_ramp_goes_on_by_itself_and_also_after_a_restart(site):
         await site.begin()
         await site.ended(await site.up(shop()))
         roll = ask("roll", steps=(1.0, 50.0), every_s=0.2)
-        await site.ended(await site.engine.flags.change("shop", roll))
+        site.engine.flags.change("shop", roll)
         assert told(site)["new-button"].startswith("on 1 %")
         await site.until(lambda: told(site)["new-button"].startswith("on 50 %"))
         await site.end()
@@ -174,7 +199,7 @@ def test_a_ramp_that_comes_back_with_an_undo_is_paused(site):
     async def story():
         await site.begin()
         await site.ended(await site.up(shop()))
-        await site.ended(await site.engine.flags.change("shop", ask("roll", steps=(5.0,), every_s=0.05)))
+        site.engine.flags.change("shop", ask("roll", steps=(5.0,), every_s=0.05))
         await site.until(lambda: told(site) == {"new-button": "on for everyone"})
         await site.until(lambda: site.engine.keeper("shop").state.under_way is None)
         await site.ended(await site.undo())
@@ -188,14 +213,14 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(site):
     async def story():
         await site.begin()
         with pytest.raises(NotFound):
-            await site.engine.flags.change("shop", ask("on"))
+            site.engine.flags.change("shop", ask("on"))
         await site.ended(await site.up(with_flags(shop(), **{"new-button": BUTTON})))
         with pytest.raises(NotFound):
-            await site.engine.flags.change("shop", ask("kill", key="nope"))
+            site.engine.flags.change("shop", ask("kill", key="nope"))
         with pytest.raises(UsageRefused, match="like that already"):
-            await site.engine.flags.change("shop", ask("off"))
+            site.engine.flags.change("shop", ask("off"))
         with pytest.raises(FileRefused, match="has an unknown operator"):
-            await site.engine.flags.change("shop", ask("define", definition={**BUTTON, "targeting": {"iff": 1}}))
+            site.engine.flags.change("shop", ask("define", definition={**BUTTON, "targeting": {"iff": 1}}))
         with pytest.raises(FileRefused, match="is missing"):
             await site.engine.plan(AskPlan(replace(shop(), flags={"x": 1})))
         assert told(site) == {"new-button": "off for everyone"}

@@ -47,12 +47,12 @@ async def get_flag_document(call: Call) -> dict[str, Any]:
 
 async def change_flag(call: Call) -> ChangeView:
     ask: AskFlag = call.body
-    return await call.engine.flags.change(call.project, ask)
+    return call.engine.flags.change(call.project, ask)
 
 
 async def undo_flag(call: Call) -> ChangeView:
     ask: AskFlagUndo = call.body
-    return await call.engine.flags.undo(call.project, ask.by, ask.why, ask.key)
+    return call.engine.flags.undo(call.project, ask.by, ask.why, ask.key)
 
 
 async def flag_history(call: Call) -> tuple[FlagChangeView, ...]:

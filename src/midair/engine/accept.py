@@ -103,9 +103,8 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
 
 
 async def store(
-    keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None,
-    why: str = "", amended: Applied | None = None, takes_back: ChangeId | None = None,
-) -> Change:  # fmt: skip
+    keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None
+) -> Change:
     """Store the change. From then on it is carried out, whatever happens to this process."""
     after = await _arrange(keeper, after)
     sight = await keeper.look()
@@ -121,7 +120,6 @@ async def store(
         before, after, plan, previous,
         number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=total(router),
     )  # fmt: skip
-    change = replace(change, why=why, takes_back=takes_back)
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]
     if previous is not None:
@@ -129,10 +127,7 @@ async def store(
         stored.insert(0, old)
         events.insert(0, (int(old.id), told(ChangeEnded(int(old.id), old.phase, old.reason), old)))
     revisions = (*(before.revisions.values() if rollouts and before else ()), *after.revisions.values())
-    state.commit(
-        now, changes=tuple(stored), rollouts=rollouts, revisions=revisions, events=tuple(events),
-        amended=amended,
-    )  # fmt: skip
+    state.commit(now, changes=tuple(stored), rollouts=rollouts, revisions=revisions, events=tuple(events))
     keeper.nudge()
     return change
 

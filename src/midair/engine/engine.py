@@ -168,6 +168,9 @@ class Engine:
     def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:
         target = undo_target(self.store.changes.all(keeper.project), ask.change)
         assert target.before is not None, "undo_target sees to that"
+        base = keeper.state.base
+        if target.kind == "flag" and ask.change is None and base is not None:
+            return target.id, flag_changes.without(base, target)  # whatever became of code since then
         return target.id, flag_changes.calmed(target.before)
 
     async def _restore_project(self, project: str, completed: Applied | None) -> None:

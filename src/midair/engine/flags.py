@@ -1,7 +1,7 @@
 """Changes of feature flags: recorded like any other, in force at once, and ramps that go on by themselves.
 
-A flag may be changed while services are being rolled: the flags in force are those of the completed state, so the
-new ones hold whether that change goes on or goes back.
+A flag may be changed while services are being rolled, and nothing of that is disturbed. The flags in force are those
+of the completed state; they are changed there, and in the state that the change under way leads to.
 """
 
 import asyncio
@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
+from midair import plan as plans
 from midair.engine import accept, show
 from midair.engine.keeper import Keeper
 from midair.errors import Conflict, MidairError, UsageRefused
 from midair.flags import definition, operate, ramp
 from midair.flags.merge import told
 from midair.model.change import Change
+from midair.model.event import ChangeAccepted, ChangeEnded
 from midair.model.ids import ChangeId
 from midair.model.moment import Moment
 from midair.model.project import Applied
@@ -28,6 +30,7 @@ from midair.view.flag import FlagChangeView, FlagSetView, FlagView, RampView
 log = logging.getLogger(__name__)
 Tell = Callable[[str, dict[str, Any]], None]  # project, document
 Counted = Callable[[str], dict[str, Any]]  # project to flag to what clients reported of it
+Operation = Callable[[definition.FlagSet], definition.FlagSet]
 LOOK_S = 1.0  # between looks at ramps that cannot go on now
 
 
@@ -93,11 +96,31 @@ def brought_back(
     return flags
 
 
+def taking_back(target: Change, key: str = "") -> Operation:
+    """Brings flags back as they were before a change, bucketing as well if it was for all; ramps come back paused."""
+    earlier = of(target.before.flags) if target.before is not None else definition.FlagSet()
+    later = of(target.after.flags)
+
+    def back(flags: definition.FlagSet) -> definition.FlagSet:
+        if earlier.fractional != later.fractional and not key:
+            flags = operate.switch_bucketing(flags, earlier.fractional)
+        return ramp.pause_all(brought_back(flags, earlier, later, key))
+
+    return back
+
+
+def without(base: Applied, target: Change) -> Applied:
+    """A state without what a change of flags did to them."""
+    return _operated(base, taking_back(target))
+
+
 def calmed(applied: Applied) -> Applied:
     """A state to go back to, with its ramps paused."""
-    if not applied.flags:
-        return applied
-    return msgspec.structs.replace(applied, flags=written(ramp.pause_all(of(applied.flags))))
+    return _operated(applied, ramp.pause_all) if applied.flags else applied
+
+
+def _operated(applied: Applied, operation: Operation) -> Applied:
+    return msgspec.structs.replace(applied, flags=written(operation(of(applied.flags))))
 
 
 class FlagChanges:
@@ -106,6 +129,7 @@ class FlagChanges:
     def __init__(self, keeper: Callable[[str], Keeper], keepers: Callable[[], tuple[Keeper, ...]], tell: Tell) -> None:
         self._keeper, self._keepers, self._tell = keeper, keepers, tell
         self.counted: Counted = lambda project: {}
+        self.guard: ramp.Guard = ramp.no_guard
         self._known: dict[str, dict[str, Any]] = {}
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -132,31 +156,22 @@ class FlagChanges:
             log.error("cannot serve the flags of %s: %s", name, error.message)
         self._news.set()
 
-    async def change(self, project: str, ask: AskFlag) -> ChangeView:
+    def change(self, project: str, ask: AskFlag) -> ChangeView:
         """Do what is asked for, and record who, when and why."""
         keeper = self._keeper(project)
-        async with keeper.accepting:
-            now = keeper.clock()
-            return await self._record(keeper, lambda flags: operated(flags, ask, now), ask.by, ask.why)
+        now = keeper.clock()
+        return self._record(keeper, lambda flags: operated(flags, ask, now), ask.by, ask.why)
 
-    async def undo(self, project: str, by: str, why: str, key: str = "") -> ChangeView:
+    def undo(self, project: str, by: str, why: str, key: str = "") -> ChangeView:
         """Bring flags back as they were before the last change to them (or to one of them), and nothing else.
 
         Repeated, it goes back further. A ramp that comes back is paused.
         """
         keeper = self._keeper(project)
-        async with keeper.accepting:
-            target = self._last(keeper, key)
-            earlier = of(target.before.flags) if target.before is not None else definition.FlagSet()
-            later = of(target.after.flags)
-
-            def back(flags: definition.FlagSet) -> definition.FlagSet:
-                if earlier.fractional != later.fractional and not key:
-                    flags = operate.switch_bucketing(flags, earlier.fractional)
-                return ramp.pause_all(brought_back(flags, earlier, later, key))
-
-            reason = why or f"undo of change {target.id}"
-            return await self._record(keeper, back, by, reason, takes_back=target.id)
+        target = self._last(keeper, key)
+        return self._record(
+            keeper, taking_back(target, key), by, why or f"undo of change {target.id}", takes_back=target.id
+        )
 
     def _last(self, keeper: Keeper, key: str) -> Change:
         """The newest change of flags that was not taken back yet."""
@@ -170,29 +185,45 @@ class FlagChanges:
                     return found
         raise Conflict("cannot undo: no change of flags is left to take back", hint="see midair flag history")
 
-    async def _record(
+    def _record(
         self,
         keeper: Keeper,
-        operation: Callable[[definition.FlagSet], definition.FlagSet],
+        operation: Operation,
         by: str,
         why: str,
         takes_back: ChangeId | None = None,
     ) -> ChangeView:
-        state = keeper.state
-        base, completed = state.base, state.completed
-        if base is None or completed is None:
+        state, now = keeper.state, keeper.clock()
+        completed, under_way = state.completed, state.under_way
+        if completed is None:
             raise Conflict("cannot change flags: the project's first change is still under way", hint="wait for it")
-        after = msgspec.structs.replace(base, flags=written(operation(of(base.flags))))
-        if after.flags == base.flags:
-            raise UsageRefused("cannot change flags: they are like that already")
+        carried = None
+        if under_way is not None:
+            carried = msgspec.structs.replace(under_way, after=_operated(under_way.after, operation))
         amended = completed
         try:
-            amended = msgspec.structs.replace(completed, flags=written(operation(of(completed.flags))))
+            amended = _operated(completed, operation)
         except MidairError:
-            pass  # the flag comes with the change under way: it is not there to be changed before
-        plan = accept.plan_between(keeper, after)
-        change = await accept.store(keeper, "flag", plan, after, by, why=why, amended=amended, takes_back=takes_back)
-        return show.change(keeper, int(change.id))
+            if carried is None:
+                raise  # else the flag comes with the change under way: it is not there to be changed before
+        before, after = completed, amended
+        if amended.flags == completed.flags and carried is not None and under_way is not None:
+            before, after = under_way.after, carried.after
+        if before.flags == after.flags:
+            raise UsageRefused("cannot change flags: they are like that already")
+        plan = plans.between(before, after)
+        number = keeper.store.changes.next_id(keeper.project)
+        change = Change(
+            id=ChangeId(number), project=keeper.project, kind="flag", phase="completed", created_at=now, ended_at=now,
+            before=before, after=after, plan=plan, summary=accept.summary(plan), by=by, why=why, takes_back=takes_back,
+        )  # fmt: skip
+        events = (
+            (number, ChangeAccepted(number, "flag", change.summary)),
+            (number, ChangeEnded(number, "completed", "")),
+        )
+        stored = (change,) if carried is None else (change, carried)
+        state.commit(now, changes=stored, events=events, amended=amended, carried=carried)
+        return show.change(keeper, number)
 
     # Looking
 
@@ -232,7 +263,7 @@ class FlagChanges:
     async def _keep(self) -> None:
         while True:
             self._news.clear()
-            waits = [await self._move_on(keeper) for keeper in self._keepers()]
+            waits = [self._move_on(keeper) for keeper in self._keepers()]
             soonest = min((wait for wait in waits if wait is not None), default=None)
             try:
                 async with asyncio.timeout(soonest):
@@ -240,7 +271,7 @@ class FlagChanges:
             except TimeoutError:
                 pass
 
-    async def _move_on(self, keeper: Keeper) -> float | None:
+    def _move_on(self, keeper: Keeper) -> float | None:
         """Take the steps that are due. Returns how long until there may be more to do."""
         state = keeper.state
         if state.completed is None or not state.completed.flags:
@@ -250,13 +281,11 @@ class FlagChanges:
             now = keeper.clock()
             if due is None or due > now:
                 return None if due is None else due - now
-            if state.under_way is not None:
-                return LOOK_S  # one thing at a time: a ramp waits for a rollout
-            async with keeper.accepting:
-                _, done = ramp.advance_all(of(state.completed.flags), now)
-                if state.under_way is None and done:
-                    step = "; ".join(done)
-                    await self._record(keeper, lambda flags: ramp.advance_all(flags, now)[0], "midair", f"ramp: {step}")
+            _, done = ramp.advance_all(of(state.completed.flags), now, self.guard)
+            if not done:  # its guard holds it
+                return LOOK_S
+            step = f"ramp: {'; '.join(done)}"
+            self._record(keeper, lambda flags: ramp.advance_all(flags, now, self.guard)[0], "midair", step)
             return 0.0
         except MidairError as error:
             log.error("cannot move the ramps of %s on: %s", keeper.project, error.message)

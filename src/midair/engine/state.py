@@ -71,11 +71,12 @@ class State:
         revisions: tuple[Revision, ...] = (),
         events: tuple[Marked, ...] = (),
         amended: Applied | None = None,
+        carried: Change | None = None,
     ) -> None:
         """Store it all at once, then know it. Without any difference nothing is written.
 
         `changes`: the newest one last. `amended`: the completed state with other flags, in force whatever becomes of
-        the change under way.
+        the change under way. `carried`: that change, when it leads to other flags now as well.
         """
         changed = tuple(one for one in rollouts if self.rollouts.get(one.service) is not one)
         latest = changes[-1] if changes else self.change
@@ -88,7 +89,7 @@ class State:
         if changes and latest is not None and latest.phase == "rolled_back" and self.completed is not None:
             revisions = tuple(self.completed.revisions.values())  # with the live settings they had
         kept = tuple(one for one in changed if one.service not in gone)
-        self._store.commit(Commit(self.project, now, changes, kept, gone, revisions, events, completed))
+        self._store.commit(Commit(self.project, now, changes, kept, gone, revisions, events, completed, carried))
         for revision in revisions:
             self._revisions[revision.service.name, revision.id] = revision
         self.change = latest

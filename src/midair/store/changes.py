@@ -31,8 +31,9 @@ class Changes:
         return _change(row) if row else None
 
     def latest(self, project: str) -> Change | None:
-        """The newest one."""
-        query = f"SELECT {_COLUMNS} FROM changes WHERE project = ? ORDER BY id DESC LIMIT 1"
+        """The one under way; else the newest one. A change of flags may have come and gone beside it."""
+        ended = "json_extract(CAST(state AS TEXT), '$.ended_at') IS NOT NULL"
+        query = f"SELECT {_COLUMNS} FROM changes WHERE project = ? ORDER BY {ended}, id DESC LIMIT 1"
         row = self._database.execute(query, (project,)).fetchone()
         return _change(row) if row else None
 
@@ -51,6 +52,11 @@ class Changes:
         self._database.execute(
             "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)", (change.project, change.id, state, *rest)
         )
+
+    def carry(self, change: Change) -> None:
+        """Let a change lead to another state than it was accepted with: flags were changed beside it."""
+        update = "UPDATE changes SET after = ? WHERE project = ? AND id = ?"
+        self._database.execute(update, (_encode(change.after), change.project, change.id))
 
     def delete(self, project: str, changes: Iterable[int]) -> None:
         """Forget them."""

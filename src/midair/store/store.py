@@ -35,6 +35,7 @@ class Commit(msgspec.Struct, frozen=True):
     revisions: tuple[Revision, ...] = ()
     events: tuple[tuple[int | None, Event], ...] = ()  # (change, event)
     completed: Applied | None = None
+    carried: Change | None = None  # one of `changes` that leads to another state now
 
 
 class Store:
@@ -62,6 +63,8 @@ class Store:
             self.projects.add(commit.project)
             for change in commit.changes:
                 self.changes.put(change)
+            if commit.carried is not None:
+                self.changes.carry(commit.carried)
             for rollout in commit.rollouts:
                 self.rollouts.put(commit.project, rollout)
             for service in commit.gone:

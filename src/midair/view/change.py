@@ -20,6 +20,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     created_at: Moment
     ended_at: Moment | None = None
     by: str = ""
+    why: str = ""  # in their words
     reason: str = ""
     undoes: int | None = None
     services: tuple[str, ...] = ()  # those it touches, in order
@@ -47,6 +48,7 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         created_at=change.created_at,
         ended_at=change.ended_at,
         by=change.by,
+        why=change.why,
         reason=change.reason,
         undoes=change.undoes,
         services=tuple(step.service for step in steps if step.kind != "keep"),
