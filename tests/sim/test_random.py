@@ -45,6 +45,7 @@ def test_no_invariant_breaks_and_rare_things_really_happen():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_rare_thing_happens_in_more_seeds():
     marks = Counter()
     for seed in range(20_000, 23_000):

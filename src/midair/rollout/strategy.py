@@ -42,15 +42,6 @@ def target(draft: Draft, fleet: Fleet) -> Target:
     return _rolling(draft, fleet)
 
 
-def surge_of(draft: Draft) -> int:
-    """How many replicas more than wanted may be alive during the change."""
-    if draft.policy.strategy.kind in ("canary", "blue-green") and not draft.back:
-        return draft.goal.replicas
-    if draft.update.order == "stop-first" or draft.policy.strategy.kind == "recreate":
-        return 0
-    return at_a_time(draft)
-
-
 def at_a_time(draft: Draft) -> int:
     """`parallelism`, where 0 means all at once."""
     return draft.update.parallelism or max(1, draft.goal.replicas)

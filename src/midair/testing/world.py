@@ -127,11 +127,13 @@ class World:
 
     def perform(self, service: str, action: Action) -> bool:
         """Carry out an action, or begin to; False: it is put off, something acts on the replica already."""
-        place = "" if isinstance(action, SetRoutes) else action.replica
-        if place and any(one.replica == place for _, _, one, _ in self.late):
+        if isinstance(action, SetRoutes):
+            self._perform(service, action)
+            return True
+        if any(one.replica == action.replica for _, _, one, _ in self.late):
             return False
-        if place and (self.chooser.pick(6, "a slow action") == 5 or self.chooser.fault("an action takes its time")):
-            body = self.bodies[service].get(place)
+        if self.chooser.pick(6, "a slow action") == 5 or self.chooser.fault("an action takes its time"):
+            body = self.bodies[service].get(action.replica)
             at = self.now + (1.0, 0.1, 12.0)[self.chooser.pick(3, "how long")]
             self.late.append((at, service, action, (body, body.attempt) if body else None))
         else:
