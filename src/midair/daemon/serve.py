@@ -19,6 +19,7 @@ from midair.daemon.flags import FlagService
 from midair.daemon.handover import Inherited, Report, Successor, start_successor
 from midair.daemon.lock import sign, take_lock
 from midair.daemon.log import set_up_log
+from midair.daemon.signals import keep_to_oneself
 from midair.engine.clock import Clock
 from midair.engine.engine import Engine
 from midair.engine.fatal import VARIABLE, Fatal
@@ -94,7 +95,7 @@ class _Daemon:
         fatal = Fatal(os.environ.get(VARIABLE))
         store = Store(self._home, around_commit=fatal)
         clock = Clock(store.meta.moment())
-        flags = FlagService()
+        flags = FlagService(self._home)
         engine = self._engine = Engine(
             self._home,
             store,
@@ -107,7 +108,7 @@ class _Daemon:
         engine.flags.counted = flags.hub.report
         self._flags = flags
         config = uvicorn.Config(
-            make_app(engine, self, flags.routes()),
+            make_app(engine, self),
             loop="asyncio",
             http="h11",
             ws="none",
@@ -119,6 +120,7 @@ class _Daemon:
             timeout_graceful_shutdown=int(LAST_ANSWERS_S),
         )
         self._server = server = Server(config)
+        keep_to_oneself()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         try:
