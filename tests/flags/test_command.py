@@ -88,7 +88,7 @@ def project(tmp_path):
 
 
 def test_flags_are_changed_in_flight_for_every_client(project, eventually):
-    socket_url = f"unix:{project.home}/api.sock#flagged"
+    socket_url = f"unix:{project.home}/flags.sock#flagged"
     with Flags(socket_url, cache=False, wait=10) as flags:
         user = {"targetingKey": "user-1"}
         assert flags.boolean("new-button", True, user) is False
@@ -141,7 +141,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(project):
 
 def test_clients_go_on_while_the_daemon_is_killed_and_comes_back(project, eventually):
     project.midair("flag", "on", "new-button")
-    with Flags(f"unix:{project.home}/api.sock", "flagged", cache=False, wait=10) as flags:
+    with Flags(f"unix:{project.home}/flags.sock", "flagged", cache=False, wait=10) as flags:
         heard = flags.keeper.heard
         os.kill(Client(project.home).health().pid, signal.SIGKILL)
         assert flags.boolean("new-button", False) is True

@@ -1,11 +1,9 @@
 """The whole API as one ASGI application."""
 
-from collections.abc import Sequence
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from midair.api import changes, daemon, events, flags, logs, problem, projects, services
 from midair.api.endpoint import Control, Endpoint, route
@@ -23,12 +21,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def make_app(engine: Engine, control: Control, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """The application that answers for this engine. `more`: what else is answered on the same socket."""
+def make_app(engine: Engine, control: Control) -> Starlette:
+    """The application that answers for this engine."""
 
     async def openapi(request: Request) -> Response:
         return Response(describe(ENDPOINTS), media_type="application/json")
 
-    routes: list[BaseRoute] = [*more, Route("/openapi.json", openapi, methods=["GET"])]
+    routes = [Route("/openapi.json", openapi, methods=["GET"])]
     routes += [route(endpoint, engine, control) for endpoint in ENDPOINTS]
     return Starlette(routes=routes, exception_handlers=problem.HANDLERS)

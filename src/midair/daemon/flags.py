@@ -1,4 +1,4 @@
-"""Serves the flags of all projects: on the API's socket, and by TCP to those who are told where.
+"""Serves the flags of all projects: on a socket of their own, which gives no power over midair, and by TCP.
 
 MIDAIR_FLAGS_LISTEN=127.0.0.1:8016   OFREP, streams and manifest by TCP
 MIDAIR_FLAGS_SYNC=127.0.0.1:8015     flagd.sync.v1, which needs midair[flagd]
@@ -10,13 +10,15 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 
+from midair.client.home import short_path
 from midair.errors import DaemonTrouble
 from midair.flags.definition import FlagSet
 from midair.flags.read import build
@@ -28,49 +30,46 @@ if TYPE_CHECKING:
     from midair.flagserver.sync import SyncServer
 
 log = logging.getLogger(__name__)
+SOCKET = "flags.sock"
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own ideas about signals."""
+    """uvicorn without its own ideas about signals, and without waking up ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Any:
+    def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self.ended.wait()
 
 
 class FlagService:
     """One hub for all projects, and the doors to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
         self.hub = Hub()
-        self._server: _Server | None = None
+        self._home = home
+        self._servers: dict[_Server, asyncio.Task[None]] = {}
         self._sync: SyncServer | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def tell(self, project: str, document: dict[str, Any]) -> None:
         """These flags are in force now."""
         self.hub.publish(project, build(document) if document else FlagSet())
 
-    def routes(self) -> list[BaseRoute]:
-        """For the API's own socket, whose reader may do anything."""
-        return list(routes(self.hub))
-
     async def open(self) -> None:
-        """Listen by TCP where the environment says so. A place that is taken ends nothing else."""
+        """Listen on the socket for those on this machine, and by TCP where the environment says so.
+
+        A place that is taken ends nothing else.
+        """
         access = Access(_tokens(os.environ.get("MIDAIR_FLAGS_TOKENS", "")))
+        self._serve(str(self._home / SOCKET), partial(_listen_here, self._home / SOCKET), Access())
         if place := os.environ.get("MIDAIR_FLAGS_LISTEN"):
-            try:
-                listener = _listen(place)
-            except (OSError, ValueError) as error:
-                log.error("cannot serve flags on %s: %s", place, error)
-            else:
-                app = Starlette(routes=list(routes(self.hub, access)))
-                config = uvicorn.Config(
-                    app, loop="asyncio", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
-                )
-                self._server = _Server(config)
-                self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
-                log.info("flags are served on %s", place)
+            self._serve(place, partial(_listen, place), access)
         if place := os.environ.get("MIDAIR_FLAGS_SYNC"):
             try:
                 from midair.flagserver.sync import SyncServer
@@ -85,11 +84,40 @@ class FlagService:
     async def close(self) -> None:
         """Let all clients go; they come back to whoever serves next, and evaluate meanwhile with what they have."""
         self.hub.close()
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            await asyncio.gather(self._task, return_exceptions=True)
+        for server in self._servers:
+            server.ended.set()
+        await asyncio.gather(*self._servers.values(), return_exceptions=True)
         if self._sync is not None:
             await self._sync.stop()
+
+    def _serve(self, place: str, listen: Callable[[], socket.socket], access: Access) -> None:
+        try:
+            listener = listen()
+        except (OSError, ValueError) as error:
+            log.error("cannot serve flags on %s: %s", place, error)
+            return
+        app = Starlette(routes=list(routes(self.hub, access)))
+        config = uvicorn.Config(
+            app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        server = _Server(config)
+        self._servers[server] = asyncio.create_task(server.serve(sockets=[listener]))
+        log.info("flags are served on %s", place)
+
+
+def _listen_here(path: Path) -> socket.socket:
+    """For programs of this user alone. A successor takes the name over."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        with short_path(path) as short:
+            listener.bind(short)
+    finally:
+        os.umask(before)
+    listener.listen(1024)
+    return listener
 
 
 def _listen(place: str) -> socket.socket:

@@ -14,7 +14,6 @@ class Scenery(msgspec.Struct):
     label: str = "Press me"
     currency: str = "EUR"
     parallelism: int = 3
-    flags: str = ""  # where the flags of this project are
 
     def compose(self, web: int, api: int, ledger: int) -> str:
         """The file's text, for these published ports."""
@@ -27,7 +26,7 @@ services:
   web:
     build: ./web
     command: ["python", "app.py", "{self.label}"]
-    environment: {{BUTTON: {self.button}, MIDAIR_FLAGS: "{self.flags}"}}
+    environment: {{BUTTON: {self.button}}}
     ports: ["127.0.0.1:{web}:8000"]
     deploy:
       replicas: 3

@@ -16,7 +16,6 @@ from midair import errors
 from midair.cli.feed import Feed
 from midair.cli.load import load_project
 from midair.client import Client
-from midair.client.home import SOCKET
 from midair.demo.scenery import APP, Scenery
 from midair.model.plan import Plan
 from midair.model.project import Project
@@ -40,7 +39,7 @@ class Stage:
         self.home = self.folder / "state"
         self.client = Client(self.home)
         self.ports = _free_ports(3)
-        self.scenery = Scenery(flags=f"unix:{self.home / SOCKET}#{PROJECT}")
+        self.scenery = Scenery()
         self.plan = Plan(PROJECT)
         self._leaving = threading.Event()
         self._pids: set[int] = set()

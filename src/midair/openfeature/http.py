@@ -5,6 +5,7 @@ The libraries that do more cost ten times the import time and memory that this c
 
 from __future__ import annotations
 
+import os
 import socket
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LONGEST_HEAD = 65536
+LONGEST_PATH = 100
 
 
 class Address:
@@ -34,7 +36,7 @@ class Address:
             plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             plain.settimeout(timeout)
             try:
-                plain.connect(self.path)
+                self.reach(plain)
             except BaseException:
                 plain.close()
                 raise
@@ -48,6 +50,19 @@ class Address:
         import ssl  # heavy, and few need it
 
         return ssl.create_default_context().wrap_socket(plain, server_hostname=name.strip("[]"))
+
+
+    def reach(self, plain: socket.socket) -> None:
+        """Also where the path is longer than the 107 bytes that a socket address holds."""
+        folder, _, name = self.path.rpartition("/")
+        if len(os.fsencode(self.path)) <= LONGEST_PATH:
+            plain.connect(self.path)
+            return
+        handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            plain.connect(f"/proc/self/fd/{handle}/{name}")
+        finally:
+            os.close(handle)
 
 
 class Refusal(Exception):

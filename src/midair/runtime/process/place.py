@@ -44,7 +44,7 @@ def process_of(layout: Layout, known: Record, mark: str) -> Spawn:
     return Spawn(
         name=f'replica "{known.id}"',
         argv=translate.substituted(translate.arguments(service), given(known)),
-        environment=_environment(known, mark),
+        environment={"MIDAIR_FLAGS": f"unix:{layout.home}/flags.sock#{layout.project}", **_environment(known, mark)},
         folder=folder_of(layout, known.revision),
         user=user,
     )
