@@ -1,4 +1,4 @@
-"""What the daemon was told to ignore (by `nohup`, or by a shell that started it in the background) stays its own matter."""
+"""What the daemon was told to ignore, by `nohup` or a shell that put it into the background, stays its own matter."""
 
 import signal
 
