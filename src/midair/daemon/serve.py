@@ -95,7 +95,7 @@ class _Daemon:
         fatal = Fatal(os.environ.get(VARIABLE))
         store = Store(self._home, around_commit=fatal)
         clock = Clock(store.meta.moment())
-        flags = FlagService()
+        flags = FlagService(self._home)
         engine = self._engine = Engine(
             self._home,
             store,
@@ -108,7 +108,7 @@ class _Daemon:
         engine.flags.counted = flags.hub.report
         self._flags = flags
         config = uvicorn.Config(
-            make_app(engine, self, flags.routes()),
+            make_app(engine, self),
             loop="asyncio",
             http="h11",
             ws="none",
