@@ -71,7 +71,7 @@ class Stage:
         self.plan = Plan(PROJECT, flags=(accepted.summary,))
         return self._follow(accepted)
 
-    def share(self, users: int = 300) -> float:
+    def share(self, users: int = 100) -> float:
         """The percentage of users who are shown the new button by web, asked over its published port."""
         shown = 0
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[0], timeout=10)
