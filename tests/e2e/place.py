@@ -149,7 +149,7 @@ class Place:
         return self._leftovers()
 
     def _leftovers(self):
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 10
         while (left := self._processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         for pid in left:

@@ -8,7 +8,7 @@ COMMANDS = {
 }
 
 
-def service(name, port, *, app="asgi", replicas=3, together=3, monitor="500ms", drain="6s", order=None, **more):
+def service(name, port, *, app="asgi", replicas=3, together=3, monitor="500ms", drain="3s", order=None, **more):
     """A service whose code is in the folder of its name."""
     update = {"parallelism": together, "monitor": monitor} | ({"order": order} if order else {})
     return {

@@ -7,6 +7,9 @@ from tests.e2e.shop import COMMANDS, compose, service
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
 EVERYTHING = {"get": 2, "idle": 2, "new": 1, "post": 1, "slow": 2, "stream": 1}
+# Streams of 5 seconds make every change wait for them; one of the two apps shows that, the other is quicker.
+LONGEST = {"asgi": {"parts": 50}, "wsgi": {"parts": 20}}
+DRAIN = {"asgi": "6s", "wsgi": "3s"}
 
 
 def write(place, port, **changes):
@@ -17,27 +20,26 @@ def write(place, port, **changes):
 def test_five_revisions_of_three_replicas_roll_through(place, app):
     port = free_port()
     place.app(app, "web")
-    write(place, port, app=app)
+    how = {"app": app, "drain": DRAIN[app]}
+    write(place, port, **how)
     place.midair("up", expect=0)
     sockets = {"ws": 3} if app == "asgi" else {}
-    with place.load(port, **EVERYTHING, **sockets) as load:
+    with place.load(port, **EVERYTHING, **sockets, options=LONGEST[app]) as load:
         place.edit("web/app.py", '"v1"', '"v2"')  # code
         place.midair("up", expect=0)
-        write(place, port, app=app, environment={"COLOUR": "green"})
+        write(place, port, **how, environment={"COLOUR": "green"})
         place.midair("up", expect=0)
-        write(place, port, app=app, environment={"COLOUR": "green"}, command=COMMANDS[app] + " --log-level warning")
+        write(place, port, **how, environment={"COLOUR": "green"}, command=COMMANDS[app] + " --log-level warning")
         place.midair("up", expect=0)
         place.edit("web/app.py", '"v2"', '"v3"')
-        write(place, port, app=app, together=2)  # code and environment, two at a time
+        write(place, port, **how, together=2)  # code, command and environment, two at a time
         place.midair("up", expect=0)
         place.midair("undo", expect=0)
         assert place.service("web").serving == 3
-        place.edit("web/app.py", '"v3"', '"v1"')
-        place.midair("up", expect=0)
     place.nothing_was_lost()
     assert {"v1", "v2", "v3"} <= set(load.report["versions"])
     assert set(load.report["closes"]) <= {"1000", "1012"}
-    assert load.report["closes"].get("1012", 0) >= 10 * bool(sockets)
+    assert load.report["closes"].get("1012", 0) >= 5 * bool(sockets)
 
 
 def test_one_at_a_time_never_has_fewer_replicas_than_wanted(place):

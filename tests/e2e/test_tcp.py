@@ -4,7 +4,6 @@ import socket
 import time
 
 import pytest
-
 from tests.e2e.place import free_port
 from tests.e2e.shop import compose, service
 
