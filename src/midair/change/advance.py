@@ -57,7 +57,8 @@ class _Draft:
 
     def _go_on(self) -> None:
         services = self.change.after.project.services
-        due = [name for name in in_order(services) if self._is_due(name)]
+        due = [name for name in services if self._is_due(name)]
+        due = [name for name in in_order(services) if name in due] if len(due) > 1 else due
         waits: dict[str, str] = {}
         for name in due:
             waiting = unmet(services[name], services, self.rollouts, {*due} - {*self.change.begun})
