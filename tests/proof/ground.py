@@ -46,9 +46,9 @@ class Ground(Place):
             **more,
         }
 
-    def project(self, colour, **more):
+    def project(self, colour, *, others=None, **more):
         """The project as the command line would read it."""
-        self.write(compose(web=self.service_of(colour, **more)))
+        self.write(compose(web=self.service_of(colour, **more), **(others or {})))
         return load_project(cwd=self.folder, environ=self.environment)
 
     def change(self, project):

@@ -7,7 +7,8 @@ import os
 import signal
 
 import pytest
-from tests.proof.ground import USERS, asked, wait
+from tests.e2e.place import free_port
+from tests.proof.ground import USERS, asked, kill, wait
 
 from midair.errors import DaemonTrouble
 
@@ -72,6 +73,67 @@ def test_daemons_that_live_for_one_step_each_carry_a_failed_change_back(ground, 
         ground.becomes_whole()
     assert ground.service("web").revision == before
     assert deaths >= 1, "no step was found"
+    ground.nothing_was_lost()
+
+
+def test_an_up_that_is_being_followed_starts_another_daemon_and_sees_its_change_to_the_end(ground):
+    ground.up("red")
+    with ground.load(ground.port, **USERS):
+        ground.project("blue", monitor="1s")
+        command = ground.begin("up")
+        wait(lambda: ground.stored()["id"] == 2, "the change on record")
+        kill(ground.client.health().pid)
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 0, err
+    assert out.splitlines()[-1].startswith("done")
+    assert ", 0 lost" in out.splitlines()[-1]
+    ground.becomes_whole()
+    ground.nothing_was_lost()
+
+
+def test_an_up_whose_daemon_dies_before_it_agreed_says_so_and_has_changed_nothing(ground):
+    ground.up("red")
+    before = ground.service("web").revision
+    with ground.load(ground.port, **USERS):
+        ground.client.daemon_stop()
+        child = ground.daemon_that_dies("before-commit:1")
+        ground.project("blue")
+        done = ground.midair("up")
+        assert child.wait(10) == -signal.SIGKILL
+        if done.code:
+            assert done.err.count("error: ") == 1, done
+            ground.client.ensure_daemon()
+            assert ground.stored()["id"] == 1
+            assert ground.service("web").revision == before
+            ground.midair("up", expect=0)
+        ground.becomes_whole()
+    assert ground.stored()["id"] == 2
+    ground.nothing_was_lost()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["commit", "action"])
+def test_two_services_that_change_together_come_back_together_whenever_the_daemon_dies(ground, kind):
+    port = free_port()
+
+    def both(colour, **broken):
+        api = ground.service_of(colour, monitor="2s") | {"ports": [f"127.0.0.1:{port}:8000"], "depends_on": ["web"]}
+        api["environment"] = {"COLOUR": colour, **broken}
+        return ground.project(colour, others={"api": api})
+
+    ground.client.ensure_daemon()
+    assert ground.ended(ground.change(both("red"))).phase == "completed"
+    before = {name: ground.service(name).revision for name in ("web", "api")}
+    with ground.load(ground.port, **USERS), ground.load(port, **USERS):
+        change = ground.change(both("blue", BROKEN="yes"))
+        kill(ground.client.health().pid)
+        assert live_and_die(ground, change, LIVES[kind]) >= 4
+        ground.client.ensure_daemon()
+        assert ground.ended(change).phase == "rolled_back"
+        ground.becomes_whole()
+        wait(lambda: ground.service("api").serving == 2, "the second service")
+    assert {name: ground.service(name).revision for name in ("web", "api")} == before
     ground.nothing_was_lost()
 
 
