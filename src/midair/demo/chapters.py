@@ -56,7 +56,7 @@ def _shown_to(percent: float) -> Callable[[Stage], ChangeView]:
         everyone = percent in (0, 100)
         act: FlagAct = "share" if not everyone else "on" if percent else "off"
         change = stage.flag(AskFlag(act=act, key="new-button", shares={"on": percent}, by="demo"))
-        share, patience = stage.share(), time.monotonic() + 2
+        share, patience = stage.share(), time.monotonic() + 10
         while abs(share - percent) > (0 if everyone else 6):  # until every replica has heard of it
             if time.monotonic() > patience:
                 raise Trouble(f"cannot see the flag at work: {share:.0f} % of users see the button, not {percent:g} %")

@@ -83,7 +83,7 @@ class _Demo:
         """The table, the count, and the exit code."""
         for line in table(self.outcomes):
             out.say(line)
-        answered = sum(each.answered.total() for each in self.users)
+        answered = sum(each.answered.total() for each in self.users) + self.stage.asked
         lost = sum(each.lost.total() for each in self.users)
         out.say()
         polite = sum(each.closed_politely for each in self.users)

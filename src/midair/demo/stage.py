@@ -41,6 +41,7 @@ class Stage:
         self.ports = _free_ports(3)
         self.scenery = Scenery()
         self.plan = Plan(PROJECT)
+        self.asked = 0  # requests made by `share`
         self._leaving = threading.Event()
         self._pids: set[int] = set()
         for name in ("web", "api", "ledger"):
@@ -78,6 +79,7 @@ class Stage:
         for user in range(users):
             connection.request("GET", f"/button?user=user-{user}")
             shown += connection.getresponse().read() == b"new"
+            self.asked += 1
         connection.close()
         return 100 * shown / users
 
