@@ -51,7 +51,10 @@ def test_limits_change_in_place_and_the_kernel_agrees(place, engine):
             place.midair("up", expect=0)
             assert {kernel_memory(engine, one) for one in ids_of(engine)} == {int(memory[:-1]) * 2**20}
         place.midair("undo", expect=0)
-    assert {kernel_memory(engine, one) for one in ids_of(engine)} == {256 * 2**20}
+        assert {kernel_memory(engine, one) for one in ids_of(engine)} == {256 * 2**20}
+        place.write(compose({"web": service(port, replicas=2)}))
+        place.midair("up", expect=0)  # taken away altogether
+        assert all(kernel_memory(engine, one) > 2**60 for one in ids_of(engine))
     assert ids_of(engine) == before, "no container was replaced"
     place.nothing_was_lost()
 

@@ -105,13 +105,20 @@ def test_limits_of_deploy_and_of_the_service_are_one():
 
 
 def test_a_limit_that_is_named_no_more_is_taken_away_in_place():
-    body = limits.update_body({}, Restart("any"))
-    assert (body["Memory"], body["MemorySwap"], body["NanoCpus"], body["PidsLimit"]) == (-1, -1, 0, -1)
+    now = {"Memory": 10**8, "NanoCpus": 5 * 10**8, "PidsLimit": 50, "MemoryReservation": 10**7}
+    body = limits.update_body({}, Restart("any"), now, cpus=2)
+    assert (body["Memory"], body["MemorySwap"]) == (limits.ALL_MEMORY, limits.ALL_MEMORY)
+    assert (body["NanoCpus"], body["PidsLimit"], body["MemoryReservation"]) == (2 * 10**9, -1, limits.ALL_MEMORY)
     assert body["RestartPolicy"] == {"Name": "unless-stopped"}
 
 
+def test_a_limit_that_was_never_there_is_left_alone():
+    body = limits.update_body({}, Restart("any"), {"Memory": 0, "PidsLimit": None}, cpus=2)
+    assert list(body) == ["RestartPolicy"]
+
+
 def test_a_raised_memory_limit_raises_its_swap_limit_too():
-    body = limits.update_body({"mem_limit": "1000"}, Restart("none"))
+    body = limits.update_body({"mem_limit": "1000"}, Restart("none"), {"Memory": 500}, cpus=2)
     assert (body["Memory"], body["MemorySwap"]) == (1000, 2000)
     assert body["RestartPolicy"] == {"Name": "no"}
 

@@ -57,7 +57,7 @@ def test_a_well_known_sample_can_be_planned_for_engines(file, runtime):
 @pytest.mark.skipif(not CORPUS, reason="the corpus of sample files is not here")
 @pytest.mark.parametrize("file", CORPUS, ids=lambda path: path.parent.name)
 def test_a_sample_that_needs_images_is_refused_on_plain_processes_by_name(file):
-    project = read(file.read_text(), str(file))
+    project = read("x-midair: {runtime: process}\n" + file.read_text(), str(file))
     first, _ = plan.build(None, project, {})
     without_command = [one.name for one in project.services.values() if not (one.command or one.entrypoint)]
     assert len(first.refusals) >= len(without_command)

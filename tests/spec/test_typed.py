@@ -19,7 +19,7 @@ from midair.model.project import (
 
 
 def test_a_service_that_says_little_has_every_default(service):
-    web = service("image: x")
+    web = service("{image: x, x-midair: {runtime: process}}")
     assert (web.runtime, web.replicas, web.stop_signal, web.stop_grace_s) == ("process", 1, "SIGTERM", 10.0)
     assert (web.update, web.rollback) == (Update(), Update(failure_action="pause"))
     assert (web.strategy, web.drain, web.hold, web.ready, web.healthcheck) == (Strategy(), Drain(), Hold(), None, None)
@@ -209,3 +209,11 @@ def test_the_name_of_the_project(compose, given, environment, text, expected):
     )
     assert project.name == expected
     assert project.services["web"].image == expected
+
+
+def test_what_only_an_image_can_run_goes_to_docker_unless_the_file_says_otherwise(service):
+    assert service("image: x").runtime == "docker"
+    assert service("{image: x, command: run}").runtime == "docker"
+    assert service("build: .").runtime == "docker"
+    assert service("{build: ., image: x, command: run}").runtime == "process"
+    assert service("{image: x, x-midair: {runtime: process}}").runtime == "process"

@@ -7,6 +7,7 @@ import msgspec
 from midair.model.action import SetRoutes
 from midair.model.event import RoutesAsked
 from midair.model.ids import revision_of
+from midair.model.project import Port
 from midair.model.seen import ReplicaSeen, Route
 from midair.rollout.backoff import backoff
 from midair.rollout.draft import UNKNOWN_S, Draft
@@ -20,7 +21,7 @@ def ask_routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> Non
     """Ask for routes to exactly those replicas that are ready and stay."""
     if not draft.uses_routes:
         return
-    wanted = _wanted(draft, _routes(draft, kept, weight))
+    wanted = _wanted(draft, _routes(draft, kept, weight), ports=_free_ports(draft, kept))
     seen = draft.seen.route
     overtaken = seen is not None and seen.settled > draft.generation  # by one that this state does not remember
     if draft.asked is None or overtaken or wanted != draft.asked:
@@ -70,7 +71,13 @@ def _places(routes: tuple[Route, ...]) -> dict[str, str]:
     return {route.replica: route.address for route in routes}
 
 
-def _wanted(draft: Draft, routes: tuple[Route, ...]) -> SetRoutes:
+def _free_ports(draft: Draft, kept: list[ReplicaSeen]) -> tuple[Port, ...]:
+    """Published ports stay with a replica that has them past the router, for as long as it stays itself."""
+    is_past = any(one.published and one.state != "exited" for one in kept)
+    return tuple([port for port in draft.policy.ports if port.inside or not is_past])
+
+
+def _wanted(draft: Draft, routes: tuple[Route, ...], ports: tuple[Port, ...]) -> SetRoutes:
     """Everything the router is to know, at the generation asked for last."""
     policy, goal = draft.policy, draft.goal
     gone = goal.revision is None and not routes
@@ -79,7 +86,7 @@ def _wanted(draft: Draft, routes: tuple[Route, ...]) -> SetRoutes:
         generation=draft.generation,
         routes=routes,
         hold=draft.rollout.held_by_operator or (not routes and goal.revision is not None and goal.replicas > 0),
-        ports=() if gone else policy.ports,
+        ports=() if gone else ports,
         hold_timeout_s=policy.hold.timeout_s,
         hold_max_requests=policy.hold.max_requests,
         drain_timeout_s=policy.drain.timeout_s,

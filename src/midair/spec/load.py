@@ -61,7 +61,7 @@ def _project(
     fields: dict[str, Any] = canonical(PROJECT, model, extensions=True)
     extension = model.get("x-midair")
     own: dict[str, Any] = canonical(EXTENSION, extension) if extension is not None else {}
-    runtime = own.get("runtime", "process")
+    runtime = own.get("runtime") or _runtime_for(fields["services"])
     services: dict[str, Service] = {}
     for key, node in model.value["services"].entries():
         said = node.get("x-midair")
@@ -77,6 +77,18 @@ def _project(
         warnings=warnings,
         shell=dict(shell),
     )
+
+
+def _runtime_for(services: Mapping[str, Any]) -> str:
+    """Where the file does not say: plain processes, unless it has a service that only an image can run."""
+    return "docker" if any(_needs_image(fields) for fields in services.values()) else "process"
+
+
+def _needs_image(fields: Mapping[str, Any]) -> bool:
+    if (fields.get("x-midair") or {}).get("runtime") or "provider" in fields:
+        return False
+    has_words = fields.get("command") is not None or fields.get("entrypoint") is not None
+    return not has_words or ("image" in fields and "build" not in fields)
 
 
 def _unset(name: str) -> str:

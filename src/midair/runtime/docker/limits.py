@@ -11,6 +11,7 @@ _PLAIN = {
 }  # fmt: skip
 IN_PLACE = frozenset({*_PLAIN, "cpus", "deploy", "restart"})
 _ONCE = {"mem_swappiness": "MemorySwappiness", "oom_kill_disable": "OomKillDisable", "cpu_count": "CpuCount"}
+ALL_MEMORY = 2**63 - 4096  # what the kernel shows where there is no limit
 _POLICY = {"any": "unless-stopped", "on-failure": "on-failure", "none": "no"}
 
 
@@ -45,21 +46,31 @@ def changeable(fields: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def update_body(fields: dict[str, Any], restart: Restart) -> dict[str, Any]:
-    """The body of an update in place. A limit that is not named is taken away.
+def update_body(fields: dict[str, Any], restart: Restart, now: dict[str, Any], cpus: int) -> dict[str, Any]:
+    """The body of an update in place of a container whose `HostConfig` is `now`, on an engine with `cpus`.
 
-    The engine keeps a memory limit and its swap limit in step; naming both avoids the refusal of a memory limit
-    above the old swap limit. "-1" lifts a limit.
+    A limit that is not named any more is taken away. The engine keeps a memory limit and its swap limit in step;
+    naming both avoids the refusal of a memory limit above the old swap limit.
     """
     wanted = changeable(fields)
-    body: dict[str, Any] = {"NanoCpus": 0, "PidsLimit": -1, **wanted, "RestartPolicy": restart_policy(restart)}
-    if "Memory" in wanted and "MemorySwap" not in wanted:
-        body["MemorySwap"] = wanted["Memory"] * 2
-    elif "Memory" not in wanted:
-        body |= {"Memory": -1, "MemorySwap": -1}
-    if "CpuQuota" in wanted or "CpuPeriod" in wanted:
-        body.pop("NanoCpus", None)
+    body: dict[str, Any] = {**wanted, "RestartPolicy": restart_policy(restart)}
+    for key, most in lifted(wanted, cpus).items():
+        if now.get(key) not in (0, -1, None, most):
+            body[key] = most
+    if "Memory" in body and "MemorySwap" not in wanted:
+        body["MemorySwap"] = min(body["Memory"] * 2, ALL_MEMORY)
     return body
+
+
+def lifted(wanted: dict[str, Any], cpus: int) -> dict[str, Any]:
+    """Limits that are not wanted, each with the value that stands for none: for most the engine ignores a zero."""
+    values = {
+        "NanoCpus": cpus * 10**9,
+        "Memory": ALL_MEMORY,
+        "MemoryReservation": wanted.get("Memory", ALL_MEMORY),
+        "PidsLimit": -1,
+    }
+    return {key: value for key, value in values.items() if key not in wanted}
 
 
 def restart_policy(restart: Restart) -> dict[str, Any]:

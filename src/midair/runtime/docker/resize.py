@@ -8,31 +8,28 @@ import aiodocker
 from midair.errors import RuntimeTrouble
 from midair.model.project import Service
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.limits import changeable, restart_policy, update_body
-
-_LIFTED = {"NanoCpus": (0, None), "Memory": (0, None), "PidsLimit": (0, -1, None), "MemoryReservation": (0, None)}
+from midair.runtime.docker.limits import changeable, lifted, restart_policy, update_body
 
 
-def differs(container: dict[str, Any], service: Service) -> bool:
+def differs(container: dict[str, Any], service: Service, cpus: int) -> bool:
     """Is anything that can be changed in place not as the service says?"""
     now, wanted = container["HostConfig"], changeable(service.fields)
     if any(now.get(key) != value for key, value in wanted.items()):
         return True
-    if any(key not in wanted and now.get(key) not in lifted for key, lifted in _LIFTED.items()):
+    if any(now.get(key) not in (0, -1, None, most) for key, most in lifted(wanted, cpus).items()):
         return True
     policy = restart_policy(service.restart)
     return any((now.get("RestartPolicy") or {}).get(key) != value for key, value in policy.items())
 
 
-async def resize(client: aiodocker.Docker, container: dict[str, Any], service: Service) -> None:
+async def resize(client: aiodocker.Docker, container: dict[str, Any], service: Service, cpus: int) -> None:
     """Change the limits of a running container. Raises RuntimeTrouble when they are not taken."""
     name = container["Name"].lstrip("/")
+    body = update_body(service.fields, service.restart, container["HostConfig"], cpus)
     async with trouble(f'change the limits of container "{name}"'):
-        await client._query_json(
-            f"containers/{container['Id']}/update", method="POST", data=update_body(service.fields, service.restart)
-        )
+        await client._query_json(f"containers/{container['Id']}/update", method="POST", data=body)
         fresh: dict[str, Any] = await client.containers.container(container["Id"]).show()
-    if differs(fresh, service):
+    if differs(fresh, service, cpus):
         raise RuntimeTrouble(f'cannot change the limits of container "{name}": the engine did not take them')
     wanted = changeable(service.fields).get("Memory")
     seen = kernel_memory(fresh["State"].get("Pid") or 0)

@@ -63,12 +63,14 @@ class DockerRuntime:
         self._numbers: set[int] = set()
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
+        self._cpus = 1
 
     async def open(self) -> None:
         """Find the engine and what runs there already."""
         self._client = await connect(dict(os.environ))
         async with trouble("ask the Docker engine what it is"):
             info = await self._client.system.info()
+        self._cpus = int(info["NCPU"])
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
         self._containers = Containers(self._client, self._name)
         await self._containers.open(self._nudge)
@@ -195,7 +197,7 @@ class DockerRuntime:
         replica = replica_of(container)
         assert replica is not None
         service = self._project.services.get(service_of(replica))
-        wrong = service is not None and not is_foreign(container) and resize.differs(container, service)
+        wrong = service is not None and not is_foreign(container) and resize.differs(container, service, self._cpus)
         return self._readiness.seen(container, replica, stopping=replica in self._ending, resize=wrong)
 
     async def _start(self, action: StartReplica, revision: Revision) -> None:
@@ -262,7 +264,7 @@ class DockerRuntime:
         found, service = self._find(action.replica), self._project.services.get(service_of(action.replica))
         if found is not None and service is not None and found["State"]["Running"]:
             assert self._containers is not None
-            await resize.resize(self._engine, found, service)
+            await resize.resize(self._engine, found, service, self._cpus)
             await self._containers.refresh(found["Id"])
 
     async def _clone(self, action: StartReplica) -> None:
@@ -294,16 +296,18 @@ class DockerRuntime:
 
     async def _remove(self, action: RemoveReplica) -> None:
         found = self._find(action.replica)
-        if found is not None:
-            if found["State"]["Running"]:
-                raise RuntimeTrouble(f'cannot remove replica "{action.replica}": it is still running')
-            await self._delete(found["Id"])
+        if found is None:
+            return
+        restarts = bool(found.get("RestartCount"))  # it had ended, and the engine was quicker
+        if found["State"]["Running"] and not restarts:
+            raise RuntimeTrouble(f'cannot remove replica "{action.replica}": it is still running')
+        await self._delete(found["Id"], force=restarts)
 
-    async def _delete(self, container: str) -> None:
+    async def _delete(self, container: str, *, force: bool = False) -> None:
         assert self._containers is not None
         async with trouble(f'remove container "{container[:12]}"'):
             try:
-                await self._engine.containers.container(container).delete(v=True)
+                await self._engine.containers.container(container).delete(v=True, force=force)
             except DockerError as error:
                 if error.status not in (404, 409):
                     raise
