@@ -51,7 +51,6 @@ class Address:
 
         return ssl.create_default_context().wrap_socket(plain, server_hostname=name.strip("[]"))
 
-
     def reach(self, plain: socket.socket) -> None:
         """Also where the path is longer than the 107 bytes that a socket address holds."""
         folder, _, name = self.path.rpartition("/")
