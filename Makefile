@@ -49,6 +49,7 @@ bench: $(READY)  ## ratios beside other programs, measured side by side
 
 docs: $(READY)   ## write the generated pages again
 	$(BIN)/python tools/gen_docs.py $(ARGS)
+	$(BIN)/python tools/draw_phases.py
 
 golden: $(READY) ## rewrite the golden files; read the diff before committing it
 	MIDAIR_GOLDEN=rewrite $(BIN)/python -m pytest -m "not e2e" -k golden $(ARGS)
