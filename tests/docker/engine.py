@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 IMAGE = "midair-test/python"
+PERL = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/perl-base"
 PACKAGES = ("click", "h11", "typing_extensions", "uvicorn", "websockets")  # what an ASGI app needs
 _SITE = Path(sysconfig.get_path("purelib"))
 _SKIPPED_FOLDERS = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"}
@@ -126,6 +127,18 @@ def pack_python(archive: Path) -> None:
         entry = tarfile.TarInfo("etc/passwd")
         entry.size = len(users)
         tar.addfile(entry, io.BytesIO(users))
+
+
+def pack_programs(archive: Path, programs: list[str], folders: list[str]) -> None:
+    """Programs of this machine with the libraries they are linked with, and folders as they are."""
+    with tarfile.open(archive, "w") as tar:
+        for name in programs:
+            path = Path(shutil.which(name) or pytest.skip(f"{name} is not installed")).resolve()
+            tar.add(path, f"usr/local/bin/{name}")
+            for library, place in _libraries(path).items():
+                tar.add(place, library.lstrip("/"), recursive=False)
+        for folder in folders:
+            tar.add(folder, folder.lstrip("/"))
 
 
 def _files_of(package: str) -> list[Path]:
