@@ -42,6 +42,7 @@ class Stage:
         self.scenery = Scenery()
         self.plan = Plan(PROJECT)
         self.asked = 0  # requests made by `share`
+        self._feed: Feed | None = None
         self._leaving = threading.Event()
         self._pids: set[int] = set()
         for name in ("web", "api", "ledger"):
@@ -134,7 +135,8 @@ class Stage:
 
     def _follow(self, change: ChangeView, midway: Callable[[], None] | None = None) -> ChangeView:
         """Wait for the end of a change."""
-        feed = Feed(self.client, PROJECT, change.first_event - 1)
+        # One for all changes: a feed brings a daemon that was killed back, and one is enough to do that.
+        feed = self._feed = self._feed or Feed(self.client, PROJECT, change.first_event - 1)
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if self._leaving.is_set():
