@@ -164,3 +164,11 @@ def test_a_change_that_takes_too_long_goes_on_alone(shop, midair):
 def test_errors_of_the_control_plane_keep_their_exit_code_and_hint(shop, midair, error):
     shop.answers["POST /v1/projects/shop/scale"] = error("cannot scale: because", hint="try again")
     assert midair("scale", "web=3") == (error.exit_code, "", "error: cannot scale: because\nhint: try again\n")
+
+
+def test_after_a_silence_it_says_what_it_waits_for_once(shop, midair, monkeypatch):
+    monkeypatch.setattr("midair.cli.follow.SILENCE_S", 0.1)
+    shop.answers["GET /v1/projects/shop/events"] = events = views.story([])
+    events.ends = False
+    _, out, _ = midair("up", "--timeout", "1.5")
+    assert out.count("51e0aa12/2 failed: exited with 1") == 1

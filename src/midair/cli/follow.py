@@ -13,6 +13,7 @@ from midair.view.change import ChangeView
 from midair.view.event import EventView
 
 TICK_S = 0.4
+SILENCE_S = 5.0  # after which people want to know what it waits for
 LAST_LINES = 10
 EXIT_BY_PHASE = {"completed": 0, "rolled_back": 3}
 
@@ -31,19 +32,38 @@ class Screen(Protocol):
 
 
 class Lines:
-    """A line for each event: the same text in a pipe as in a log."""
+    """A line for each event: the same text in a pipe as in a log. After a silence, what is waited for."""
 
-    def __init__(self, began: float, *, services: Iterable[str] = (), all_of_it: bool = False) -> None:
-        self.began, self.all_of_it, self.width = began, all_of_it, out.label_width(services)
+    def __init__(
+        self, client: Client, project: str, began: float, *, services: Iterable[str] = (), all_of_it: bool = False
+    ) -> None:
+        self._client, self._project = client, project
+        self._began, self._all_of_it, self._width = began, all_of_it, out.label_width(services)
+        self._said_at = time.monotonic()
+        self._said: set[str] = set()
 
     def event(self, event: EventView) -> None:
-        text = story.tell(event, self.began, all_of_it=self.all_of_it, width=self.width)
+        text = story.tell(event, self._began, all_of_it=self._all_of_it, width=self._width)
         if text is not None:
-            out.say(text)
-            sys.stdout.flush()
+            self._say(text)
 
     def tick(self) -> None:
-        pass
+        if time.monotonic() - self._said_at < SILENCE_S:
+            return
+        self._said_at = time.monotonic()
+        try:
+            project = self._client.status(self._project)
+        except errors.MidairError:
+            return  # it is on its way back
+        for service, text in story.waiting(project):
+            if text not in self._said:
+                self._said.add(text)
+                self._say(out.line(service, text, project.now - self._began, colour="yellow", width=self._width))
+
+    def _say(self, text: str) -> None:
+        self._said_at = time.monotonic()
+        out.say(text)
+        sys.stdout.flush()
 
     def close(self) -> None:
         pass
@@ -100,7 +120,7 @@ def _screen(client: Client, change: ChangeView, *, as_json: bool) -> Screen:
         from midair.cli.live import Live
 
         return Live(client, change.project, change.created_at, only=change.services)
-    return Lines(change.created_at, services=change.services)
+    return Lines(client, change.project, change.created_at, services=change.services)
 
 
 def _until_ended(

@@ -18,6 +18,7 @@ SIGNS = {
     "unhealthy": "✗", "failed": "✗", "completed": "✓", "stopped": "·",
 }  # fmt: skip
 LOOK_S = 0.3
+WHY_MAX = 6  # replicas whose trouble is shown
 
 
 class Live:
@@ -62,9 +63,10 @@ def panel(project: ProjectView, only: tuple[str, ...] = ()) -> Group:
     for service in project.services:
         if not only or service.name in only:
             grid.add_row(Text(service.name, style="bold"), _phase(service), _replicas(service), _held(service))
+    why = [Text(f"{name} {text}", style="yellow") for name, text in story.waiting(project) if not only or name in only]
     counts = project.counts
     lost = Text(f"{counts.lost:,} lost", style="bold red" if counts.lost else "bold green")
-    return Group(Text(""), grid, Text(f"{counts.accepted:,} requests accepted, ", style="dim") + lost)
+    return Group(Text(""), grid, *why[:WHY_MAX], Text(f"{counts.accepted:,} requests accepted, ", style="dim") + lost)
 
 
 def _phase(service: ServiceView) -> Text:

@@ -1,10 +1,11 @@
 """Events as the lines that people follow a change by: who, what, how long since the beginning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from midair.cli import out
 from midair.view.event import EventView
+from midair.view.status import ProjectView
 
 _QUIET_PHASES = ("pending", "progressing", "baking", "promoting", "completed", "superseded")
 _COLOURS = {
@@ -32,6 +33,15 @@ def what(event: EventView) -> str:
     for opening in (f"{event.service}/", f"{event.service} "):
         text = text.removeprefix(opening)
     return text
+
+
+def waiting(project: ProjectView) -> Iterator[tuple[str, str]]:
+    """Service and text of each replica that is not what it should be, and says why."""
+    for service in project.services:
+        for revision in service.revisions:
+            for replica in revision.replicas:
+                if replica.detail and replica.state in ("starting", "unhealthy", "failed"):
+                    yield service.name, f"{revision.id}/{replica.ordinal} {replica.state}: {replica.detail}"
 
 
 def _is_quiet(event: EventView) -> bool:

@@ -37,7 +37,7 @@ def command(session: Session, as_json: bool) -> None:
 
         screen = Live(client, name, began)
     else:
-        screen = Lines(began, services=[service.name for service in project.services], all_of_it=True)
+        screen = Lines(client, name, began, services=[service.name for service in project.services], all_of_it=True)
     feed = Feed(client, name, change.first_event - 1 if change is not None and running else None)
     try:
         while True:
