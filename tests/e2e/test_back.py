@@ -109,6 +109,17 @@ def test_a_second_up_takes_over_in_the_middle_of_the_first(place):
     assert [change.phase for change in history] == ["completed", "completed", "superseded", "completed"]
 
 
+def test_the_very_first_up_may_fail_and_leaves_nothing(place):
+    port = free_port()
+    place.app("asgi", "web")
+    place.write(compose(web=service("web", port, environment={"BROKEN": "exits"})))
+    done = place.midair("up", expect=3)
+    assert "    cannot find the shop's database" in done.err.splitlines()
+    assert place.status().services == ()
+    place.write(compose(web=service("web", port)))
+    assert place.midair("up", expect=0).out.splitlines()[-2].startswith("done ")
+
+
 def until(fact, timeout=20.0):
     """Wait for something to become true."""
     deadline = time.monotonic() + timeout

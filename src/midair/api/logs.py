@@ -34,7 +34,8 @@ async def list_logs(call: Call) -> Response:
 def log_files(keeper: Keeper, service: str | None) -> list[tuple[str, str]]:
     """(replica, path) of every log of a project, or of one service of it."""
     known = keeper.state.base.project.services if keeper.state.base else {}
-    names = list(keeper.state.rollouts.keys() | known.keys())
+    tried = keeper.state.change.after.project.services if keeper.state.change else {}  # also when it went back
+    names = list(keeper.state.rollouts.keys() | known.keys() | tried.keys())
     if service is not None and service not in names:
         raise NotFound(f'cannot show logs of "{service}": project "{keeper.project}" has no such service now')
     wanted = sorted(names) if service is None else [service]
