@@ -8,6 +8,7 @@ from tests.cli import views
 from tests.cli.fake_daemon import Stream
 
 from midair import errors
+from midair.model.plan import PlanStep
 from midair.view.log import LogLine
 
 COMPOSE = """\
@@ -61,7 +62,8 @@ def test_golden_output_of_a_change_that_works(shop, midair, golden, name):
 
 
 def test_golden_output_of_the_very_first_up(shop, midair, golden):
-    shop.answers["GET /v1/projects/shop/changes"] = (views.change("completed"),)
+    step = PlanStep("web", "add", None, after=views.NEW, how="3 replicas", replicas_after=3)
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(steps=(step,))
     golden("change-first", midair("up")[1])
 
 

@@ -9,6 +9,7 @@ from midair.cli import out, planned
 from midair.cli.follow import follow
 from midair.cli.session import Session, file_options, json_option, pass_session, who
 from midair.client import Client
+from midair.model.plan import Plan
 from midair.model.project import Project
 from midair.view.event import EventView
 
@@ -59,7 +60,7 @@ def command(
         return 0
     code = follow(client, change, as_json=as_json, timeout=timeout)
     if code == 0 and not as_json:
-        _addresses(client, project)
+        _addresses(project, plan)
     return code
 
 
@@ -85,11 +86,9 @@ def _built(width: int) -> Callable[[EventView], None]:
     return show
 
 
-def _addresses(client: Client, project: Project) -> None:
-    """Where the services answer, after the first change."""
-    if client.status(project.name).change is None or len(client.history(project.name)) > 1:
-        return
-    for service in project.services.values():
-        for port in service.ports:
+def _addresses(project: Project, plan: Plan) -> None:
+    """Where the services that are new answer."""
+    for step in plan.steps:
+        for port in project.services[step.service].ports if step.kind == "add" else ():
             scheme = "http" if port.protocol == "http" else port.protocol
-            out.say(out.line("open", f"{scheme}://{port.host or 'localhost'}:{port.port}  {service.name}"))
+            out.say(out.line("open", f"{scheme}://{port.host or 'localhost'}:{port.port}  {step.service}"))
