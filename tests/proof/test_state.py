@@ -35,6 +35,11 @@ def sql(ground, text):
         return database.execute(text).fetchall()
 
 
+def ready(ground):
+    """How many replicas of any revision could serve."""
+    return sum(replica.state in ("ready", "serving") for replica in ground.replicas("web"))
+
+
 def replicas(ground):
     """The processes of the replicas."""
     return {name: pid for name, pid in ground.pids().items() if "/" in name}
@@ -103,7 +108,10 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_change_is_said_and_the_change_g
         try:
             ground.up("red")
             with ground.load(ground.port, **USERS):
-                change = ground.change(ground.project("blue", monitor="1s"))
+                change = ground.change(ground.project("blue", monitor="3s"))
+                wait(
+                    lambda: ready(ground) == 4, "the new replicas"
+                )  # what cannot be started is a failure, and goes back
                 with filled(ground.home):
                     wait(lambda: ground.client.health().problem, "a word about it")
                     assert "the disk is full" in ground.client.health().problem
