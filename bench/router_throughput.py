@@ -13,7 +13,7 @@ from bench.kit.load import Sample, run_wrk
 from bench.kit.proxies import Proxy, proxies, server
 from bench.kit.table import median, print_table
 
-ROUNDS, SECONDS = 7, 2
+ROUNDS, SECONDS = 5, 1
 TARGET = 0.70
 KINDS = ("plain", "browser", "unlike")
 

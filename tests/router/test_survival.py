@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from tests.router.place import Backend, Client, answer, eventually, free_port, looped, read_head, read_message
+from tests.router.place import Backend, Client, answer, eventually, free_port, looped, read_head, read_message, says
 from tests.router.test_tunnel import UPGRADE, WebSockets, frame, read_frame
 
 from midair.errors import RouterTrouble
@@ -251,6 +251,51 @@ async def test_replaced_it_loses_nothing_and_nobody_notices(tmp_path):
         assert await total(router) == Tally(asked, asked)
         assert (await router.observe()).routes["web"].settled == 5
         assert len(list(tmp_path.glob("*.counts"))) == 1
+
+
+class Busy(asyncio.Protocol):
+    """A client that asks again as soon as it is answered."""
+
+    def __init__(self, seen):
+        self.seen, self.left = seen, 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.seen["open"].add(self)
+        self.ask()
+
+    def ask(self):
+        self.left = len(answer(b"ok"))
+        self.seen["asked"] += 1
+        self.transport.write(GET)
+
+    def data_received(self, data):
+        self.left -= len(data)
+        if self.left == 0 and not self.seen["stop"]:
+            self.ask()
+        elif self.left == 0:
+            self.seen["open"].discard(self)
+            self.transport.close()
+
+    def connection_lost(self, exc):
+        self.seen["closed"] += 1
+        if self in self.seen["open"]:
+            self.seen["cut"] += 1
+
+
+@looped
+async def test_replaced_again_before_the_last_one_is_gone_it_still_cuts_none_of_many_busy_connections(tmp_path):
+    async with routing(tmp_path, says(answer(b"ok"))) as (router, backend, port):
+        seen, loop = {"open": set(), "asked": 0, "cut": 0, "closed": 0, "stop": False}, asyncio.get_running_loop()
+        for _ in range(150):
+            await loop.create_connection(lambda: Busy(seen), "127.0.0.1", port)
+        for generation in range(2, 6):
+            await router.restart()
+            await router.perform(action(generation, port, backend))
+        seen["stop"] = True
+        await eventually(lambda: seen["closed"] == 150)
+        assert seen["cut"] == 0
+        await reaches(router, Tally(seen["asked"], seen["asked"]))
 
 
 @looped

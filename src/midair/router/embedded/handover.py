@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from midair.router.embedded.process import RouterProcess
 
 _LOOK_S = 0.02
-_ASK_S = 2.0
+_ASK_S = 4.0
 _UNSENT_MAX = 100  # connections on their way to the heir
 
 
@@ -76,7 +76,11 @@ class Predecessor:
 
     async def perform(self, action: SetRoutes) -> None:
         """Let it use the new routes, too. If it can't be told, `observe` will tell that they have not settled."""
-        await self._wire.ask("perform", action, type(None), timeout_s=_ASK_S)
+        try:
+            await self._wire.ask("perform", action, type(None), timeout_s=_ASK_S)
+        except RouterTrouble:
+            if not self._wire.closed:
+                raise
 
     def is_at(self, end: wire.Wire) -> bool:
         """True for its own connection."""
@@ -86,22 +90,34 @@ class Predecessor:
         """Let it end soon."""
         self._wire.tell("leave")
 
-    async def observe(self, ours: RouterSeen) -> RouterSeen:
+    async def observe(self) -> RouterSeen:
         """What both see, as one."""
-        if self._wire.closed:
+        try:
+            theirs = await self._wire.ask("observe", None, RouterSeen, timeout_s=_ASK_S)
+        except RouterTrouble:
+            if self._wire.closed:
+                return self._router.observe()  # with its counts, which were moved when it went
+            raise
+        ours = self._router.observe()
+        if self._wire.closed:  # since it answered: its counts are among ours already
             return ours
-        theirs = await self._wire.ask("observe", None, RouterSeen, timeout_s=_ASK_S)
         routes = {
             name: _both(route, theirs.routes[name]) if name in theirs.routes else route
             for name, route in ours.routes.items()
         }
         return msgspec.structs.replace(ours, routes=routes, counts=merged(ours.counts, theirs.counts))
 
-    def ended(self) -> None:
+    def absorb(self) -> None:
         """It is gone; what it had not ended is lost, and the rest of its counts are ours."""
         path = self._router.folder / self._counts
         if self._counts and path.exists():
             self._router.hub.book.absorb(Book(path))
+
+    async def bury(self) -> None:
+        """Take up the last connections that it passed on."""
+        await self._wire.finish()
+        self._router.predecessor = None
+        self._router.hub.changed()
 
 
 class Retirement:
@@ -143,12 +159,18 @@ class Retirement:
     async def _finish(self) -> None:
         """Pass on what becomes idle, until nothing is left."""
         hub = self._router.hub
-        while any(isinstance(timed, asyncio.Protocol) for timed in hub.timed) or self._router.predecessor is not None:
+        while self._is_busy():
             for timed in tuple(hub.timed):
                 if isinstance(timed, Connection):
                     self._hand_over(timed)
             await asyncio.sleep(_LOOK_S)
         self._router.ended.set()
+
+    def _is_busy(self) -> bool:
+        """True while there is a connection here, on its way to the heir, or at a predecessor of our own."""
+        connected = any(isinstance(timed, asyncio.Protocol) for timed in self._router.hub.timed)
+        sending = self._heir.backlog > 0 and not self._heir.closed
+        return connected or sending or self._router.predecessor is not None
 
     def _hand_over(self, connection: Connection) -> bool:
         """Pass an idle connection on: its client notices nothing."""

@@ -200,9 +200,8 @@ class RouterProcess:
         """One of those who asked has hung up, or the predecessor or heir is gone."""
         self._wires.discard(end)
         if self.predecessor is not None and self.predecessor.is_at(end):
-            self.predecessor.ended()
-            self.predecessor = None
-            self.hub.changed()
+            self.predecessor.absorb()
+            self.hub.run(self.predecessor.bury())
         if self.retirement is not None and self.retirement.is_for(end):
             if self.retirement.begun:
                 for listener in self.listeners.values():
@@ -217,8 +216,7 @@ class RouterProcess:
     async def answer(self, asker: wire.Wire, message: wire.Message, fds: list[int]) -> Answer:
         """Do what is asked through the admin socket."""
         if message.do == "observe":
-            seen = self.observe()
-            return seen if self.predecessor is None else await self.predecessor.observe(seen), ()
+            return self.observe() if self.predecessor is None else await self.predecessor.observe(), ()
         if message.do == "perform":
             await self.perform(msgspec.json.decode(message.body, type=SetRoutes))
             return None, ()
@@ -287,3 +285,4 @@ async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | Non
         os.close(ready)
     router.hub.run(_end_with_folder(router))
     await router.ended.wait()
+    os._exit(0)  # all that matters is in files; closing the loop could wait for connections that never end

@@ -15,6 +15,7 @@ from midair.errors import RouterTrouble
 
 SOCKET = "router.sock"
 _READ_BYTES = 262144
+_READS_MAX = 256  # before others have their turn
 _DESCRIPTORS_MAX = 250  # in one message; the kernel takes 253
 
 T = TypeVar("T")
@@ -70,6 +71,11 @@ class Wire:
         """Send news, which nobody answers. The descriptors are closed here once they are sent."""
         self._send(Message(do=do, body=msgspec.Raw(msgspec.json.encode(body))), fds)
 
+    async def finish(self) -> None:
+        """Wait until all that was asked here is done, also when the other end is gone."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def close(self) -> None:
         """Hang up."""
         if self.closed:
@@ -79,8 +85,7 @@ class Wire:
         self._loop.remove_writer(self.sock.fileno())
         self.sock.close()
         _close_all(self._descriptors)
-        for _, fds in self._unsent:
-            _close_all(fds)
+        self._drop_unsent()
         for asked in self._asked.values():
             if not asked.done():
                 asked.set_exception(RouterTrouble("cannot ask the router: it is gone"))
@@ -127,23 +132,33 @@ class Wire:
             self._loop.remove_writer(self.sock.fileno())
         except BlockingIOError:
             self._loop.add_writer(self.sock.fileno(), self._writable)
-        except OSError:
-            self.close()
+        except OSError:  # the other end is gone; what it sent before is still to be read, and then its end
+            self._loop.remove_writer(self.sock.fileno())
+            self._drop_unsent()
+
+    def _drop_unsent(self) -> None:
+        for _, fds in self._unsent:
+            _close_all(fds)
+        self._unsent.clear()
 
     def _readable(self) -> None:
-        try:
-            data, descriptors, _, _ = socket.recv_fds(self.sock, _READ_BYTES, _DESCRIPTORS_MAX)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, descriptors = b"", []
-        self._descriptors.extend(descriptors)
-        if not data:
-            self.close()
-            return
-        *lines, self._read = (self._read + data).split(b"\n")
-        for line in lines:
-            self._take(msgspec.json.decode(line, type=Message))
+        """Read all there is: the kernel gives one message at a time when descriptors come with it."""
+        for _ in range(_READS_MAX):
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self.sock, _READ_BYTES, _DESCRIPTORS_MAX)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            self._descriptors.extend(descriptors)
+            if not data:
+                self.close()
+                return
+            *lines, self._read = (self._read + data).split(b"\n")
+            for line in lines:
+                self._take(msgspec.json.decode(line, type=Message))
+            if self.closed:
+                return
 
     def _take(self, message: Message) -> None:
         descriptors = [self._descriptors.popleft() for _ in range(message.fds)]
