@@ -180,6 +180,12 @@ def test_a_dependency_that_never_comes_fails_the_change(board, state, running):
     assert board.change.reason == 'service "web": waited in vain for "db" to be healthy'
 
 
+def test_a_port_that_the_router_does_not_carry_is_not_asked_of_it(board, state):
+    board.accept(state(ports={"dns": (Port(53, 53, protocol="udp"), Port(80, 80))}, dns="d1"))
+    board.advance()
+    assert [port.port for port in board.rollouts["dns"].policy.ports] == [80]
+
+
 def test_a_port_that_moves_is_left_by_the_other_service_first(board, state, running):
     port = (Port(80, 80),)
     before = running(state(ports={"old": port}, old="o1"))

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from midair.errors import BuildTrouble, Conflict, NotFound, PlanRefused, UsageRefused
-from midair.model.project import Build
+from midair.model.project import Build, Port
 from midair.testing.runtime import Behaviour
 from midair.view.ask import AskPlan, AskScale, AskUp
 
@@ -185,6 +186,18 @@ def test_a_taken_port_is_refused_before_anything_is_stored(site):
         assert site.engine.store.changes.latest("shop") is None
         assert site.engine.projects() == ()
         assert not site.gate.running, "a router that nobody needs was left"
+        await site.end()
+
+    run(story())
+
+
+def test_a_port_that_is_not_routed_is_warned_of_and_not_refused(site):
+    async def story():
+        await site.begin()
+        site.gate.taken[5353] = "the router does not route udp"
+        found = web()
+        found = replace(found, ports=(*found.ports, Port(5353, 53, protocol="udp")))
+        assert (await site.ended(await site.up(shop(found)))).phase == "completed"
         await site.end()
 
     run(story())

@@ -18,7 +18,7 @@ def policy_of(service: Service) -> Policy:
         restart=service.restart,
         drain=service.drain,
         hold=service.hold,
-        ports=service.ports + service.names,
+        ports=tuple(port for port in service.ports if port.protocol != "udp") + service.names,
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
         limits=limits_of(service),

@@ -90,5 +90,7 @@ def _addresses(project: Project, plan: Plan) -> None:
     """Where the services that are new answer."""
     for step in plan.steps:
         for port in project.services[step.service].ports if step.kind == "add" else ():
+            if port.protocol == "udp":
+                continue
             scheme = "http" if port.protocol == "http" else port.protocol
             out.say(out.line("open", f"{scheme}://{port.host or 'localhost'}:{port.port}  {step.service}"))

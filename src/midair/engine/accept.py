@@ -194,7 +194,8 @@ async def _port_reasons(keeper: Keeper, after: Applied) -> Iterable[str]:
     ours = {_place(port) for rollout in keeper.state.rollouts.values() for port in rollout.policy.ports}
     taken_over = foreign(after.project, keeper.sight.all_replicas) if not keeper.state.rollouts else {}
     services = [one for name, one in after.project.services.items() if name not in taken_over]
-    new = tuple(port for one in services for port in one.ports if _place(port) not in ours)
+    ports = (port for one in services for port in one.ports if port.protocol != "udp")  # the plan has said so
+    new = tuple(port for port in ports if _place(port) not in ours)
     return await keeper.world.check_ports(new) if new else ()
 
 
