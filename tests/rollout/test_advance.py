@@ -93,6 +93,18 @@ def test_what_happens_is_told_once(stage):
     assert "exited with code 7" in failed.reason
 
 
+def test_a_health_check_that_gives_up_does_not_wait_for_the_deadline(stage):
+    told(stage, "serving a 1", "begin b 1")
+    core_says = events(stage)
+    assert any(isinstance(one, ReplicaStarted) for one in core_says)
+    told(stage, "see a/0 ready, b/0 starting; settled 2 a/0")
+    events(stage)
+    told(stage, "see a/0 ready, b/0 unhealthy; settled 2 a/0")
+    events(stage)
+    assert stage.rollout.back
+    assert "unhealthy, before it was ready" in stage.rollout.reason
+
+
 def test_leaving_is_told_step_by_step(stage):
     told(stage, "serving a 1", "begin nothing 0")
     assert ReplicaDraining(ReplicaId("web/a/0")) in events(stage)

@@ -33,7 +33,7 @@ def _failure(draft: Draft, replica: ReplicaSeen) -> str | None:
     if replica.state not in ("exited", "unhealthy") or is_done(replica, draft.policy):
         return None
     if replica.ready_at is None:
-        return f"{replica.id} {describe(replica)}, before it was ready" if replica.state == "exited" else None
+        return f"{replica.id} {describe(replica)}, before it was ready"
     if replica.since >= passes_at(replica, draft.update.monitor_s):
         return None
     return f"{replica.id} {describe(replica)}, {spell(replica.since - replica.ready_at)} after it was ready"
