@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help env demo test unit lint types imports sim e2e bench docs golden lock clean
+.PHONY: help env demo test engine unit lint types imports sim e2e bench docs golden lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +21,14 @@ env: $(READY)    ## make the virtual environment in .venv
 demo: $(READY)   ## change a small web app in every way, under load, and print what was lost
 	@$(BIN)/midair demo
 
-test: $(READY)   ## everything that can fail: unit, contract, simulation, end to end
+test: $(READY) engine ## everything that can fail: unit, contract, simulation, end to end
 	$(BIN)/python -m pytest $(ARGS)
+
+engine:          ## a Docker engine and a registry for the tests, from Debian, where root may install them
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  ! { command -v dockerd && command -v docker-registry; } >/dev/null; then \
+	  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+	    docker.io docker-registry iptables >/dev/null || echo "no Docker engine could be installed" >&2; fi
 
 unit: $(READY)   ## the fast tests alone
 	$(BIN)/python -m pytest -m "not e2e and not slow" $(ARGS)

@@ -23,8 +23,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]
 
 
 @pytest.fixture
-def place(tmp_path, request, engine):
+def place(tmp_path, request, engine, monkeypatch):
     """A project "shop" on the engine, taken down afterwards. Nothing of it may be left."""
+    monkeypatch.setenv("DOCKER_HOST", engine.host)  # for daemons that the test starts again
     made = Place(tmp_path)
     made.environment["DOCKER_HOST"] = engine.host
     request.node.place = made
@@ -34,9 +35,11 @@ def place(tmp_path, request, engine):
     finally:
         left = made.close()
         mine = engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop")
+        networks = [name for name in engine.docker("network", "ls", "--format", "{{.Name}}").split() if "shop_" in name]
         clear(engine)
     assert left == [], "processes were left behind"
     assert mine == "", "containers were left behind"
+    assert networks == [], "networks were left behind"
 
 
 def clear(engine: engines.Engine) -> None:

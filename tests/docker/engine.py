@@ -44,6 +44,18 @@ class Engine:
             self.process.terminate()
             self.process.wait(60)
 
+    def kill(self) -> None:
+        """End it as a power cut would. Skips the test when the engine is somebody else's."""
+        if self.process is None:
+            pytest.skip("the engine was not started by the tests, so it is not theirs to kill")
+        self.process.kill()
+        self.process.wait(60)
+
+    def restart(self) -> None:
+        """Start it again after it was killed."""
+        assert self.folder is not None
+        self.process = _spawn(self.folder, self.host)
+
 
 def command() -> str:
     """Debian's docker command: another one on the PATH may be a newer client without its plugins."""
@@ -61,22 +73,25 @@ def start(folder: Path) -> Engine:
     return start_own(folder)
 
 
-def start_own(folder: Path) -> Engine:
+def start_own(folder: Path, *options: str) -> Engine:
     """An engine with its own data under `folder`. Raises AssertionError with its log when it does not come up."""
     host = f"unix://{folder}/docker.sock"
-    log = (folder / "dockerd.log").open("wb")
-    process = subprocess.Popen(
-        ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
-         "--pidfile", str(folder / "pid"), "-H", host, "--insecure-registry", "127.0.0.0/8"],
-        stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    log.close()
+    return Engine(host, _spawn(folder, host, *options), folder)
+
+
+def _spawn(folder: Path, host: str, *options: str) -> "subprocess.Popen[bytes]":
+    with (folder / "dockerd.log").open("ab") as log:
+        process = subprocess.Popen(
+            ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
+             "--pidfile", str(folder / "pid"), "-H", host, "--insecure-registry", "127.0.0.0/8", *options],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
     deadline = time.monotonic() + 60
     while not _answers(host):
         if process.poll() is not None or time.monotonic() > deadline:
             raise AssertionError(f"dockerd did not start:\n{(folder / 'dockerd.log').read_text()[-3000:]}")
         time.sleep(0.2)
-    return Engine(host, process, folder)
+    return process
 
 
 def _answers(host: str) -> bool:

@@ -116,12 +116,14 @@ def _refused(verb: str, name: str, error: DockerError) -> BuildTrouble:
     )
 
 
-async def prepare(client: aiodocker.Docker, project: str, service: Service, progress: Progress) -> str | None:
+async def prepare(
+    client: aiodocker.Docker, project: str, service: Service, progress: Progress, host: str = ""
+) -> str | None:
     """Make the image be there, and pin it: its content, or the tag of what was built."""
     if service.build is not None:
         tag = await asyncio.to_thread(build_tag, project, service)
         if await _inspect(client, tag) is None:
-            await build(project, service, tag, progress)
+            await build(project, service, tag, progress, host)
         return tag
     if service.image is None:
         return None
@@ -203,7 +205,7 @@ def context_digest(build: Build) -> str:
     return digest.hexdigest()
 
 
-async def build(project: str, service: Service, tag: str, progress: Progress) -> None:
+async def build(project: str, service: Service, tag: str, progress: Progress, host: str) -> None:
     """`docker build` with BuildKit. Raises BuildTrouble with the last lines."""
     build = service.build
     assert build is not None
@@ -215,6 +217,7 @@ async def build(project: str, service: Service, tag: str, progress: Progress) ->
     if build.target:
         command += ["--target", build.target]
     environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+    environment |= {"DOCKER_HOST": host} if host else {}
     process = await asyncio.create_subprocess_exec(
         *command, build.context, env=environment, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,29 @@ class DockerRuntime:
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
         self._cpus = 1
+        self._host = ""  # as DOCKER_HOST names it; "": where the docker command looks by itself
 
     async def open(self) -> None:
         """Find the engine and what runs there already."""
-        self._client = await connect(dict(os.environ))
+        environment = self._environment()
+        self._client = await connect(environment)
+        self._host = environment.get("DOCKER_HOST", "")
         async with trouble("ask the Docker engine what it is"):
             info = await self._client.system.info()
         self._cpus = int(info["NCPU"])
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
         self._containers = Containers(self._client, self._name)
         await self._containers.open(self._nudge)
+
+    def _environment(self) -> dict[str, str]:
+        """A daemon that is started from another shell goes on with the engine that this project is on."""
+        environment, note = dict(os.environ), self._folder / "docker.host"
+        if environment.get("DOCKER_HOST"):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            note.write_text(environment["DOCKER_HOST"])
+        elif "DOCKER_CONTEXT" not in environment and note.exists():
+            environment["DOCKER_HOST"] = note.read_text()
+        return environment
 
     async def close(self) -> None:
         """Let go. Containers go on."""
@@ -144,7 +158,7 @@ class DockerRuntime:
 
     async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
         """Pull or build, and pin."""
-        return await images.prepare(self._engine, self._name, service, progress)
+        return await images.prepare(self._engine, self._name, service, progress, self._host)
 
     async def prune(self, keep: set[str]) -> None:
         """Forget built images and files that nobody needs, replaced containers of Compose, and unused networks."""
@@ -165,7 +179,12 @@ class DockerRuntime:
         """Reasons why the service could not be started here."""
         if service.image is None and service.build is None:
             return (f'service "{service.name}" has neither image nor build',)
-        return tuple(unavailable(service))
+        name = service.fields.get("container_name")
+        owner = (await self._taken_names()).get(name, self._name) if name else self._name
+        clash = (
+            f'container name "{name}" of service "{service.name}" belongs to a container that is not of this project'
+        )
+        return (*unavailable(service), *((clash,) if owner != self._name else ()))
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """The engine's own log files, where this user may read them."""
@@ -211,11 +230,12 @@ class DockerRuntime:
         if revision.id == FOREIGN:
             return await self._clone(action)
         image = await self._image(revision)
-        number = self._free_number(revision.service.name)
+        taken = await self._taken_names()
+        number = self._free_number(revision.service.name, taken)
         placement = self._placement(revision.service)
         revision = self._with_limits_of_today(revision)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
-        name = self._container_name(revision.service, number)
+        name = self._container_name(revision.service, number, taken)
         assert self._containers is not None
         try:
             async with trouble(f'create container "{name}"'):
@@ -275,7 +295,7 @@ class DockerRuntime:
         model = next((found for found in originals if service_of(replica_of(found) or action.replica) == service), None)
         if model is None:
             raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
-        number = self._free_number(service)
+        number = self._free_number(service, await self._taken_names())
         name = container_name(self._name, service, number)
         async with trouble(f'create container "{name}"'):
             body = clone_body(model, action.replica, action.attempt, number)
@@ -353,23 +373,29 @@ class DockerRuntime:
         fields |= {name: value for name, value in service.fields.items() if name in IN_PLACE}
         return replace(revision, service=replace(revision.service, fields=fields, restart=service.restart))
 
-    def _free_number(self, service: str) -> int:
-        """Compose's container number: the first that no container of the service has."""
+    async def _taken_names(self) -> dict[str, str]:
+        """Names of all containers on the engine, whoever made them, with the project each belongs to."""
+        async with trouble("list containers"):
+            listed = await self._engine.containers.list(all=True)
+        return {
+            name.lstrip("/"): (entry._container.get("Labels") or {}).get(f"{COMPOSE}project", "")
+            for entry in listed
+            for name in entry._container.get("Names") or ()
+        }
+
+    def _free_number(self, service: str, names: Container[str]) -> int:
+        """Compose's container number: the first that no container of the service has, and whose name is free."""
         assert self._containers is not None
         taken = set(self._numbers)
         for container in self._containers.current():
             found = container["Config"]["Labels"]
             if found.get(f"{COMPOSE}service") == service:
                 taken.add(int(found.get(f"{COMPOSE}container-number") or 0))
-        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+        number = next(n for n in count(1) if n not in taken and container_name(self._name, service, n) not in names)
         self._numbers.add(number)
         return number
 
-    def _container_name(self, service: Service, number: int) -> str:
+    def _container_name(self, service: Service, number: int, names: Container[str]) -> str:
         """`container_name` if it is free now, else Compose's own form."""
-        assert self._containers is not None
         wanted = service.fields.get("container_name")
-        names = {container["Name"].lstrip("/") for container in self._containers.current()}
-        if wanted and wanted not in names:
-            return str(wanted)
-        return container_name(self._name, service.name, number)
+        return str(wanted) if wanted and wanted not in names else container_name(self._name, service.name, number)
