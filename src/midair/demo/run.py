@@ -88,8 +88,9 @@ class _Demo:
         out.say()
         polite = sum(each.closed_politely for each in self.users)
         slowest = max(each.slowest_s for each in self.users)
-        out.say(f"users    {out.count(answered, 'answer')}, {lost:,} lost; {polite} WebSockets were closed politely; "
-                f"the longest wait for a quick answer was {slowest:.2f}s")  # fmt: skip
+        said = f"{out.count(answered, 'answer')}, {lost:,} lost; {polite} WebSockets closed politely"
+        out.say(f"users    {said}")
+        out.say(f"pages    the slowest took {slowest:.2f}s")
         out.say(f"router   {out.count(self.counted.accepted, 'request')} accepted, {self.counted.lost:,} lost")
         for users in self.users:
             if users.first_loss:

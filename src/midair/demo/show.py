@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+BESIDE_CHAPTERS = 16  # lines of the panel that are not chapters
+WIDE = 110  # columns that it takes to say what is done in each chapter
+
 
 class Show(Protocol):
     """Takes what happens, in order."""
@@ -92,16 +95,20 @@ class Panel:
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
-        for number, chapter in enumerate(self._chapters):
+        wide = self._live.console.width >= WIDE
+        first, last = window(len(self._chapters), len(self._done), self._live.console.height - BESIDE_CHAPTERS)
+        for number, chapter in list(enumerate(self._chapters))[first:last]:
             if number < len(self._done):
                 done = self._done[number]
                 sign = Text("✓", style="green") if done.ok and not done.tally.lost else Text("✗", style="red")
                 lost = Text(f"{done.tally.lost} lost", style="bold red" if done.tally.lost else "green")
                 count = Text(f"{done.tally.accepted:>7,} accepted", style="dim")
-                grid.add_row(sign, chapter.title, Text(chapter.text, style="dim"), f"{done.seconds:.1f}s", count, lost)
+                text = Text(chapter.text if wide else "", style="dim")
+                grid.add_row(sign, chapter.title, text, f"{done.seconds:.1f}s", count, lost)
             elif number == len(self._done):
                 took = f"{time.monotonic() - self._chapter_began:.1f}s"
-                grid.add_row("▸", Text(chapter.title, style="bold yellow"), chapter.text, took, "", "")
+                text = Text(chapter.text if wide else "")
+                grid.add_row("▸", Text(chapter.title, style="bold yellow"), text, took, "", "")
             else:
                 grid.add_row("·", Text(chapter.title, style="dim"), "", "", "", "")
         return grid
@@ -124,6 +131,13 @@ class Panel:
         total.append(f"{lost:,} lost", style="bold red" if lost else "bold green")
         total.append(f"   {self._rate.of(answered):,.0f} a second", style="dim")
         return Group(Text("what the users see", style="dim"), total, Text(kinds, style="dim"))
+
+
+def window(count: int, current: int, room: int) -> tuple[int, int]:
+    """Which of `count` lines to show, from and to, so that the current one is seen and what was done before it."""
+    room = max(room, 3)
+    first = min(max(current + 2 - room, 0), max(count - room, 0))
+    return first, first + room
 
 
 class _Rate:

@@ -1,0 +1,13 @@
+"""The panel fits the terminal it is shown on."""
+
+import pytest
+
+from midair.demo.show import window
+
+
+@pytest.mark.parametrize("room", range(1, 20))
+@pytest.mark.parametrize("current", range(15))
+def test_the_chapter_that_is_played_is_always_seen(room, current):
+    first, last = window(14, current, room)
+    assert 0 <= first <= min(current, 13) < last
+    assert last - first <= max(room, 3)
