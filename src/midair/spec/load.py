@@ -13,6 +13,7 @@ from midair.spec.extension import check_extension
 from midair.spec.name import project_name as name_of
 from midair.spec.node import Mark, Node, plain
 from midair.spec.normalize import normalize, prune
+from midair.spec.own_files import without_own_files
 from midair.spec.paths import join_path
 from midair.spec.problems import Problems, join
 from midair.spec.profile import activate
@@ -52,7 +53,8 @@ def load(
     for key, service in model.value["services"].entries():
         check_extension(service, join("services", key), problems)
     problems.refuse()
-    return _project(prune(model), name, folder, paths, _warnings(sources, model), shell or {})
+    project = _project(prune(model), name, folder, paths, _warnings(sources, model), shell or {})
+    return without_own_files(project, sources.files)
 
 
 def _project(

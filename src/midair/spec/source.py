@@ -27,6 +27,11 @@ class Sources:
         self._texts: dict[str, str] = {}
         self._parsed: dict[str, list[Node]] = {}
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The YAML files that were read: the main ones, and those of `extends` and `include`."""
+        return tuple(self._parsed)
+
     def label(self, file: str) -> str:
         """How a file is called in messages: seen from the project's folder if it is in it."""
         way = from_folder(file, self._folder)
