@@ -5,9 +5,9 @@ import pytest
 from midair.demo.show import window
 
 
-@pytest.mark.parametrize("room", range(1, 20))
-@pytest.mark.parametrize("current", range(15))
-def test_the_chapter_that_is_played_is_always_seen(room, current):
-    first, last = window(14, current, room)
-    assert 0 <= first <= min(current, 13) < last
-    assert last - first <= max(room, 3)
+@pytest.mark.parametrize("room", [-5, 0, 3, 8, 14, 50])
+def test_the_chapter_that_is_played_is_always_seen(room):
+    for current in range(15):
+        first, last = window(14, current, room)
+        assert 0 <= first <= min(current, 13) < last
+        assert last - first <= max(room, 3)
