@@ -146,6 +146,21 @@ def says(data, *, then_close=False):
     return serve
 
 
+def gated(gate, started=None):
+    """Answers once the gate is open."""
+
+    async def serve(backend, reader, writer):
+        while True:
+            head, _ = await read_message(reader)
+            backend.requests.append(head)
+            if started is not None:
+                started.set()
+            await gate.wait()
+            writer.write(answer(b"late"))
+
+    return serve
+
+
 class Client:
     """A raw connection."""
 

@@ -149,12 +149,13 @@ async def test_killed_again_and_again_it_comes_back_every_time(tmp_path):
             while not answered:
                 try:
                     client = await connect(port)
+                except ConnectionError:
+                    await asyncio.sleep(0.01)
+                    continue
+                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                     await client.ask(GET)
                     answered = True
-                except (ConnectionError, asyncio.IncompleteReadError):
-                    await asyncio.sleep(0.01)
-                finally:
-                    client.close()
+                client.close()
             assert (await total(router)).answered == number + 1
 
 
