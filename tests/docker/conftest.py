@@ -1,14 +1,10 @@
 """One engine and one image for all tests of the Docker runtime, and a place in it for each."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from tests.docker import engine as engines
 from tests.e2e.place import Place
-
-sys.path.insert(0, str(Path(__file__).parent))
-import engine as engines
 
 
 @pytest.fixture(scope="session")

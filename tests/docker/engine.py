@@ -44,15 +44,14 @@ class Engine:
             self.process.terminate()
             self.process.wait(60)
 
-    def kill(self) -> None:
-        """End it as a power cut would. Skips the test when the engine is somebody else's."""
+    def end(self) -> None:
+        """End it, and with it what it runs. Skips the test when the engine is somebody else's."""
         if self.process is None:
-            pytest.skip("the engine was not started by the tests, so it is not theirs to kill")
-        self.process.kill()
-        self.process.wait(60)
+            pytest.skip("the engine was not started by the tests, so it is not theirs to end")
+        self.stop()
 
     def restart(self) -> None:
-        """Start it again after it was killed."""
+        """Start it again after it was ended."""
         assert self.folder is not None
         self.process = _spawn(self.folder, self.host)
 

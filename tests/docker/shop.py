@@ -1,8 +1,7 @@
 """Compose files of containers for the tests, as plain data."""
 
 import yaml
-
-import engine as engines
+from tests.docker import engine as engines
 
 SERVE = "python3 -m uvicorn app:app --host 0.0.0.0 --port 8000 --no-access-log --timeout-keep-alive 1"
 DOCKERFILE = f"FROM {engines.IMAGE}\nWORKDIR /app\nCOPY . .\n"

@@ -4,10 +4,10 @@ import json
 import subprocess
 import time
 
-import composev2
 import pytest
 import yaml
-from shop import SERVE, add_app
+from tests.docker import composev2
+from tests.docker.shop import SERVE, add_app
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -4,7 +4,7 @@ import subprocess
 import time
 
 import pytest
-from shop import CALLER, DOCKERFILE, add_app, compose, service
+from tests.docker.shop import CALLER, DOCKERFILE, add_app, compose, service
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -2,8 +2,8 @@
 
 import time
 
-import engine as engines
 import pytest
+from tests.docker import engine as engines
 
 from midair.model.project import Build, HealthCheck, Port, Project, Restart, Revision, Service
 from midair.runtime.docker.runtime import DockerRuntime

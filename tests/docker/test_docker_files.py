@@ -3,7 +3,7 @@
 import stat
 
 import pytest
-from shop import add_app, compose, service
+from tests.docker.shop import add_app, compose, service
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -5,8 +5,8 @@ import json
 import socket
 
 import pytest
-from registry import PASSWORD, USER, Registry
-from shop import add_app, compose, service
+from tests.docker.registry import PASSWORD, USER, Registry
+from tests.docker.shop import add_app, compose, service
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from msgspec.structs import replace
-from test_docker_contract import DockerHarness
+from tests.docker.test_docker_contract import DockerHarness
 
 from midair.model.action import RemoveReplica, StartReplica, StopReplica
 from midair.model.ids import replica_id

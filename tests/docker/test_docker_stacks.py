@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.docker import engine as engines
 from tests.e2e.place import free_port
-
-import engine as engines
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
