@@ -43,6 +43,13 @@ class Engine:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(60)
+            self._unmount()
+
+    def _unmount(self) -> None:
+        """Let go of what the engine mounted under its folder and forgot, so that the folder can be removed."""
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        for path in reversed([one for one in mounted if one.startswith(f"{self.folder}/")]):
+            subprocess.run(["umount", "--lazy", path], capture_output=True)
 
     def end(self) -> None:
         """End it, and with it what it runs. Skips the test when the engine is somebody else's."""
