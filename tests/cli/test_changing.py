@@ -146,6 +146,11 @@ def test_a_refused_plan_touches_nothing(shop, midair):
     assert not any(what.endswith("/changes") for what, _, _ in shop.asked)
 
 
+def test_the_plan_of_what_cannot_be_done_says_so_in_its_exit_code(shop, midair):
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(refusals=("web: privileged needs docker",))
+    assert midair("plan")[0] == 2
+
+
 def test_nothing_to_do_is_no_change(shop, midair):
     shop.answers["POST /v1/projects/shop/plan"] = views.plan(steps=(), warnings=())
     shop.answers["GET /v1/projects/shop"] = replace(views.project(), change=views.change("completed"))

@@ -25,7 +25,7 @@ def test_a_service_that_says_little_has_every_default(service):
     assert (web.strategy, web.drain, web.hold, web.ready, web.healthcheck) == (Strategy(), Drain(), Hold(), None, None)
     assert (web.command, web.entrypoint, web.build, web.ports) == (None, None, None, ())
     assert web.fields == {"image": "x", "networks": {"default": None}, "command": None, "entrypoint": None}
-    assert web.extension == {}
+    assert web.extension == {"runtime": "process"}
 
 
 def test_x_midair_is_typed_and_kept_apart(service):

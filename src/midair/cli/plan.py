@@ -4,6 +4,7 @@ import click
 
 from midair.cli import out, planned
 from midair.cli.session import Session, file_options, json_option, pass_session
+from midair.errors import Refused
 
 PENDING = 2
 
@@ -39,4 +40,6 @@ def command(session: Session, services: tuple[str, ...], exit_code: bool, as_jso
         out.json_line(plan)
     else:
         planned.show(plan)
+    if plan.refusals:
+        return Refused.exit_code
     return PENDING if exit_code and not plan.is_empty else 0
