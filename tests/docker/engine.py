@@ -43,6 +43,9 @@ class Engine:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(60)
+        if self.folder is not None:
+            netns = self.folder / "exec" / "netns" / "default"  # stays mounted otherwise, and its folder with it
+            subprocess.run(["umount", "-l", str(netns)], check=False, capture_output=True)
             self._unmount()
 
     def _unmount(self) -> None:

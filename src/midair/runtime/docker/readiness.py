@@ -53,13 +53,17 @@ class Readiness:
             for key in [key for key in known if key[0] == container]:
                 known.pop(key)
 
-    def seen(self, container: dict[str, Any], replica: ReplicaId, *, stopping: bool, resize: bool) -> ReplicaSeen:
-        """What the core is told about this container."""
+    def seen(
+        self, container: dict[str, Any], replica: ReplicaId, *, starting: bool, stopping: bool, resize: bool
+    ) -> ReplicaSeen:
+        """What the core is told about this container. One that was made and that nobody is starting has ended."""
         attempt = attempt_of(container)
         key = (str(container["Id"]), attempt)
         kept = self._adapted.get((service_of(replica), revision_of(replica))) or kept_by(container)
         address = address_of(container, kept.port) if kept.port else ""
         state = self._state(container, key, kept, address, stopping)
+        if state == "starting" and container["State"]["Status"] == "created" and not starting:
+            state = "exited"
         before = self._since.get(key)
         if before is None or before[0] != state:
             self._since[key] = (state, self._clock())

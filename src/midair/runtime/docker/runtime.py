@@ -217,7 +217,13 @@ class DockerRuntime:
         assert replica is not None
         service = self._project.services.get(service_of(replica))
         wrong = service is not None and not is_foreign(container) and resize.differs(container, service, self._cpus)
-        return self._readiness.seen(container, replica, stopping=replica in self._ending, resize=wrong)
+        return self._readiness.seen(
+            container,
+            replica,
+            starting=replica in self._starting,
+            stopping=replica in self._ending,
+            resize=wrong,
+        )
 
     async def _start(self, action: StartReplica, revision: Revision) -> None:
         found = self._find(action.replica)
