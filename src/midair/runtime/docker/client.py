@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiodocker
@@ -41,6 +42,17 @@ async def connect(environment: dict[str, str]) -> aiodocker.Docker:
             hint="upgrade the engine",
         )
     return client
+
+
+def remembered(environment: dict[str, str], folder: Path) -> dict[str, str]:
+    """The environment, with the engine that the project is on: a daemon may be started again from another shell."""
+    note = folder / "docker.host"
+    if environment.get("DOCKER_HOST"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        note.write_text(environment["DOCKER_HOST"])
+    elif "DOCKER_CONTEXT" not in environment and note.exists():
+        return {**environment, "DOCKER_HOST": note.read_text()}
+    return environment
 
 
 def _host(environment: dict[str, str]) -> str | None:

@@ -16,7 +16,7 @@ from midair.runtime.ask import ask_http, ask_tcp
 from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by, route_to
 from midair.runtime.health import Judge, Kind, Verdict, judged, wait_s
 
-Key = tuple[str, int]  # a container and which start of it
+Key = tuple[str, str]  # a container, and when it was started: by midair, or again by the engine
 Execute = Callable[[str, tuple[str, ...]], Awaitable[None]]  # a command in a container; raises RuntimeTrouble
 
 _LISTENING = Ready(tcp=True, interval_s=0.1)
@@ -58,7 +58,7 @@ class Readiness:
     ) -> ReplicaSeen:
         """What the core is told about this container. One that was made and that nobody is starting has ended."""
         attempt = attempt_of(container)
-        key = (str(container["Id"]), attempt)
+        key = (str(container["Id"]), str(container["State"].get("StartedAt", "")))
         kept = self._adapted.get((service_of(replica), revision_of(replica))) or kept_by(container)
         address = address_of(container, kept.port) if kept.port else ""
         state = self._state(container, key, kept, address, stopping)

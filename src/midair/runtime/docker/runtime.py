@@ -19,7 +19,7 @@ from midair.model.project import Hook, Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
-from midair.runtime.docker.client import connect, trouble
+from midair.runtime.docker.client import connect, remembered, trouble
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
 from midair.runtime.docker.limits import IN_PLACE
@@ -69,7 +69,7 @@ class DockerRuntime:
 
     async def open(self) -> None:
         """Find the engine and what runs there already."""
-        environment = self._environment()
+        environment = remembered(dict(os.environ), self._folder)
         self._client = await connect(environment)
         self._host = environment.get("DOCKER_HOST", "")
         async with trouble("ask the Docker engine what it is"):
@@ -78,16 +78,6 @@ class DockerRuntime:
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
         self._containers = Containers(self._client, self._name)
         await self._containers.open(self._nudge)
-
-    def _environment(self) -> dict[str, str]:
-        """A daemon that is started from another shell goes on with the engine that this project is on."""
-        environment, note = dict(os.environ), self._folder / "docker.host"
-        if environment.get("DOCKER_HOST"):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            note.write_text(environment["DOCKER_HOST"])
-        elif "DOCKER_CONTEXT" not in environment and note.exists():
-            environment["DOCKER_HOST"] = note.read_text()
-        return environment
 
     async def close(self) -> None:
         """Let go. Containers go on."""
