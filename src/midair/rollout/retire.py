@@ -46,7 +46,9 @@ def forget(draft: Draft, replica: ReplicaSeen) -> None:
     """Remove an ended replica. Not while routes lead to it: what it leaves, its port too, may be given to another."""
     settled = draft.settled
     if not draft.uses_routes or (settled is not None and not _leads_to(settled, replica.id)):
-        draft.act(RemoveReplica(replica.id))
+        removed = draft.act(RemoveReplica(replica.id))
+        if removed and replica.id not in draft.stopping:
+            draft.stopping += (replica.id,)  # never routed again, even if old news has it ready
 
 
 def _leads_to(settled: RouteSeen, replica: ReplicaId) -> bool:
