@@ -278,8 +278,10 @@ def test_a_replica_is_not_ready_before_its_post_start_hooks_are_through(harness)
 
 def test_a_post_start_hook_that_fails_ends_the_replica_as_failed(harness):
     async def claim():
-        script = "trap 'exit 0' TERM; while :; do sleep 0.02; done"
-        service = shell(harness, script, post_start=(Hook(("/bin/sh", "-c", "echo no migration; exit 4")),))
+        trapped = harness.home / "trapped"  # before that the stop signal would kill it
+        script = f"trap 'exit 0' TERM; touch {trapped}; while :; do sleep 0.02; done"
+        hook = f"while ! [ -e {trapped} ]; do sleep 0.02; done; echo no migration; exit 4"
+        service = shell(harness, script, post_start=(Hook(("/bin/sh", "-c", hook)),))
         async with harness.open() as runtime:
             seen = await harness.start(runtime, service, until="exited")
             assert seen.exit_code == 1
