@@ -1,13 +1,16 @@
 """The Docker runtime keeps the contract of every runtime, on a real engine."""
 
+import json
 import time
 
 import pytest
 from tests.docker import engine as engines
 
+from midair.model.action import StartReplica
+from midair.model.ids import replica_id
 from midair.model.project import Build, HealthCheck, Port, Project, Restart, Revision, Service
 from midair.runtime.docker.runtime import DockerRuntime
-from midair.testing.runtime_contract import RuntimeContract
+from midair.testing.runtime_contract import RuntimeContract, eventually
 
 pytestmark = [pytest.mark.docker]
 
@@ -94,3 +97,28 @@ class TestDockerContract(RuntimeContract):
 
     def harness(self, folder):
         return DockerHarness(folder, self.engine)
+
+    def test_a_container_that_was_made_and_never_started_is_made_anew(self, tmp_path):
+        async def claim(harness, runtime):
+            good = await harness.revision("good", runtime)
+            before = replica_id("web", good.id, 0)
+            await runtime.perform(StartReplica(before), good)
+            await runtime.close()
+            made = self.engine.docker("ps", "-q", "--filter", f"label=io.midair.replica={before}")
+            labels = [f"--label={key}={value}" for key, value in labels_of(self.engine, made).items()]
+            self.engine.docker("rm", "-f", made)
+            self.engine.docker("create", *labels, engines.IMAGE, "true")  # as a daemon leaves it that dies then
+            successor = harness.runtime()
+            await successor.open()
+            try:
+                assert await successor.observe() == ()
+                await successor.perform(StartReplica(before), good)
+                await eventually(successor, before, lambda seen: seen.state == "ready")
+            finally:
+                await successor.close()
+
+        self._prove(claim, tmp_path)
+
+
+def labels_of(engine, container):
+    return json.loads(engine.docker("inspect", "-f", "{{json .Config.Labels}}", container))

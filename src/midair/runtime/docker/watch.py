@@ -12,7 +12,7 @@ from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.translate import COMPOSE, replica_of
+from midair.runtime.docker.translate import COMPOSE, is_foreign, replica_of
 
 _AGAIN_S = 15.0  # events may be missed; a look this often puts that right
 _RETRY_S = 1.0
@@ -35,6 +35,7 @@ class Containers:
         """Look once, then follow. Raises RuntimeTrouble when the engine cannot be asked."""
         self._nudge = nudge
         await self.look()
+        await self._remove_unstarted()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._look_again())]
 
     async def close(self) -> None:
@@ -42,6 +43,14 @@ class Containers:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _remove_unstarted(self) -> None:
+        """A daemon that died between making a container and starting it left one that never ran: it is made anew."""
+        for container in tuple(self._known.values()):
+            if container["State"]["Status"] == "created" and not is_foreign(container):
+                async with trouble(f'remove container "{container["Name"].lstrip("/")}"'):
+                    await self._client.containers.container(container["Id"]).delete(v=True)
+                self._known.pop(container["Id"])
 
     def current(self) -> tuple[dict[str, Any], ...]:
         """Every container of the project that belongs to a service."""
