@@ -26,14 +26,16 @@ from midair.model.seen import Tally, Trouble
 from midair.plan.table import GROUPS, RUNTIMES, Row
 from midair.rollout.phase import MOVES
 from midair.view.change import ChangeView
-from midair.view.daemon import Health
+from midair.view.daemon import BackupView, Health
 from midair.view.event import EventView
+from midair.view.flag import FindingView, FlagChangeView, FlagSetView, FlagView, MovesView, RampView
 from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView, ReplicaView, RevisionView, RouterView, ServiceView
 
 PRINTED = (
     ProjectView, ServiceView, RevisionView, ReplicaView, RouterView, Port, Trouble, ProjectSummary, ChangeView, Tally,
-    EventView, LogLine, Plan, PlanStep, FieldChange, Confirmation, Health, Check,
+    EventView, LogLine, Plan, PlanStep, FieldChange, Confirmation, Health, BackupView, Check,
+    FlagSetView, FlagView, RampView, FlagChangeView, FindingView, MovesView,
 )  # fmt: skip
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -114,6 +116,8 @@ def type_name(hint: object) -> str:
         return ", ".join(f'"{value}"' for value in inner)
     if inner:
         return " or ".join(type_name(each) for each in inner)
+    if hint is Any:
+        return "anything"
     plain = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "null"}
     return plain.get(hint, getattr(hint, "__name__", str(hint)))  # type: ignore[call-overload]
 

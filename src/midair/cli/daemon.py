@@ -32,33 +32,36 @@ def status(session: Session, as_json: bool) -> int:
             out.json_line(None)
             return 1
         raise
-    if as_json:
-        out.json_line(health)
-    else:
-        _show(health)
+    _show(health, as_json=as_json)
     return 1 if health.problem else 0
 
 
 @command.command(short_help="Start it in the background")
+@json_option
 @pass_session
-def start(session: Session) -> None:
+def start(session: Session, as_json: bool) -> None:
     """Start it in the background, if it does not run."""
-    _show(session.client().ensure_daemon())
+    _show(session.client().ensure_daemon(), as_json=as_json)
 
 
 @command.command(short_help="End it; replicas and routers go on")
+@json_option
 @pass_session
-def stop(session: Session) -> None:
+def stop(session: Session, as_json: bool) -> None:
     """End it. Replicas and routers go on; nothing looks after them until it is started again."""
     session.client().daemon_stop()
-    out.say("stopped; replicas and routers go on, midair daemon start takes over again")
+    if as_json:
+        out.json_line(None)
+    else:
+        out.say("stopped; replicas and routers go on, midair daemon start takes over again")
 
 
 @command.command(short_help="Replace its process; nothing is lost")
+@json_option
 @pass_session
-def restart(session: Session) -> None:
+def restart(session: Session, as_json: bool) -> None:
     """Put a new process, of the version installed now, in its place. Nothing is lost."""
-    _show(session.client().daemon_restart())
+    _show(session.client().daemon_restart(), as_json=as_json)
 
 
 @command.command(short_help="Show its own log")
@@ -91,33 +94,41 @@ def _grow(path: Path) -> Iterator[str]:
 
 @command.command(short_help="Write the whole state into a file")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
 @pass_session
-def backup(session: Session, file: Path) -> None:
+def backup(session: Session, file: Path, as_json: bool) -> None:
     """Write the whole state, old code included, into FILE.
 
     \b
     Example:
       midair daemon backup midair.backup
     """
-    _told("wrote", session.client().backup(file))
+    _told("wrote", session.client().backup(file), as_json=as_json)
 
 
 @command.command(short_help="Put the state of a backup back")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@json_option
 @pass_session
-def restore(session: Session, file: Path) -> None:
+def restore(session: Session, file: Path, as_json: bool) -> None:
     """Put the state of a backup in the place of the present one, and make what runs equal to it."""
     client = session.client()
     client.ensure_daemon()
-    _told("read", client.restore(file))
+    _told("read", client.restore(file), as_json=as_json)
 
 
-def _told(verb: str, backup: BackupView) -> None:
+def _told(verb: str, backup: BackupView, *, as_json: bool) -> None:
+    if as_json:
+        out.json_line(backup)
+        return
     projects = out.count(len(backup.projects), "project")
     out.say(f"{verb} {backup.path}: {backup.bytes / 1e6:.1f} MB, {projects} {' '.join(backup.projects)}".rstrip())
 
 
-def _show(health: Health) -> None:
+def _show(health: Health, *, as_json: bool) -> None:
+    if as_json:
+        out.json_line(health)
+        return
     out.say(
         f"midair {health.version} runs as pid {health.pid} for {when.span(time.time() - health.started_at)}, "
         f"{out.count(health.projects, 'project')}, state in {health.home}"

@@ -3,7 +3,7 @@
 import click
 
 from midair.cli import out
-from midair.cli.session import Session, file_options, pass_session
+from midair.cli.session import Session, file_options, json_option, pass_session
 from midair.view.ask import WishName
 
 HELP: dict[WishName, tuple[str, str, str]] = {
@@ -39,11 +39,16 @@ def _command(wish: WishName) -> click.Command:
     @click.command(wish, short_help=short.rstrip("."), help=f"{short}\n\n{more}\n\n\b\nExample:\n  midair {wish} web")
     @click.argument("service")
     @file_options
+    @json_option
     @pass_session
-    def command(session: Session, service: str) -> None:
+    def command(session: Session, service: str, as_json: bool) -> None:
         client = session.client()
-        client.wish(session.project(client), service, wish)
-        out.say(out.line(service, done.format(service=service)))
+        project = session.project(client)
+        client.wish(project, service, wish)
+        if as_json:
+            out.json_line({"type": "wish", "wish": wish, "project": project, "service": service})
+        else:
+            out.say(out.line(service, done.format(service=service)))
 
     return command
 
