@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from midair.router.embedded import answer as answers
 from midair.router.embedded.answer import BadAnswer, parse_answer
-from midair.router.embedded.answer import Lines as AnswerLines
 from midair.router.embedded.body import BadChunk, Chunks
 from midair.router.embedded.frames import Frames, close_frame
-from midair.router.embedded.head import REQUEST_LINE, BadHead, Lines, check_line, check_partial, parse_block
+from midair.router.embedded.head import REQUEST_LINE, BadHead, check_line, check_partial, known_lines, parse_block
 
 PIECES = [
     b"Host: web", b"Content-Length: 5", b"Content-Length:", b"content-length: 7", b"Transfer-Encoding: chunked",
@@ -38,7 +38,7 @@ heads = st.lists(st.sampled_from(PIECES) | st.binary(max_size=4), max_size=12).m
 def test_a_block_that_is_taken_is_taken_by_h11_too_and_means_the_same(rest):
     raw = whole_head(b"HTTP/1.1\r\n" + rest)
     try:
-        block = parse_block(raw, Lines())
+        block = parse_block(raw, known_lines())
     except BadHead:
         return
     connection = h11.Connection(h11.SERVER)
@@ -72,7 +72,7 @@ def test_a_beginning_is_waited_for_or_refused(data):
 @given(heads)
 def test_an_answers_head_is_taken_or_refused_and_stays_one_head(rest):
     try:
-        answer = parse_answer(whole_head(b"HTTP/1.1 200 OK\r\n" + rest), AnswerLines())
+        answer = parse_answer(whole_head(b"HTTP/1.1 200 OK\r\n" + rest), answers.known_lines())
     except BadAnswer:
         return
     assert answer.head.startswith(b"HTTP/1.1 200 OK\r\n")

@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from midair.router.embedded.head import TOKEN, VALUE
+from midair.router.embedded.remembered import Remembered
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: " + VALUE + rb")?")
 _LINE = re.compile(rb"(" + TOKEN + rb"):(" + VALUE + rb")")
@@ -13,6 +14,7 @@ _SPECIAL = frozenset(
      b"upgrade"),
 )  # fmt: skip
 Field = tuple[bytes, bytes]  # name in lower case, and value
+Lines = Remembered[Field | None]
 
 
 class BadAnswer(Exception):
@@ -31,40 +33,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     upgrade: bytes = b""
 
 
-class Lines(dict[bytes, Field | None]):
-    """Header lines seen before: fields that matter to the router, None for those that are passed on unread."""
-
-    entries_max = 4096
-    bytes_max = 512
-
-    def __missing__(self, line: bytes) -> Field | None:
-        field = parse_line(line)
-        if len(line) <= self.bytes_max:
-            if len(self) >= self.entries_max:
-                self.clear()
-            self[line] = field
-        return field
-
-
-class Memory(dict[bytes, Answer]):
-    """Heads parsed before, by their bytes: a replica often repeats itself within one second."""
-
-    entries_max = 2048
-    bytes_max = 2048
-
-    def __init__(self) -> None:
-        self._lines = Lines()
-
-    def parse(self, raw: bytes) -> Answer:
-        """Parse a head that is not remembered yet, and remember it."""
-        answer = parse_answer(raw, self._lines)
-        if len(raw) <= self.bytes_max:
-            if len(self) >= self.entries_max:
-                self.clear()
-            self[raw] = answer
-        return answer
-
-
 def parse_line(line: bytes) -> Field | None:
     """One header."""
     match = _LINE.fullmatch(line)
@@ -75,6 +43,17 @@ def parse_line(line: bytes) -> Field | None:
     if name not in _SPECIAL or (name == b"content-type" and not value.lower().startswith(b"text/event-stream")):
         return None
     return name, value
+
+
+def known_lines() -> Lines:
+    """Header lines seen before: fields that matter to the router, None for those that are passed on unread."""
+    return Remembered(parse_line, bytes_max=512)
+
+
+def known_answers() -> Remembered[Answer]:
+    """Heads seen before; for those that are new, the lines they consist of, which seldom are."""
+    lines = known_lines()
+    return Remembered(lambda raw: parse_answer(raw, lines), bytes_max=2048)
 
 
 def parse_answer(raw: bytes, known: Lines) -> Answer:

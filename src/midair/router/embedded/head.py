@@ -2,12 +2,14 @@
 
 Whatever two parsers might read differently is refused (RFC 9112, sections 2.2, 5.1, 6.1, 6.3 and 11.2). The header
 block is parsed apart from the request line, because clients send the same block again and again with other paths:
-a `Memory` keeps parsed blocks, and for blocks that are new the lines they consist of, which seldom are.
+parsed blocks are remembered, and for blocks that are new the lines they consist of, which seldom are.
 """
 
 import re
 
 import msgspec
+
+from midair.router.embedded.remembered import Remembered
 
 HEAD_MAX_BYTES = 65536
 HEADERS_MAX = 128
@@ -57,40 +59,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
 
 Field = tuple[bytes, bytes]  # name in lower case, and value
-
-
-class Lines(dict[bytes, Field | None]):
-    """Header lines seen before: fields that matter to the router, None for those that are passed on unread."""
-
-    entries_max = 4096
-    bytes_max = 512  # a longer line is not kept
-
-    def __missing__(self, line: bytes) -> Field | None:
-        field = parse_line(line)
-        if len(line) <= self.bytes_max:
-            if len(self) >= self.entries_max:
-                self.clear()
-            self[line] = field
-        return field
-
-
-class Memory(dict[bytes, Block]):
-    """Blocks parsed before, by their bytes. Forgets everything when full, which is rare and cheap."""
-
-    entries_max = 2048
-    bytes_max = 4096  # a longer block is not kept
-
-    def __init__(self) -> None:
-        self._lines = Lines()
-
-    def parse(self, raw: bytes) -> Block:
-        """Parse a block that is not remembered yet, and remember it."""
-        block = parse_block(raw, self._lines)
-        if len(raw) <= self.bytes_max:
-            if len(self) >= self.entries_max:
-                self.clear()
-            self[raw] = block
-        return block
+Lines = Remembered[Field | None]
 
 
 def parse_line(line: bytes) -> Field | None:
@@ -132,6 +101,17 @@ def check_target(method: bytes, target: bytes, block: Block) -> bytes:
     if method == b"CONNECT":
         raise BadHead(405, "CONNECT is not served here")
     raise BadHead(400, "the request target is malformed")
+
+
+def known_lines() -> Lines:
+    """Header lines seen before: fields that matter to the router, None for those that are passed on unread."""
+    return Remembered(parse_line, bytes_max=512)
+
+
+def known_blocks() -> Remembered[Block]:
+    """Heads seen before; for those that are new, the lines they consist of, which seldom are."""
+    lines = known_lines()
+    return Remembered(lambda raw: parse_block(raw, lines), bytes_max=4096)
 
 
 def parse_block(raw: bytes, known: Lines) -> Block:

@@ -26,8 +26,8 @@ class Hub:
         self.book = book
         self.limits = limits
         self.loop = loop
-        self.blocks = head.Memory()
-        self.answers = answer.Memory()
+        self.blocks = head.known_blocks()
+        self.answers = answer.known_answers()
         self.timed: set[Timed] = set()
         self.retiring = False  # a successor takes over: announce the end of every connection
         self.hand_over: Callable[[Any], bool] = lambda connection: False  # an idle connection, to the successor

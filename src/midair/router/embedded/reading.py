@@ -72,11 +72,10 @@ class Reader(Connection):
         start = line.end()
         raw = data[start:end]
         method = line[1]
-        blocks = self.hub.blocks
         try:
             if end > self.hub.limits.buffer_bytes:
                 raise BadHead(431, "the request head is too large")
-            block = blocks.get(raw) or blocks.parse(raw)
+            block = self.hub.blocks[raw]
             line_bytes = data[:start]
             if data[len(method) + 1] != 47:  # the target does not begin with a slash
                 line_bytes = method + b" " + check_target(method, line[2], block) + b" "

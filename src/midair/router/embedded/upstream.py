@@ -160,9 +160,8 @@ class Upstream(asyncio.Protocol):
             self.buffer = data
             return
         raw = data if end == size else data[:end]
-        answers = self.replica.hub.answers
         try:
-            answer = answers.get(raw) or answers.parse(raw)
+            answer = self.replica.hub.answers[raw]
         except BadAnswer as error:
             self._bad(client, str(error))
             return
