@@ -39,6 +39,14 @@ def test_at_least_ten_changes_can_be_taken_back_one_after_the_other(history):
         entries.append(("completed", expected))
 
 
+def test_what_was_before_it_as_it_is_now_is_passed_over(history):
+    past = history("completed", "completed", "completed")
+    assert changes.undo_target(past, None, lambda change: change.id == 3).id == 2
+    assert changes.undo_target(past, 3, lambda change: change.id == 3).id == 3, "it was asked for by its number"
+    with pytest.raises(Conflict, match="there is nothing before it"):
+        changes.undo_target(past, None, lambda change: True)
+
+
 def test_what_had_no_effect_is_passed_over(history):
     assert changes.undo_target(history("completed", "completed", "superseded", "rolled_back", "rolling_back")).id == 2
 

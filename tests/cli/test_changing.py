@@ -9,6 +9,7 @@ from tests.cli.fake_daemon import Stream
 
 from midair import errors
 from midair.model.plan import PlanStep
+from midair.view.daemon import Done
 from midair.view.log import LogLine
 
 COMPOSE = """\
@@ -157,6 +158,41 @@ def test_nothing_to_do_is_no_change(shop, midair):
     code, out, err = midair("up")
     assert (code, out, err) == (0, "nothing to do\n", "")
     assert not any(what.endswith("/changes") for what, _, _ in shop.asked)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("down", "nothing of shop runs"), ("scale web=3 api=1", "web has 3 replicas, api has 1 replica already")],
+)
+def test_what_makes_no_difference_is_said_to_be_nothing(shop, midair, line, said):
+    command = line.split()[0]
+    shop.answers[f"POST /v1/projects/shop/{command}"] = views.change("rolled_back")
+    assert midair(*line.split()) == (0, f"nothing to do: {said}\n", "")
+    assert json.loads(midair(*line.split(), "--json")[1])["type"] == "nothing"
+
+
+def test_an_undo_that_makes_no_difference_is_not_asked_for(shop, midair):
+    shop.answers["POST /v1/projects/shop/undo-plan"] = views.plan(steps=(), warnings=())
+    shop.answers["GET /v1/projects/shop"] = replace(views.project(), change=views.change("completed"))
+    assert midair("undo", "1") == (0, "nothing to do\n", "")
+    assert not any(what == "POST /v1/projects/shop/undo" for what, _, _ in shop.asked)
+
+
+def test_down_can_forget_what_came_down(shop, midair):
+    shop.answers["POST /v1/projects/shop/forget"] = Done("forgotten")
+    code, out, err = midair("down", "--forget")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == "forgot shop: its history, releases and logs are gone"
+    assert json.loads(midair("down", "--forget", "--json")[1].splitlines()[-1]) == {
+        "type": "forgotten", "project": "shop",
+    }  # fmt: skip
+
+
+def test_down_forgets_nothing_that_did_not_come_down(shop, midair):
+    ends(shop, "stuck")
+    assert midair("down", "--forget")[0] == 1
+    assert midair("down", "--forget", "--detach")[0] == 2
+    assert not any(what.endswith("/forget") for what, _, _ in shop.asked)
 
 
 def test_a_change_that_takes_too_long_goes_on_alone(shop, midair):

@@ -56,6 +56,32 @@ def test_a_change_stored_again_keeps_what_never_changes(store):
     assert store.changes.next_id("shop") == 2
 
 
+def test_a_forgotten_project_leaves_nothing_and_takes_nothing_with_it(store):
+    revision = applied().revisions["web"]
+    for project in ("shop", "blog"):
+        one = msgspec.structs.replace(change(), project=project)
+        event = (1, ReplicaReady(ReplicaId("web/aa11bb22/0")))
+        store.commit(
+            Commit(
+                project, 11.0, changes=(one,), rollouts=(rollout(),), revisions=(revision,), events=(event,),
+                completed=applied(),
+            )
+        )  # fmt: skip
+    before = store.events.newest()
+    store.forget("shop")
+    assert store.projects.names() == ("blog",)
+    for kept, expected in (("shop", 0), ("blog", 1)):
+        found = (
+            store.changes.all,
+            store.rollouts.all,
+            store.revisions.all,
+            lambda name: store.events.after(0, project=name),
+        )
+        assert [len(look(kept)) for look in found] == [expected] * 4
+    assert store.projects.completed("shop") is None
+    assert store.events.newest() == before, "a follower would miss what gets a number again"
+
+
 def test_events_are_numbered_over_all_projects(store):
     for number, project in enumerate(("shop", "blog", "shop"), start=1):
         event = ReplicaStarted(ReplicaId("web/aa/0"), attempt=number)

@@ -6,6 +6,7 @@ from midair.errors import UsageRefused
 from midair.model.plan import Plan
 from midair.view.ask import AskPlan
 from midair.view.counts import CountsView
+from midair.view.daemon import Done
 from midair.view.status import ProjectSummary, ProjectView
 
 
@@ -27,6 +28,11 @@ async def make_plan(call: Call) -> Plan:
     return await call.engine.plan(ask)
 
 
+async def forget(call: Call) -> Done:
+    await call.engine.forget(call.project)
+    return Done(f"project {call.project} is forgotten")
+
+
 def same_project(call: Call, name: str) -> None:
     """Refuse a body that is about another project than the path."""
     if name != call.project:
@@ -37,5 +43,6 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/projects", "All projects, by name", list_projects, tuple[ProjectSummary, ...]),
     Endpoint("GET", "/v1/projects/{project}", "One project as it is now", get_project, ProjectView),
     Endpoint("GET", "/v1/projects/{project}/counts", "Requests as the router counted them", get_counts, CountsView),
+    Endpoint("POST", "/v1/projects/{project}/forget", "Remove all on record of a project that is down", forget, Done),
     Endpoint("POST", "/v1/projects/{project}/plan", "What an `up` would do", make_plan, Plan, AskPlan),
 )

@@ -1,6 +1,6 @@
 """Which change an undo takes back. The state to go to is its `before`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from midair.errors import Conflict, NotFound
 from midair.model.change import Change
@@ -8,12 +8,17 @@ from midair.model.change import Change
 _NO_EFFECT = ("rolled_back", "rolling_back", "superseded")
 
 
-def undo_target(history: Sequence[Change], number: int | None = None) -> Change:
+def undo_target(
+    history: Sequence[Change],
+    number: int | None = None,
+    makes_no_difference: Callable[[Change], bool] = lambda change: False,
+) -> Change:
     """The last change that is neither an undo nor undone already; or change `number`, with all that came after it.
 
+    One before which everything was as it is now is passed over, so that repeating an undo always gets further back.
     Raises NotFound or Conflict when there is none such.
     """
-    target = _last(history) if number is None else _numbered(history, number)
+    target = _last(history, makes_no_difference) if number is None else _numbered(history, number)
     if target.before is None:
         raise Conflict(
             f"cannot undo change {target.id}: there is nothing before it", hint="run midair down to take it all away"
@@ -21,14 +26,15 @@ def undo_target(history: Sequence[Change], number: int | None = None) -> Change:
     return target
 
 
-def _last(history: Sequence[Change]) -> Change:
+def _last(history: Sequence[Change], makes_no_difference: Callable[[Change], bool]) -> Change:
     undone_from: int | None = None  # changes with this number or a higher one are undone
     for change in sorted(history, key=lambda one: -one.id):
         if change.phase in _NO_EFFECT or (undone_from is not None and change.id >= undone_from):
             continue
-        if change.undoes is None:
+        if change.undoes is not None:
+            undone_from = change.undoes
+        elif change.before is None or not makes_no_difference(change):
             return change
-        undone_from = change.undoes
     raise Conflict("cannot undo: there is no change left to take back", hint="run midair history to see them")
 
 

@@ -2,26 +2,42 @@
 
 import click
 
+from midair import errors
 from midair.cli import out
-from midair.cli.follow import follow
+from midair.cli.follow import see_to
 from midair.cli.session import Session, file_options, json_option, pass_session, who
 
 
 @click.command(short_help="Drain and stop the project")
 @file_options
+@click.option("--forget", is_flag=True, help="Then remove its history, releases and logs, for good.")
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
 @pass_session
-def command(session: Session, detach: bool, timeout: float | None, as_json: bool) -> int:
+def command(session: Session, forget: bool, detach: bool, timeout: float | None, as_json: bool) -> int:
     """Drain and stop everything of the project, then close its ports.
 
-    Requests that are inside end first. The history stays, so midair undo brings everything back.
+    Requests that are inside end first. The history stays, so midair undo brings everything back; with --forget
+    nothing stays.
+
+    \b
+    Examples:
+      midair down
+      midair down -p shop --forget  # a project of another folder, or of one that is gone
     """
+    if forget and detach:
+        raise errors.UsageRefused("cannot forget a project that is left alone", hint="use --forget without --detach")
     client = session.client()
     client.ensure_daemon()
-    change = client.down(session.project(client), by=who())
-    if detach:
-        out.left(change.id, as_json=as_json)
-        return 0
-    return follow(client, change, as_json=as_json, timeout=timeout)
+    project = session.project(client)
+    change = client.down(project, by=who())
+    nothing = "" if forget else f"nothing of {project} runs"
+    code = see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=nothing)
+    if forget and code == 0:
+        client.forget(project)
+        if as_json:
+            out.json_line({"type": "forgotten", "project": project})
+        else:
+            out.say(out.line("forgot", f"{project}: its history, releases and logs are gone"))
+    return code

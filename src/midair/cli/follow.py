@@ -103,6 +103,32 @@ def follow(client: Client, change: ChangeView, *, as_json: bool, timeout: float 
     return EXIT_BY_PHASE.get(ended.phase, 1)
 
 
+def see_to(
+    client: Client, change: ChangeView, *, detach: bool, as_json: bool, timeout: float | None, nothing: str = ""
+) -> int:
+    """Leave the change alone or follow it. One that has ended led there before: there is nothing to do."""
+    if change.has_ended:
+        if as_json:
+            out.json_line({"type": "nothing", "change": change})
+        elif nothing:
+            out.say(f"nothing to do: {nothing}")
+        return 0
+    if detach:
+        out.left(change.id, as_json=as_json)
+        return 0
+    return follow(client, change, as_json=as_json, timeout=timeout)
+
+
+def stay(client: Client, project: str, *, detach: bool, as_json: bool, timeout: float | None) -> int:
+    """The plan was empty: what was asked for before is stayed with until it is there."""
+    change = client.status(project).change
+    if change is None:
+        return 0
+    if not (detach or as_json or change.has_ended):
+        out.say(f"change {change.id} is on its way there:")
+    return see_to(client, change, detach=detach, as_json=as_json, timeout=timeout)
+
+
 class _Failed:
     """Remembers the replica that failed last, for its log."""
 

@@ -4,7 +4,7 @@ import click
 
 from midair import errors
 from midair.cli import out
-from midair.cli.follow import follow
+from midair.cli.follow import see_to
 from midair.cli.session import Session, file_options, json_option, pass_session, who
 
 
@@ -28,10 +28,8 @@ def command(session: Session, counts: tuple[str, ...], detach: bool, timeout: fl
     client = session.client()
     client.ensure_daemon()
     change = client.scale(session.project(client), wanted, by=who())
-    if detach:
-        out.left(change.id, as_json=as_json)
-        return 0
-    return follow(client, change, as_json=as_json, timeout=timeout)
+    already = ", ".join(f"{service} has {out.count(number, 'replica')}" for service, number in wanted.items())
+    return see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=f"{already} already")
 
 
 def _parse(text: str) -> tuple[str, int]:

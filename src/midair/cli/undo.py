@@ -3,7 +3,7 @@
 import click
 
 from midair.cli import out, planned
-from midair.cli.follow import follow
+from midair.cli.follow import see_to, stay
 from midair.cli.session import Session, file_options, json_option, pass_session, who
 
 
@@ -37,8 +37,7 @@ def command(session: Session, change: int | None, detach: bool, yes: bool, timeo
         if not plan.is_empty:
             out.say()
     confirmed = planned.check(plan, yes=yes)
+    if plan.is_empty:
+        return stay(client, project, detach=detach, as_json=as_json, timeout=timeout)
     accepted = client.undo(project, change, digest=plan.digest, confirmed=confirmed, by=who())
-    if detach:
-        out.left(accepted.id, as_json=as_json)
-        return 0
-    return follow(client, accepted, as_json=as_json, timeout=timeout)
+    return see_to(client, accepted, detach=detach, as_json=as_json, timeout=timeout)

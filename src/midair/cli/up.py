@@ -6,9 +6,8 @@ from collections.abc import Callable
 import click
 
 from midair.cli import out, planned
-from midair.cli.follow import follow
+from midair.cli.follow import follow, stay
 from midair.cli.session import Session, file_options, json_option, pass_session, who
-from midair.client import Client
 from midair.model.plan import Plan
 from midair.model.project import Project
 from midair.view.event import EventView
@@ -51,7 +50,7 @@ def command(
             out.say()
     confirmed = planned.check(plan, yes=yes)
     if plan.is_empty:
-        return _under_way(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
+        return stay(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
     built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))
     change = client.apply(project, plan.digest, confirmed=confirmed, services=services, by=who(), progress=built)
@@ -62,19 +61,6 @@ def command(
     if code == 0 and not as_json:
         _addresses(project, plan)
     return code
-
-
-def _under_way(client: Client, project: str, *, detach: bool, as_json: bool, timeout: float | None) -> int:
-    """Nothing more is asked for: what was asked for before is stayed with until it is there."""
-    change = client.status(project).change
-    if change is None or change.has_ended:
-        return 0
-    if detach:
-        out.left(change.id, as_json=as_json)
-        return 0
-    if not as_json:
-        out.say(f"change {change.id} is on its way there:")
-    return follow(client, change, as_json=as_json, timeout=timeout)
 
 
 def _built(width: int) -> Callable[[EventView], None]:

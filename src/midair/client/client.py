@@ -227,7 +227,11 @@ class Client:
         by: str = "",
         progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
-        """Go to the state before `change`. As `apply`; no digest: whatever it takes."""
+        """Go to the state before `change`. As `apply`; no digest: whatever it takes.
+
+        As with `scale` and `down`: where nothing is different there, the answer is the change that led there, which
+        has ended, or leads there.
+        """
         ask = AskUndo(change=change, digest=digest, confirmed=confirmed, by=by)
         return self._accept(project, "undo", ask, progress)
 
@@ -238,6 +242,10 @@ class Client:
     def down(self, project: str, *, by: str = "") -> ChangeView:
         """Drain and stop everything of a project, then its router. The history stays."""
         return self._post(f"{_project(project)}/down", AskDown(by), ChangeView)
+
+    def forget(self, project: str) -> None:
+        """Remove all that is on record of a project: history, releases, logs. Raises Conflict while it runs."""
+        self._post(f"{_project(project)}/forget", None, Done)
 
     def flags(self, project: str) -> FlagSetView:
         """Flags in force, with what is known of each."""

@@ -11,15 +11,15 @@ from pathlib import Path
 from midair import __version__
 from midair import plan as plans
 from midair.change import undo_target
-from midair.engine import accept, backup, show
+from midair.engine import accept, backup, forget, show
 from midair.engine import flags as flag_changes
 from midair.engine.bus import Bus
 from midair.engine.clock import Clock
 from midair.engine.keeper import Keeper
 from midair.engine.state import State
 from midair.engine.world import World
-from midair.errors import NotFound, UsageRefused
-from midair.model.change import ChangeKind
+from midair.errors import Conflict, NotFound, UsageRefused
+from midair.model.change import Change, ChangeKind
 from midair.model.ids import ChangeId
 from midair.model.plan import Plan
 from midair.model.project import Applied, Project
@@ -61,6 +61,7 @@ class Engine:
 
     async def open(self) -> None:
         """Adopt every project on record and go on with it."""
+        await forget.sweep(self.home)
         for name in self.store.projects.names():
             self._add(name).open()
         self.flags.open()
@@ -142,6 +143,23 @@ class Engine:
 
         return await self._change(keeper, "down", emptied, ask.by)
 
+    async def forget(self, project: str) -> None:
+        """Remove everything on record about a project of which nothing runs."""
+        keeper = self.keeper(project)
+        async with keeper.accepting:
+            await forget.await_end(keeper)
+            await keeper.world.end_router()
+            # From here to the last line of the block nothing else runs: who comes later finds no such project.
+            self._check_kept(keeper)
+            if keeper.guests or not keeper.state.is_empty:
+                raise Conflict(f'cannot forget project "{project}": it is about to be changed', hint="try it again")
+            self.store.forget(project)
+            del self._keepers[project]
+            self.flags.forget(project)
+            aside = forget.put_aside(self.home, project)
+        await keeper.close()
+        await forget.remove(aside)
+
     async def backup(self, path: str) -> BackupView:
         """Write the whole state into a file."""
         return await backup.write(self.home, self.store, self._keepers, Path(path))
@@ -156,22 +174,42 @@ class Engine:
         self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
         digest: str | None = None, confirmed: bool = True,
     ) -> ChangeView:  # fmt: skip
-        """Accept a change to the state that `make` says, made when no other one is being accepted."""
+        """Accept a change to the state that `make` says, made when no other one is being accepted.
+
+        Without any difference there is none: the answer is the change that leads there, or has led there, already.
+        """
         async with keeper.accepting:
+            self._check_kept(keeper)
             undoes, after = make()
             plan = accept.plan_between(keeper, after)
+            latest = keeper.state.change
+            if latest is not None and _is_there(keeper, plan, after):
+                return show.change(keeper, int(latest.id))
             accept.approve(plan, digest, confirmed)
             await accept.check(keeper, plan, after)
             change = await accept.store(keeper, kind, plan, after, by, undoes)
         return show.change(keeper, int(change.id))
 
     def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:
-        target = undo_target(self.store.changes.all(keeper.project), ask.change)
-        assert target.before is not None, "undo_target sees to that"
-        base = keeper.state.base
-        if target.kind == "flag" and ask.change is None and base is not None:
-            return target.id, flag_changes.without(base, target)  # whatever became of code since then
-        return target.id, flag_changes.calmed(target.before)
+        def state_before(target: Change) -> Applied:
+            assert target.before is not None, "undo_target sees to that"
+            base = keeper.state.base
+            if target.kind == "flag" and ask.change is None and base is not None:
+                return flag_changes.without(base, target)  # whatever became of code since then
+            return flag_changes.calmed(target.before)
+
+        def makes_no_difference(target: Change) -> bool:
+            after = state_before(target)
+            return _is_there(keeper, accept.plan_between(keeper, after), after)
+
+        target = undo_target(self.store.changes.all(keeper.project), ask.change, makes_no_difference)
+        return target.id, state_before(target)
+
+    def _check_kept(self, keeper: Keeper) -> None:
+        """Raise NotFound when the project was forgotten while its caller waited for it."""
+        if self._keepers.get(keeper.project) is not keeper:
+            self.keeper(keeper.project)
+            raise Conflict(f'cannot go on: project "{keeper.project}" was forgotten meanwhile', hint="try it again")
 
     async def _restore_project(self, project: str, completed: Applied | None) -> None:
         """A project whose state was taken in: kept from now on; or, when it was kept already, brought back to it."""
@@ -209,6 +247,8 @@ class Engine:
                 del self._keepers[project]
                 await keeper.world.stop_router()
                 await keeper.close()
+                if project not in self._keepers:
+                    await forget.remove_unused(self.home, project)
 
     def _telling(self, progress: accept.Progress) -> accept.Progress:
         def tell(line: EventView) -> None:
@@ -216,6 +256,14 @@ class Engine:
             self.bus.tell(line)
 
         return tell
+
+
+def _is_there(keeper: Keeper, plan: Plan, after: Applied) -> bool:
+    """Nothing would become different. What is stuck is tried again all the same."""
+    state = keeper.state
+    is_stuck = state.change is not None and state.change.phase == "stuck"
+    overrides = state.base.overrides if state.base is not None else ()
+    return plan.is_empty and not plan.refusals and after.overrides == overrides and not is_stuck
 
 
 def _scaled(keeper: Keeper, ask: AskScale) -> Applied:

@@ -156,6 +156,11 @@ class FlagChanges:
             log.error("cannot serve the flags of %s: %s", name, error.message)
         self._news.set()
 
+    def forget(self, project: str) -> None:
+        """A project is gone: its flags are not in force any more."""
+        if self._known.pop(project, None):
+            self._tell(project, {})
+
     def change(self, project: str, ask: AskFlag) -> ChangeView:
         """Do what is asked for, and record who, when and why."""
         keeper = self._keeper(project)

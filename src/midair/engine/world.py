@@ -86,6 +86,13 @@ class World:
             await _quietly(router.stop())
             await _quietly(router.close())
 
+    async def end_router(self) -> None:
+        """End the router, also one that a dead daemon has left behind."""
+        await self.stop_router()
+        left = self._make_router()
+        await _quietly(left.stop())
+        await _quietly(left.close())
+
     async def runtime(self, name: str) -> Runtime:
         """One runtime, opened. Raises what kept it from opening."""
         await self._open_runtime(name)

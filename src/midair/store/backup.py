@@ -13,12 +13,11 @@ from midair.errors import StoreTrouble
 from midair.model.project import Applied
 from midair.store.connection import open_database, scripts
 from midair.store.projects import Projects
-from midair.store.store import FILE, Store
+from midair.store.store import FILE, TABLES, Store
 from midair.store.trouble import told
 
 PROJECTS = "projects"
 _LEFT_OUT = frozenset({"replicas", "logs", "router.log", "router.sock"})  # of this machine, and of this moment
-_TABLES = ("projects", "changes", "rollouts", "revisions")
 
 
 @contextmanager
@@ -108,7 +107,7 @@ def take_in(store: Store, folder: Path, projects: Iterable[str]) -> None:
 
 
 def _copy_project(database: sqlite3.Connection, project: str) -> None:
-    for table in _TABLES:
+    for table in TABLES:
         column = "name" if table == "projects" else "project"
         database.execute(f"INSERT INTO main.{table} SELECT * FROM backup.{table} WHERE {column} = ?", (project,))
     database.execute(

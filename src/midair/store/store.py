@@ -22,6 +22,7 @@ from midair.store.rollouts import Rollouts
 from midair.store.trouble import told
 
 FILE = "midair.db"
+TABLES = ("projects", "changes", "rollouts", "revisions")  # and "events", whose numbers belong to no project
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -79,6 +80,13 @@ class Store:
             self.meta.set_moment(commit.at)
         self._around_commit("commit")
         return recorded
+
+    def forget(self, project: str) -> None:
+        """Remove all that is kept of a project. The numbers of its events are not used again."""
+        with self.transaction("write to") as database:
+            for table in (*TABLES, "events"):
+                column = "name" if table == "projects" else "project"
+                database.execute(f"DELETE FROM {table} WHERE {column} = ?", (project,))
 
     @contextmanager
     def transaction(self, verb: str) -> Iterator[sqlite3.Connection]:
