@@ -1,5 +1,7 @@
 """When a replica is thought ready or unhealthy, and how often it is asked. No process, no waiting."""
 
+from itertools import pairwise
+
 import pytest
 
 from midair.model.project import HealthCheck, Port, Ready, Service
@@ -40,7 +42,7 @@ def test_after_the_start_period_as_many_failures_as_retries_make_it_unhealthy():
 def test_asking_early_never_makes_a_replica_fail_early():
     check = HealthCheck(("CMD", "true"), interval_s=10, retries=3)
     judge = judge_of(check)
-    assert wait_s(judge, 0.0) == 1.0
+    assert wait_s(judge, 60.0) == 1.0
     judge = failing(judge, *range(1, 30))
     assert judge.verdict == "starting"
     assert failing(judge, 30).verdict == "unhealthy"
@@ -82,6 +84,20 @@ def test_an_interval_that_was_asked_for_is_never_undercut():
     judge = judged(judge_of(Ready(http="/", interval_s=7.0)), True, "", 0.0)
     assert wait_s(judge, 1.0) == 7.0
     assert wait_s(judged(judge_of(CHECK), True, "", 0.0), 1.0) == 10
+
+
+@pytest.mark.parametrize("check", [Ready(http="/"), Ready(command=("true",)), HealthCheck(("CMD", "true"))])
+def test_what_is_lost_between_two_questions_is_a_small_share_of_a_start(check):
+    judge, asked = judge_of(check), [0.0]
+    while asked[-1] < 30:
+        asked.append(asked[-1] + wait_s(judge, asked[-1]))
+    limit = 0.25 if isinstance(check, Ready) else 1.0
+    assert all(after - before < min(limit, max(0.1, before / 8)) + 1e-9 for before, after in pairwise(asked))
+    assert len(asked) < 30 / limit + 40, "asking must not cost more than starting"
+
+
+def test_a_ready_check_that_is_to_be_asked_seldom_is_asked_seldom_from_the_beginning():
+    assert wait_s(judge_of(Ready(http="/", interval_s=7.0)), 0.0) == 7.0
 
 
 @pytest.mark.parametrize(("ports", "kind"), [((Port(80, 80),), "listening"), ((), "running")])

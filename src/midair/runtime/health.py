@@ -3,7 +3,8 @@
 A `healthcheck` is judged as Docker judges it: after its start period, `retries` failures in a row, an interval apart,
 make it unhealthy. But it is asked sooner than that while it has not succeeded yet, so that nobody waits for a replica
 that is ready: an early failure counts for nothing. A `ready` check never gives up on a replica that is starting; the
-rollout's progress deadline does.
+rollout's progress deadline does. A starting replica is asked often at first and less often the longer it takes, so that
+what is lost between two questions stays a small share of what the start took anyway.
 """
 
 from typing import Literal
@@ -18,6 +19,8 @@ Verdict = Literal["starting", "ready", "unhealthy"]
 Kind = Literal["healthcheck", "ready", "listening", "running"]
 
 _EARLY_S = 1.0  # at most this long between two questions to a replica that has not succeeded yet
+_EARLY_SHARE = 8  # and at most this part of the time that it has had
+_SOON_S, _SOON_COMMAND_S = 0.02, 0.1  # but no sooner than that; a command is dearer than a connection
 _FRESH_S = 60.0  # a replica that became ready this recently is asked often
 _FRESH_INTERVAL_S, _SETTLED_INTERVAL_S = 1.0, 5.0
 
@@ -73,13 +76,23 @@ def wait_s(judge: Judge, now: Moment) -> Span | None:
     check = judge.check
     if judge.kind in ("listening", "running") and judge.verdict == "ready":
         return None  # its end is noticed without asking, and the router notices when it stops answering
+    if judge.verdict == "starting":
+        return _early_s(check, now - judge.began)
     if isinstance(check, HealthCheck):
-        early = min(check.interval_s, check.start_interval_s, _EARLY_S)
-        return early if judge.verdict == "starting" else check.interval_s
+        return check.interval_s
     if judge.verdict != "ready" or judge.failures:
         return check.interval_s
     fresh = judge.passed_at is not None and now - judge.passed_at < _FRESH_S
     return max(check.interval_s, _FRESH_INTERVAL_S if fresh else _SETTLED_INTERVAL_S)
+
+
+def _early_s(check: HealthCheck | Ready, age: Span) -> Span:
+    """Seconds until a replica that has been starting for so long is asked again."""
+    if isinstance(check, HealthCheck):
+        return min(check.interval_s, check.start_interval_s, _EARLY_S, max(_SOON_COMMAND_S, age / _EARLY_SHARE))
+    if check.interval_s > _EARLY_S:
+        return check.interval_s  # somebody wants it to be asked seldom
+    return min(check.interval_s, max(_SOON_COMMAND_S if check.command else _SOON_S, age / _EARLY_SHARE))
 
 
 def verdict_of(judges: tuple[Judge, ...]) -> tuple[Verdict, str]:
