@@ -14,10 +14,10 @@ from midair.errors import DaemonTrouble
 
 pytestmark = pytest.mark.e2e
 MOST = 80  # steps of one kind in one change; there are far fewer
-# A life of the daemon in which one step is stored and carried out, and then it dies: after it, or about the next one.
+# A life of the daemon that is as short as can be while something is done in it: one commit, or one action.
 LIVES = {
     "before-commit": "before-commit:2",
-    "commit": "commit:2",
+    "commit": "commit:1",
     "before-action": "before-action:2",
     "action": "action:1",
 }

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from midair import rollout as core
 from midair.errors import Refused
+from midair.model.action import SetRoutes
 from midair.model.ids import ReplicaId, RevisionId
 from midair.model.project import Drain, Port, Restart, Strategy, StrategyStep, Update
 from midair.model.rollout import Abort, Goal, Pause, Policy, Promote, Resume, Scale, SetHold
@@ -42,6 +43,7 @@ class Stage:
         )  # fmt: skip
         self.rollout = None
         self.seen = Seen()
+        self.asked = None  # the routes asked for last, and when
         self.since = {}  # (replica, attempt, state) -> moment
         self.ready_at = {}
 
@@ -127,7 +129,10 @@ class Stage:
         self.seen = Seen(replicas, route, tuple(troubles))
 
     def do_advance(self, rest: str) -> list[str]:
-        step = core.advance(self.rollout, self.seen, self.now)
+        routes, asked_at = self.asked or (None, None)
+        seen = replace(self.seen, asked_at=asked_at if routes == self.rollout.asked else None)
+        step = core.advance(self.rollout, seen, self.now)
+        self.asked = next(((one, self.now) for one in step.actions if isinstance(one, SetRoutes)), self.asked)
         self.rollout = step.rollout
         told = [f"{step.rollout.phase}" + (f": {step.rollout.reason}" if step.rollout.reason else "")]
         told += [f"  {describe(action)}" for action in step.actions]

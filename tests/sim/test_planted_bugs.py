@@ -13,6 +13,7 @@ CAUGHT_BY = {
     "trust a stale count of open requests": {"out before down"},
     "act before commit": {"committed before acted"},
     "forget an outstanding route": {"every change ends", "the goal is reached"},
+    "store each asking for routes": {"every change ends", "the goal is reached"},
     "roll back a rollback": {"moves are legal", "a rollback is never rolled back"},
     "count a terminating replica as gone": {"not too many are alive"},
     "forget a start that is under way": {"not too many are alive"},

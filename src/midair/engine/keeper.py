@@ -103,7 +103,7 @@ class Keeper:
         """One service, as it was seen last."""
         seen = self.sight.seen(rollout, self._runtimes(rollout), self._hands.troubles(rollout.service))
         starting = tuple(one for one in self._starting if service_of(one) == rollout.service)
-        return replace(seen, starting=starting) if starting else seen
+        return replace(seen, starting=starting, asked_at=self._hands.asked_at(rollout.asked))
 
     # The loop
 

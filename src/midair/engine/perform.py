@@ -29,6 +29,7 @@ class Hands:
         self._put_off: set[str] = set()
         self._starting: set[ReplicaId] = set()
         self._last: dict[str, Action] = {}
+        self._asked: dict[str, tuple[SetRoutes, Moment]] = {}  # by service: the routes asked for last, and when
         self._troubles: dict[str, Trouble] = {}
 
     def begin(self, actions: Iterable[Action]) -> None:
@@ -40,11 +41,18 @@ class Hands:
             else:
                 if isinstance(action, StartReplica):
                     self._starting.add(action.replica)
+                elif isinstance(action, SetRoutes):
+                    self._asked[action.service] = action, self._clock()
                 self._under_way[place] = asyncio.create_task(self._perform(place, action), name=action.key)
 
     def starting(self) -> tuple[ReplicaId, ...]:
         """Replicas whose start is being carried out now. Ask before looking: one may end while the look goes on."""
         return tuple(self._starting)
+
+    def asked_at(self, routes: SetRoutes | None) -> Moment | None:
+        """When these routes were asked for last; None when this control plane did not yet."""
+        asked = None if routes is None else self._asked.get(routes.service)
+        return asked[1] if asked is not None and asked[0] == routes else None
 
     def troubles(self, service: str) -> tuple[Trouble, ...]:
         """What failed for a service and has not worked since."""

@@ -93,4 +93,5 @@ class Seen(msgspec.Struct, frozen=True):
     route: RouteSeen | None = None
     troubles: tuple[Trouble, ...] = ()
     gates: tuple[GateSeen, ...] = ()
+    asked_at: Moment | None = None  # when this control plane asked for the rollout's `asked` last; None: not yet
     starting: tuple[ReplicaId, ...] = ()  # whose start is being carried out now: on record or not, soon they are alive

@@ -46,7 +46,6 @@ def settle(rollout: Rollout) -> Rollout:
         rollout,
         stable=rollout.goal,
         stable_policy=rollout.policy,
-        asked_times=0,
         created=(),
         failures=(),
         promoted=False,

@@ -16,8 +16,7 @@ from midair.rollout.phase import check_move
 
 FIELDS = (
     "phase", "goal", "policy", "back", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step", "step_at",
-    "promoted", "asked", "asked_at", "asked_times", "created", "draining", "stopping", "restarting", "failures",
-    "replicas",
+    "promoted", "asked", "created", "draining", "stopping", "restarting", "failures", "replicas",
 )  # fmt: skip
 _FIELDS_OF = attrgetter(*FIELDS)
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
@@ -47,8 +46,6 @@ class Draft:
         self.step_at = rollout.step_at
         self.promoted = rollout.promoted
         self.asked = rollout.asked
-        self.asked_at = rollout.asked_at
-        self.asked_times = rollout.asked_times
         self.created = rollout.created
         self.draining = rollout.draining
         self.stopping = rollout.stopping

@@ -9,11 +9,9 @@ from midair.model.event import RoutesAsked
 from midair.model.ids import revision_of
 from midair.model.project import Port
 from midair.model.seen import ReplicaSeen, Route
-from midair.rollout.backoff import backoff
 from midair.rollout.draft import UNKNOWN_S, Draft
 
-ASK_AGAIN_FIRST_S = 0.5
-ASK_AGAIN_LIMIT_S = 10.0
+ASK_AGAIN_S = 1.0  # while the router says yes and nothing comes into force; when it says no, troubles set the pace
 TAKE_OVER_S = 0.05  # between two attempts to listen on a port that is being left
 
 
@@ -27,29 +25,28 @@ def ask_routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> Non
     if draft.asked is None or overtaken or wanted != draft.asked:
         generation = max(draft.generation, seen.settled if seen else 0) + 1
         draft.asked = msgspec.structs.replace(wanted, generation=generation)
-        draft.asked_times = 0
         weights = {str(route.replica): route.weight for route in wanted.routes}
         draft.events.append(RoutesAsked(draft.rollout.service, generation, weights, wanted.hold))
     ask_again(draft)
 
 
 def ask_again(draft: Draft) -> None:
-    """Ask for the routes until they are in force, even if those seen look right already."""
-    if draft.asked is None:
-        return
-    if in_force(draft):
-        draft.asked_times = 0
+    """Ask for the routes until they are in force, even if those seen look right already.
+
+    When they were asked for is known of this life of the control plane only, and changes no state: the next life asks
+    at once, and what is asked again is not stored again first. So lives that each end after one commit get on.
+    """
+    if draft.asked is None or in_force(draft):
         return
     if any(one.published and one.id in draft.stopping for one in draft.replicas):
         draft.actions.append(draft.asked)  # its port is free any moment now, and nobody answers until it is taken
         draft.wake(draft.now + TAKE_OVER_S)
         return
-    again_at = draft.asked_at + backoff(draft.asked_times, ASK_AGAIN_FIRST_S, ASK_AGAIN_LIMIT_S)
-    if draft.asked_times and draft.now < again_at:
-        draft.wake(again_at)
+    is_new = draft.asked is not draft.rollout.asked
+    if not is_new and draft.seen.asked_at is not None and draft.now < draft.seen.asked_at + ASK_AGAIN_S:
+        draft.wake(draft.seen.asked_at + ASK_AGAIN_S)
     elif draft.act(draft.asked):
-        draft.asked_at, draft.asked_times = draft.now, draft.asked_times + 1
-        draft.wake(draft.now + backoff(draft.asked_times, ASK_AGAIN_FIRST_S, ASK_AGAIN_LIMIT_S))
+        draft.wake(draft.now + ASK_AGAIN_S)
 
 
 def in_force(draft: Draft) -> bool:

@@ -14,6 +14,5 @@ def turn_round(draft: Draft, reason: str) -> None:
     draft.promoted = False
     draft.waiting_since = None
     draft.waited_s = 0.0
-    draft.asked_times = 0
     draft.reached = draft.step = 0
     draft.step_at = draft.now

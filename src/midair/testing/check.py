@@ -249,7 +249,7 @@ class Checks:
         marks, after = self.marks, step.rollout
         if after.phase != before.phase:
             marks[f"{before.phase} to {after.phase}"] += 1
-        if after.asked_times > 1 and after.asked_times > before.asked_times:
+        if seen.asked_at is not None and any(action == before.asked for action in step.actions):
             marks["outstanding routes were asked for again"] += 1
         if any(one.count > 1 and one not in before.restarting for one in after.restarting):
             marks["a crash loop was slowed down"] += 1

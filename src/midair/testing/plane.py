@@ -3,7 +3,7 @@
 from midair import change as changes
 from midair import rollout as rollouts
 from midair.errors import Refused
-from midair.model.action import Action, StartReplica
+from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.change import Change
 from midair.model.moment import Moment
 from midair.model.project import Applied
@@ -35,6 +35,8 @@ class Plane:
         self.applied: Applied | None = None  # by the last completed change
         self.troubles: dict[str, dict[str, Trouble]] = {}
         self.looks: dict[str, list[Look]] = {}
+        self.asked: dict[str, tuple[SetRoutes, Moment]] = {}  # by service, in this life
+        self.dies_after_each_commit = False
         self.asleep_until: Moment = 0.0
         self.wake_at: Moment = 0.0
         self.begun = 0
@@ -93,6 +95,7 @@ class Plane:
             self.world.tell(f"      ! the control plane dies for {away}s")
             self.troubles.clear()
             self.looks.clear()
+            self.asked.clear()
             self.forgotten.update(id(action) for _, _, action, _ in self.world.late)
             self.asleep_until = self.wake_at = now + away
 
@@ -107,6 +110,9 @@ class Plane:
         if change is not self.change or any(after[name] is not before.get(name) for name in after):
             self._maybe_die("it dies before the commit")
             self._commit(change, after, now)
+            if self.dies_after_each_commit:
+                self.checks.marks["it dies after the commit"] += 1
+                raise Died
         if not self.acts_before_commit:
             self._act(steps, taken, now)
 
@@ -164,6 +170,8 @@ class Plane:
 
     def _perform(self, service: str, action: Action, now: Moment) -> bool:
         troubles = self.troubles.setdefault(service, {})
+        if isinstance(action, SetRoutes):
+            self.asked[service] = action, now
         if self.chooser.fault("an action fails"):
             works, text = False, "it failed"
         elif self.chooser.fault("the answer to an action is lost"):
@@ -204,7 +212,11 @@ class Plane:
             for _, name, action, _ in self.world.late
             if name == service and isinstance(action, StartReplica) and id(action) not in self.forgotten
         ]
-        return Seen(seen_replicas, route, tuple(self.troubles.get(service, {}).values()), starting=tuple(starting))
+        routes, asked_at = self.asked.get(service, (None, None))
+        return Seen(
+            seen_replicas, route, tuple(self.troubles.get(service, {}).values()), starting=tuple(starting),
+            asked_at=asked_at if routes == self.rollouts[service].asked else None,
+        )  # fmt: skip
 
     def _maybe_die(self, why: str) -> None:
         if self.chooser.fault(why):

@@ -55,6 +55,12 @@ def _ask_for_routes_once(draft: Draft) -> None:
         draft.act(draft.asked)
 
 
+def _store_each_asking(draft: Draft) -> None:
+    _ASK_AGAIN(draft)
+    if draft.asked in draft.actions:
+        draft.phase_at = max(draft.phase_at + 1e-6, draft.now)
+
+
 def _roll_back_a_rollback(draft: Draft, reason: str, late: bool = False) -> None:
     if draft.back:
         draft.back, draft.goal = False, Goal(draft.rollout.stable.revision, draft.goal.replicas)
@@ -101,6 +107,7 @@ def _leave_superseded_alone(service: str, number: Any, goal: Goal, policy: Any, 
 
 
 _ADVANCE, _ROUTES, _NOTICE = rollout.advance, route._routes, notice.notice
+_ASK_AGAIN = route.ask_again
 _PHASE, _BEGIN = advance._phase, rollout.begin
 _ALIVE: Callable[[Fleet], int] = vars(Fleet)["alive"].fget
 
@@ -122,6 +129,10 @@ BUGS: dict[str, list[Patch]] = {
     "forget an outstanding route": [
         (route, "ask_again", _ask_for_routes_once),
         (advance, "ask_again", _ask_for_routes_once),
+    ],
+    "store each asking for routes": [
+        (route, "ask_again", _store_each_asking),
+        (advance, "ask_again", _store_each_asking),
     ],
     "roll back a rollback": [(judge, "fail", _roll_back_a_rollback)],
     "count a terminating replica as gone": [

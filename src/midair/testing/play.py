@@ -14,6 +14,7 @@ from midair.testing.world import FOREVER, World
 HEATS = (0.0, 0.01, 0.03, 0.08)
 CALM_TICKS = 900  # an end must come within this many rounds after the last fault
 ROUGH_TICKS = 250
+MORE = 1 << 32  # what was thought of later is drawn from another seed, so that each story stays what it was
 SETTLED_S = 60.0  # after the end: longer than any back-off; a bad revision that was let in crashes for ever
 
 
@@ -48,7 +49,8 @@ class Play:
             idle = not self._tick()
             if self._is_over() or (not self._help() and idle):
                 break
-        check_end(self.plane, self.world, undisturbed=not disturb and not any(ask.wish for ask in self.scenario.asks))
+        disturbed = disturb or self.plane.dies_after_each_commit or any(ask.wish for ask in self.scenario.asks)
+        check_end(self.plane, self.world, undisturbed=not disturbed)
 
     def _tick(self) -> bool:
         """One round; False when nothing will ever happen again."""
@@ -117,6 +119,8 @@ class Play:
     def _help(self) -> bool:
         """The operator ends what only he can end: pauses, and what is stuck by his own settings."""
         helped = False
+        if self.world.now < self.plane.asleep_until:
+            return False  # nobody is there to be asked
         for service, rollout in list(self.plane.rollouts.items()):
             wish = self._wish_for(rollout)
             if wish is not None and self.plane.wish(service, wish):
@@ -147,6 +151,8 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     scenario = draw(chooser)
     chooser.heat = HEATS[chooser.pick(len(HEATS), "heat")]
     play = Play(scenario, chooser, tell)
+    more = Seeded(seed + MORE)
+    play.plane.dies_after_each_commit = more.pick(8, "short lives") == 7
     try:
         play.run(disturb=chooser.heat > 0)
     except Violation as violation:
