@@ -19,20 +19,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]
 
 
 @pytest.fixture
-def place(tmp_path, request, engine, monkeypatch):
+def place(tmp_path, living_in, engine, monkeypatch):
     """A project "shop" on the engine, taken down afterwards. Nothing of it may be left."""
     monkeypatch.setenv("DOCKER_HOST", engine.host)  # for daemons that the test starts again
-    made = Place(tmp_path)
-    made.environment["DOCKER_HOST"] = engine.host
-    request.node.place = made
     clear(engine)
     try:
-        yield made
+        with living_in(Place(tmp_path)) as made:
+            made.environment["DOCKER_HOST"] = engine.host
+            yield made
     finally:
-        left = made.close()
         mine = engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop")
         clear(engine)
-    assert left == [], "processes were left behind"
     assert mine == "", "containers were left behind"
 
 
@@ -43,12 +40,3 @@ def clear(engine: engines.Engine) -> None:
     for name in engine.docker("network", "ls", "--format", "{{.Name}}").split():
         if name.startswith("shop_"):
             engine.docker("network", "rm", name, check=False)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    place = getattr(item, "place", None)
-    if report.failed and place is not None:
-        report.sections.append(("what was going on", place.artifacts()))
-    return report
