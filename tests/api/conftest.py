@@ -23,8 +23,8 @@ class Control:
     def stop(self):
         self.told.append("stop")
 
-    async def restart(self):
-        self.told.append("restart")
+    async def restart(self, python):
+        self.told.append(f"restart {python}".rstrip())
 
 
 class Service(threading.Thread):

@@ -1,19 +1,28 @@
 """The daemon as a process: it starts by itself, refuses clearly, hands over, and ends in order."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
+import venv
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from tests.api.conftest import await_follower, beginnings
 
+import midair
 from midair.client import Client
 from midair.client.home import has_daemon
-from midair.errors import DaemonTrouble, StoreTrouble
+from midair.errors import DaemonTrouble, StoreTrouble, UsageRefused
+from midair.view.ask import AskRestart
+from midair.view.daemon import Done
 
 
 @pytest.fixture
@@ -98,6 +107,61 @@ def test_restarting_puts_another_process_in_its_place_and_refuses_nobody(client)
         asking.join()
     assert len(pids) == 4
     assert failed == []
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another installation of midair, of another version, in a virtual environment of its own: its interpreter."""
+    package = tmp_path / "code" / "midair"
+    shutil.copytree(Path(midair.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").write_text('__version__ = "99.1"')
+    venv.create(tmp_path / "venv", symlinks=True, with_pip=False)
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (site / "midair.pth").write_text("\n".join([str(package.parent), sysconfig.get_path("purelib")]))
+    return str(tmp_path / "venv" / "bin" / "python")
+
+
+def test_a_restart_by_another_installation_puts_that_one_in_its_place(client, other):
+    before = client.ensure_daemon()
+    assert (before.version, before.python) == (midair.__version__, sys.executable)
+    environment = {**os.environ, "MIDAIR_HOME": str(client.home)}
+    done = subprocess.run([other, "-m", "midair", "daemon", "restart"], env=environment, text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    after = client.health()
+    assert (after.version, after.python) == ("99.1", other)
+    assert f"midair 99.1 runs as pid {after.pid}" in done.stdout
+    assert client.daemon_restart().version == midair.__version__, "and back again"
+
+
+def test_an_installation_that_does_not_start_takes_nothing_over(client, other):
+    before = client.ensure_daemon()
+    shutil.rmtree(Path(other).parents[2] / "code")
+    with pytest.raises(DaemonTrouble, match="No module named"):
+        client._post("/v1/daemon/restart", AskRestart(other), Done)
+    assert client.health() == before
+
+
+def test_a_version_that_cannot_read_the_state_takes_nothing_over(client):
+    before = client.ensure_daemon()
+    with closing(sqlite3.connect(client.home / "midair.db")) as database:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        database.execute("PRAGMA user_version = 99")
+        with pytest.raises(DaemonTrouble, match="it has version 99, and this midair knows"):
+            client.daemon_restart()
+        database.execute(f"PRAGMA user_version = {version}")
+    assert client.health() == before
+    assert client.daemon_restart().pid != before.pid
+
+
+def test_an_interpreter_that_this_user_should_not_run_is_refused(client, tmp_path):
+    before = client.ensure_daemon()
+    writable = tmp_path / "python"
+    writable.write_text("#!/bin/sh")
+    writable.chmod(0o777)
+    for python in (str(writable), "python3", str(tmp_path), "/nowhere/python", "\0"):
+        with pytest.raises(UsageRefused, match="cannot restart the daemon with"):
+            client._post("/v1/daemon/restart", AskRestart(python), Done)
+    assert client.health() == before
 
 
 def test_a_followed_stream_outlives_a_restart(client):

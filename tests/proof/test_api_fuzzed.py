@@ -35,7 +35,7 @@ class Control:
     def stop(self):
         pass
 
-    async def restart(self):
+    async def restart(self, python):
         pass
 
 

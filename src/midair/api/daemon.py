@@ -1,7 +1,7 @@
 """The control plane itself."""
 
 from midair.api.endpoint import Call, Endpoint
-from midair.view.ask import AskPath
+from midair.view.ask import AskPath, AskRestart
 from midair.view.daemon import BackupView, Done, Health
 
 
@@ -15,7 +15,7 @@ async def stop(call: Call) -> Done:
 
 
 async def restart(call: Call) -> Done:
-    await call.control.restart()
+    await call.control.restart(call.body.python)
     return Done("a successor takes over")
 
 
@@ -30,7 +30,7 @@ async def restore(call: Call) -> BackupView:
 ENDPOINTS = (
     Endpoint("GET", "/v1/health", "Who answers, and whether it can work", health, Health),
     Endpoint("POST", "/v1/daemon/stop", "End the daemon; replicas and routers go on", stop, Done),
-    Endpoint("POST", "/v1/daemon/restart", "Put a new process in the daemon's place", restart, Done),
+    Endpoint("POST", "/v1/daemon/restart", "Put a new process in the daemon's place", restart, Done, AskRestart),
     Endpoint("POST", "/v1/backup", "Write the whole state into a file", backup, BackupView, AskPath),
     Endpoint("POST", "/v1/restore", "Put the state of a backup in place", restore, BackupView, AskPath),
 )

@@ -21,8 +21,11 @@ class Control(Protocol):
     def stop(self) -> None:
         """End, after this answer."""
 
-    async def restart(self) -> None:
-        """Make a successor; returns when it can take over. Raises DaemonTrouble."""
+    async def restart(self, python: str) -> None:
+        """Make a successor, run by this interpreter if one is named; returns when it can take over.
+
+        Raises DaemonTrouble, or UsageRefused for an interpreter that is not to be run.
+        """
 
 
 class Call:

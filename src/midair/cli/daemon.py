@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from midair import errors
+from midair import __version__, errors
 from midair.cli import out, when
 from midair.cli.group import Group
 from midair.cli.session import Session, json_option, pass_session
@@ -60,7 +60,10 @@ def stop(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def restart(session: Session, as_json: bool) -> None:
-    """Put a new process, of the version installed now, in its place. Nothing is lost."""
+    """Put a new process in its place: this midair, with the interpreter that runs it. Nothing is lost.
+
+    After an upgrade, also one into another virtual environment, restart it with the new midair.
+    """
     _show(session.client().daemon_restart(), as_json=as_json)
 
 
@@ -131,7 +134,9 @@ def _show(health: Health, *, as_json: bool) -> None:
         return
     out.say(
         f"midair {health.version} runs as pid {health.pid} for {when.span(time.time() - health.started_at)}, "
-        f"{out.count(health.projects, 'project')}, state in {health.home}"
+        f"{out.count(health.projects, 'project')}, state in {health.home}, by {health.python}"
     )
+    if health.version != __version__:
+        out.note(f"hint: this is midair {__version__}; midair daemon restart puts it in its place")
     if health.problem:
         out.fail(health.problem, "see midair doctor")

@@ -1,5 +1,6 @@
 """What can be asked of the control plane, one method each. Blocking and light to import."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from midair.view.ask import (
     AskMoves,
     AskPath,
     AskPlan,
+    AskRestart,
     AskScale,
     AskUndo,
     AskUp,
@@ -84,12 +86,12 @@ class Client:
             time.sleep(0.01)
 
     def daemon_restart(self) -> Health:
-        """Put a new process, of the version installed now, in the daemon's place. Nothing is lost meanwhile.
+        """Put a new process in the daemon's place: the midair that calls. Nothing is lost meanwhile.
 
         Returns when the successor answers. Raises DaemonTrouble when it cannot start; the old one then goes on.
         """
         before = self.health()
-        self._post("/v1/daemon/restart", None, Done)
+        self._post("/v1/daemon/restart", AskRestart(sys.executable or ""), Done)
         while (now := self.health()).pid == before.pid:
             time.sleep(0.02)
         return now

@@ -11,6 +11,7 @@ Connections made meanwhile wait in the socket that both have; none is refused.
 
 import asyncio
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Self
 import msgspec
 
 from midair.api.problem import error_answer
-from midair.errors import DaemonTrouble, MidairError
+from midair.errors import DaemonTrouble, MidairError, UsageRefused
 from midair.view.error import ErrorAnswer
 
 READY = b"ready\n"
@@ -84,13 +85,17 @@ class Successor:
         os.close(self._go)
 
 
-async def start_successor(home: Path, socket: int, lock: int) -> Successor:
-    """Start a successor and wait until it can take over. Raises DaemonTrouble when it cannot."""
+async def start_successor(home: Path, socket: int, lock: int, python: str) -> Successor:
+    """Start a successor and wait until it can take over. Raises DaemonTrouble when it cannot.
+
+    `python`: the interpreter of another installation; "": this one.
+    """
+    check_interpreter(python)
     report_read, report_write = os.pipe()
     go_read, go_write = os.pipe()
     handed = (socket, lock, go_read, report_write)
     try:
-        await asyncio.to_thread(_start, home, f"{socket},{lock},{go_read}", handed)
+        complaint = await asyncio.to_thread(_start, home, f"{socket},{lock},{go_read}", handed, python)
     finally:
         os.close(report_write)
         os.close(go_read)
@@ -98,16 +103,43 @@ async def start_successor(home: Path, socket: int, lock: int) -> Successor:
     if said == READY:
         return Successor(go_write)
     os.close(go_write)
-    raise DaemonTrouble(f"cannot restart the daemon: {_reason(said)}", hint="midair goes on as it was")
+    raise DaemonTrouble(f"cannot restart the daemon: {_reason(said, complaint)}", hint="see what is wrong; it goes on")
 
 
-def _start(home: Path, inherit: str, handed: tuple[int, int, int, int]) -> None:
-    command = [sys.executable, "-m", "midair.daemon", "--home", str(home), "--detach"]
+def check_interpreter(python: str) -> None:
+    """Raise UsageRefused for an interpreter that this user should not run."""
+    if not python or python == sys.executable:
+        return
+    reason = ""
+    try:
+        found = os.stat(python)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+    else:
+        if not os.path.isabs(python):
+            reason = "should be an absolute path"
+        elif not stat.S_ISREG(found.st_mode) or not os.access(python, os.X_OK):
+            reason = "it is no program"
+        elif found.st_uid not in (0, os.getuid()) or found.st_mode & 0o002:
+            reason = "others may change it"
+    if reason:
+        raise UsageRefused(f'cannot restart the daemon with "{python}": {reason}', hint="use the midair of this user")
+
+
+def _start(home: Path, inherit: str, handed: tuple[int, int, int, int], python: str) -> str:
+    """Start it detached. Returns the last line of what it had to complain about before that."""
+    command = [python or sys.executable, "-m", "midair.daemon", "--home", str(home), "--detach"]
+    environment = dict(os.environ)
+    if python not in ("", sys.executable):  # another installation has its own modules
+        for name in ("PYTHONPATH", "PYTHONHOME"):
+            environment.pop(name, None)
     nothing = subprocess.DEVNULL
-    subprocess.run(
-        [*command, "--inherit", inherit, "--report", str(handed[-1])],
-        pass_fds=handed, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing, cwd="/", check=False,
+    done = subprocess.run(
+        [*command, "--inherit", inherit, "--report", str(handed[-1])], env=environment, errors="replace",
+        pass_fds=handed, start_new_session=True, stdin=nothing, stdout=nothing, stderr=subprocess.PIPE, cwd="/",
+        check=False, text=True,
     )  # fmt: skip
+    return next(iter(done.stderr.strip().splitlines()[-1:]), "")
 
 
 def _read_report(descriptor: int) -> bytes:
@@ -115,8 +147,8 @@ def _read_report(descriptor: int) -> bytes:
         return pipe.read()
 
 
-def _reason(said: bytes) -> str:
+def _reason(said: bytes, complaint: str) -> str:
     try:
         return msgspec.json.decode(said, type=ErrorAnswer).error.message
     except msgspec.DecodeError:
-        return "its successor does not start"
+        return complaint or "its successor does not start"

@@ -26,7 +26,7 @@ from midair.engine.fatal import VARIABLE, Fatal
 from midair.errors import Conflict, DaemonTrouble
 from midair.router.embedded.router import EmbeddedRouter
 from midair.runtime.registry import make_runtime
-from midair.store import Store
+from midair.store import Store, check_version
 
 log = logging.getLogger(__name__)
 BACKLOG = 256
@@ -44,6 +44,7 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
         lock, listener = take_lock(home), listen(home)
     else:
         lock, listener = inherited.lock, socket.socket(fileno=inherited.socket)
+        check_version(home)
         report.ready()
         inherited.await_go()
         sign(lock)
@@ -141,13 +142,13 @@ class _Daemon:
         """End, after the answers under way."""
         self._end(comes_again=False)
 
-    async def restart(self) -> None:
-        """Make a successor and end for it."""
+    async def restart(self, python: str) -> None:
+        """Make a successor, run by this interpreter if one is named, and end for it."""
         if self._restarting:
             raise Conflict("cannot restart the daemon: it is being restarted")
         self._restarting = True
         try:
-            self._successor = await start_successor(self._home, self._listener.fileno(), self._lock)
+            self._successor = await start_successor(self._home, self._listener.fileno(), self._lock, python)
         finally:
             self._restarting = False
         log.info("a successor takes over")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,6 +94,7 @@ class Engine:
             started_at=self._began,
             projects=len(self.projects()),
             problem="; ".join(sorted(problems)),
+            python=sys.executable or "",
         )
 
     def projects(self) -> tuple[ProjectSummary, ...]:

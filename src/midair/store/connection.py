@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def open_database(path: Path, versions: Sequence[str]) -> sqlite3.Connection:
     return connection
 
 
+def check_database(path: Path, versions: Sequence[str]) -> None:
+    """Raise StoreTrouble when the database, which another process may have open, is newer than these versions."""
+    with told("open", path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=5.0, uri=True)) as connection:
+        _check_version(connection, path, versions)
+
+
+def _check_version(connection: sqlite3.Connection, path: Path, versions: Sequence[str]) -> int:
+    present = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if present > len(versions):
+        raise StoreTrouble(
+            f'cannot open the database "{path}": it has version {present}, and this midair knows {len(versions)}',
+            hint="install the newer midair again, or restore a backup made by this one",
+        )
+    return present
+
+
 def _prepare(connection: sqlite3.Connection, path: Path, versions: Sequence[str]) -> None:
     damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if damage != "ok":
@@ -49,11 +66,5 @@ def _prepare(connection: sqlite3.Connection, path: Path, versions: Sequence[str]
 
 def migrate(connection: sqlite3.Connection, path: Path, versions: Sequence[str]) -> None:
     """Run the scripts that this database has not seen, each in a transaction of its own with its version number."""
-    present = connection.execute("PRAGMA user_version").fetchone()[0]
-    if present > len(versions):
-        raise StoreTrouble(
-            f'cannot open the database "{path}": it has version {present}, and this midair knows {len(versions)}',
-            hint="install the newer midair again, or restore a backup made by this one",
-        )
-    for number in range(present, len(versions)):
+    for number in range(_check_version(connection, path, versions), len(versions)):
         connection.executescript(f"BEGIN IMMEDIATE; {versions[number]}; PRAGMA user_version = {number + 1}; COMMIT")

@@ -13,7 +13,7 @@ from midair.model.moment import Moment
 from midair.model.project import Applied, Revision
 from midair.model.rollout import Rollout
 from midair.store.changes import Changes
-from midair.store.connection import open_database, scripts
+from midair.store.connection import check_database, open_database, scripts
 from midair.store.events import Events
 from midair.store.meta import Meta
 from midair.store.projects import Projects
@@ -37,6 +37,11 @@ class Commit(msgspec.Struct, frozen=True):
     events: tuple[tuple[int | None, Event], ...] = ()  # (change, event)
     completed: Applied | None = None
     carried: Change | None = None  # one of `changes` that leads to another state now
+
+
+def check_version(home: Path) -> None:
+    """Raise StoreTrouble unless this midair can go on with the database there. Changes nothing."""
+    check_database(home / FILE, scripts())
 
 
 class Store:

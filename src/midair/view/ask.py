@@ -94,6 +94,12 @@ class AskWish(msgspec.Struct, frozen=True):
     wish: WishName
 
 
+class AskRestart(msgspec.Struct, frozen=True):
+    """Put another process in the daemon's place."""
+
+    python: str = ""  # the interpreter that is to run it, as an absolute path; "": the one that runs it now
+
+
 class AskPath(msgspec.Struct, frozen=True):
     """A file on this machine to write to or to read from."""
 

@@ -14,6 +14,7 @@ class Health(msgspec.Struct, frozen=True):
     started_at: Moment
     projects: int
     problem: str = ""  # why the control plane cannot work at the moment, for people
+    python: str = ""  # the interpreter that runs it, which says where it is installed
 
 
 class BackupView(msgspec.Struct, frozen=True):
