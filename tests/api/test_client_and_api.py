@@ -155,6 +155,7 @@ def test_logs_come_in_order_and_from_the_end(client, service, tmp_path):
     runtime.log_files = lambda name: (("web/aa/0", str(log)),)
     assert [line.text for line in client.logs("shop", "web", tail=2)] == ["line 999", "half"]
     assert len(list(client.logs("shop"))) == 1001
+    assert list(client.logs("shop", tail=0)) == []
     with pytest.raises(NotFound, match='cannot show logs of "api"'):
         list(client.logs("shop", "api"))
 
@@ -172,6 +173,70 @@ def test_followed_logs_go_on_over_a_truncation(client, service, tmp_path):
     log.write_text("3\n")
     assert next(lines).text == "3"
     lines.close()
+
+
+def add(log, text):
+    with log.open("a") as file:
+        file.write(text)
+
+
+def printing(service, **logs):
+    """Let the replicas of web have these log files, by ordinal."""
+    files = tuple((f"web/aa/{ordinal[1:]}", str(path)) for ordinal, path in logs.items())
+    service.engine.keeper("shop").world.runtimes["process"].log_files = lambda name: files
+
+
+@pytest.mark.parametrize("tail", [None, 0, 1])
+def test_followed_logs_go_on_where_they_were_when_another_daemon_takes_over(tmp_path, tail):
+    client, got, moved = Client(tmp_path), [], threading.Event()
+    first_log, second_log, late_log = (tmp_path / f"{name}.log" for name in ("first", "second", "late"))
+    first_log.write_text("".join(f"line {number}\n" for number in range(100)))
+    second_log.write_text("quiet\nhal")
+
+    def follow():
+        got.extend((line.replica, line.text) for line in client.logs("shop", follow=True, tail=tail))
+
+    def again():
+        add(first_log, "while away\n")
+        assert moved.wait(10)
+
+    client._await_daemon = again
+    with served(tmp_path) as first:
+        up(client, shop())
+        printing(first, _0=first_log, _1=second_log)
+        reader, begun = threading.Thread(target=follow), beginnings(client)
+        reader.start()
+        await_follower(begun)
+        begun.clear()
+        add(first_log, "before\n")
+        first.end(comes_again=True)
+    with served(tmp_path) as second:
+        client.status("shop")
+        add(second_log, "f\n")
+        late_log.write_text("new here\n")
+        printing(second, _0=first_log, _1=second_log, _2=late_log)
+        moved.set()
+        await_follower(begun)
+        second.end()
+    reader.join(10)
+    assert not reader.is_alive()
+    lines = [text for replica, text in got if replica == "web/aa/0"]
+    assert lines[-2:] == ["before", "while away"]
+    assert lines[:-2] == [f"line {number}" for number in range(100)][100 if tail == 0 else -(tail or 100) :]
+    expected = {None: ["quiet", "half"], 0: ["f"], 1: ["half"]}[tail]
+    assert [text for replica, text in got if replica == "web/aa/1"] == expected
+    assert [text for replica, text in got if replica == "web/aa/2"] == ["new here"]
+
+
+def test_followed_logs_end_with_the_service(client, service, tmp_path):
+    up(client, shop())
+    (tmp_path / "web.log").write_text("one\n")
+    printing(service, _0=tmp_path / "web.log")
+    lines = client.logs("shop", "web", follow=True)
+    assert next(lines).text == "one"
+    ended(client, client.down("shop"))
+    client.forget("shop")
+    assert list(lines) == []
 
 
 def test_counts_are_those_of_the_router(client, service):

@@ -1,7 +1,7 @@
 """What replicas printed, read from their log files."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,11 @@ from midair.errors import NotFound
 from midair.view.log import LogLine
 
 LOOK_S = 0.2  # between two looks at the files while somebody follows them
+TEXT = (
+    "Server-sent events. `line`: a LogLine. While following, also `here`: where each log has been read to, by replica; "
+    "`bye`: the daemon was stopped for good, or what was followed was removed. A reader that comes again with the last "
+    "`at` of each replica in `after` misses nothing."
+)
 
 
 class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,11 +29,14 @@ class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service: str | None = None
     follow: bool = False
     tail: int | None = None  # of each replica
+    after: str = ""  # where a reader left off: a JSON object of the last `at` by replica
 
 
 async def list_logs(call: Call) -> Response:
-    log_files(call.engine.keeper(call.project), call.query.service)
-    return stream(_lines(call.engine, call.project, call.query))
+    keeper = call.engine.keeper(call.project)
+    await keeper.look()  # until then a daemon that has just begun knows no logs
+    log_files(keeper, call.query.service)
+    return stream(_lines(call.engine, call.project, call.query, _Reader(call.query)))
 
 
 def log_files(keeper: Keeper, service: str | None) -> list[tuple[str, str]]:
@@ -42,25 +50,62 @@ def log_files(keeper: Keeper, service: str | None) -> list[tuple[str, str]]:
     return [file for name in wanted for runtime in keeper.world.runtimes.values() for file in runtime.log_files(name)]
 
 
-async def _lines(engine: Engine, project: str, query: LogsQuery) -> AsyncIterator[bytes]:
-    tails: dict[tuple[str, str], Tail] = {}
-    wanted = None if query.tail is None else max(query.tail, 0)
-    first, silent_s = True, 0.0
+class _Reader:
+    """The logs of one caller, each read on from where it was."""
+
+    def __init__(self, query: LogsQuery) -> None:
+        self._left_off = _left_off(query.after)
+        # One that came while following, or while its follower was away, is shown from its beginning.
+        self._tail = None if query.after or query.tail is None else max(query.tail, 0)
+        self._tails: dict[tuple[str, str], Tail] = {}
+
+    def read(self, files: list[tuple[str, str]], *, last: bool) -> Iterator[LogLine]:
+        """What is new in them. `last`: also a line that has no end yet."""
+        for file in files:
+            if file not in self._tails:
+                self._tails[file] = self._open(*file)
+            tail = self._tails[file]
+            while lines := tail.read():
+                yield from (LogLine(file[0], text, at) for text, at in lines)
+            if last:
+                yield from (LogLine(file[0], text, at) for text, at in tail.finish())
+        self._tail = None
+
+    def places(self) -> dict[str, int]:
+        """Where each log has been read to, by replica."""
+        return {replica: tail.at for (replica, _), tail in self._tails.items()}
+
+    def _open(self, replica: str, path: str) -> Tail:
+        if self._tail is not None:
+            return Tail.of_last(Path(path), self._tail)
+        return Tail(Path(path), self._left_off.get(replica, 0))
+
+
+def _left_off(text: str) -> dict[str, int]:
+    known = msgspec.json.decode(text, type=dict[str, int]) if text else {}
+    return {replica: min(max(at, 0), 2**62) for replica, at in known.items()}
+
+
+async def _lines(engine: Engine, project: str, query: LogsQuery, reader: _Reader) -> AsyncIterator[bytes]:
+    told, silent_s = False, 0.0
     while True:
-        for replica, path in log_files(engine.keeper(project), query.service):
-            known = tails.get((replica, path))
-            if known is None:  # a replica that came while following is shown from its beginning
-                known = tails[replica, path] = Tail(Path(path), wanted if first else None)
-            while lines := known.read():
-                silent_s = 0.0
-                for line in lines:
-                    yield sse("line", LogLine(replica, line))
-            if not query.follow:
-                for line in known.finish():
-                    yield sse("line", LogLine(replica, line))
-        if not query.follow or engine.bus.closed:
+        try:
+            files = log_files(engine.keeper(project), query.service)
+        except NotFound:  # it was removed while it was followed
+            yield sse("bye", None)
             return
-        first = False
+        for line in reader.read(files, last=not query.follow):
+            silent_s = 0.0
+            yield sse("line", line)
+        if not query.follow:
+            return
+        if not told:
+            told = True
+            yield sse("here", reader.places())
+        if engine.bus.closed:
+            if not engine.bus.comes_again:
+                yield sse("bye", None)
+            return
         await asyncio.sleep(LOOK_S)
         silent_s += LOOK_S
         if silent_s >= ALIVE_S:
@@ -75,6 +120,6 @@ ENDPOINTS = (
         "What replicas printed",
         list_logs,
         query=LogsQuery,
-        streams="Server-sent events named `line`.",
+        streams=TEXT,
     ),
 )

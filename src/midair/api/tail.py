@@ -2,20 +2,34 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
 _BLOCK = 64 * 1024
 _LINE_LIMIT = 64 * 1024  # a longer line is handed on in parts
 
 
+Line = tuple[str, int]  # and where the next one begins
+
+
 class Tail:
     """One file that grows, and is truncated now and then."""
 
-    def __init__(self, path: Path, lines: int | None) -> None:
+    def __init__(self, path: Path, at: int = 0) -> None:
         self._path = path
-        self._at = 0 if lines is None else _start_of_last(path, lines)
+        self._at = at
         self._rest = b""
 
-    def read(self) -> list[str]:
+    @classmethod
+    def of_last(cls, path: Path, lines: int) -> Self:
+        """Beginning with the last so many lines."""
+        return cls(path, _start_of_last(path, lines))
+
+    @property
+    def at(self) -> int:
+        """Where the first line begins that was not read yet."""
+        return self._at - len(self._rest)
+
+    def read(self) -> list[Line]:
         """Complete lines that were added since the last call, so many at a time."""
         try:
             with self._path.open("rb") as file:
@@ -25,17 +39,22 @@ class Tail:
                 data = file.read(16 * _BLOCK)
         except OSError:
             return []
+        at = self.at
         self._at += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        lines = []
+        for line in whole:
+            at += len(line) + 1
+            lines.append((line.decode(errors="replace").rstrip("\r"), at))
         if len(self._rest) > _LINE_LIMIT:
-            lines.append(self._rest)
+            lines.append((self._rest.decode(errors="replace"), self._at))
             self._rest = b""
-        return [line.decode(errors="replace").rstrip("\r") for line in lines]
+        return lines
 
-    def finish(self) -> list[str]:
+    def finish(self) -> list[Line]:
         """What is left at the end when nobody follows: a last line without its line feed."""
         rest, self._rest = self._rest, b""
-        return [rest.decode(errors="replace")] if rest else []
+        return [(rest.decode(errors="replace"), self._at)] if rest else []
 
 
 def _start_of_last(path: Path, lines: int) -> int:
@@ -43,6 +62,8 @@ def _start_of_last(path: Path, lines: int) -> int:
     try:
         with path.open("rb") as file:
             at = file.seek(0, os.SEEK_END)
+            if lines == 0:
+                return at
             ends_open = at > 0 and _last_byte(file.fileno(), at) != b"\n"
             wanted = lines if ends_open else lines + 1
             while at > 0:

@@ -38,6 +38,7 @@ from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
 T = TypeVar("T")
+Stream = Iterator[tuple[str, bytes]]  # names and data of server-sent events
 STOP_S = 20.0  # for answers and actions under way
 START_S = 10.0  # for a daemon that another caller is starting
 RECONNECT_S = 30.0  # how long a followed stream looks for a daemon that went away
@@ -137,30 +138,21 @@ class Client:
                 Passing lines (kind "progress", number 0) are part of what is followed.
         """
         url = f"{_project(project)}/events" if project else "/v1/events"
-        last, began = after, False
-        while True:
+        last = after
+
+        def connect() -> Stream:
             query = {"follow": "true"} if follow else {}
             if last is not None:
                 query["after"] = str(last)
-            try:
-                for name, data in self._transport.stream("GET", f"{url}?{urlencode(query)}"):
-                    began = True
-                    if name == "bye":
-                        return
-                    if name == "here":  # where the stream begins: from here on nothing is missed
-                        last = int(data) if last is None else last
-                        continue
-                    event = msgspec.json.decode(data, type=EventView)
-                    last = event.number or last
-                    yield event
-            except ConnectionError:
-                pass
-            except errors.DaemonTrouble:
-                if not (follow and began):
-                    raise
-            if not follow:
-                return
-            self._await_daemon()
+            return self._transport.stream("GET", f"{url}?{urlencode(query)}")
+
+        for name, data in self._read(connect, follow=follow):
+            if name == "here":  # where the stream begins: from here on nothing is missed
+                last = int(data) if last is None else last
+                continue
+            event = msgspec.json.decode(data, type=EventView)
+            last = event.number or last
+            yield event
 
     def logs(
         self, project: str, service: str | None = None, *, follow: bool = False, tail: int | None = None
@@ -169,20 +161,27 @@ class Client:
 
         Args:
             service: only this one's.
-            follow: go on with lines as they are printed.
+            follow: go on with lines as they are printed, over restarts of the daemon.
             tail: only so many lines of each replica from before; None: all that is kept.
         """
-        query = {"follow": "true"} if follow else {}
-        if service is not None:
-            query["service"] = service
-        if tail is not None:
-            query["tail"] = str(tail)
-        try:
-            for name, data in self._transport.stream("GET", f"{_project(project)}/logs?{urlencode(query)}"):
-                if name == "line":
-                    yield msgspec.json.decode(data, type=LogLine)
-        except ConnectionError as error:
-            raise errors.DaemonTrouble("cannot go on with the logs: the daemon went away") from error
+        left_off: dict[str, int] = {}  # by replica
+        came = False
+
+        def connect() -> Stream:
+            given = {"follow": "true" if follow else None, "service": service, "tail": tail}
+            query = {name: str(value) for name, value in given.items() if value is not None}
+            if left_off or came:
+                query["after"] = msgspec.json.encode(left_off).decode()
+            return self._transport.stream("GET", f"{_project(project)}/logs?{urlencode(query)}")
+
+        for name, data in self._read(connect, follow=follow):
+            if name == "here":
+                left_off.update(msgspec.json.decode(data, type=dict[str, int]))
+                came = True
+                continue
+            line = msgspec.json.decode(data, type=LogLine)
+            left_off[line.replica] = line.at
+            yield line
 
     # Changing
 
@@ -322,6 +321,26 @@ class Client:
         if latest is not None and not latest.has_ended and latest.digest == digest:
             return latest
         raise errors.DaemonTrouble("cannot change anything: the daemon went away before it agreed", hint="do it again")
+
+    def _read(self, connect: Callable[[], Stream], *, follow: bool) -> Stream:
+        """(name, data) of a stream; with `follow` it goes on over restarts of the daemon, until it says goodbye."""
+        began = False
+        while True:
+            try:
+                for name, data in connect():
+                    began = True
+                    if name == "bye":
+                        return
+                    yield name, data
+            except ConnectionError as error:
+                if not follow:
+                    raise errors.DaemonTrouble("cannot read on: the daemon went away", hint="do it again") from error
+            except errors.DaemonTrouble:
+                if not (follow and began):
+                    raise
+            if not follow:
+                return
+            self._await_daemon()
 
     def _get(self, url: str, answer: type[T]) -> T:
         return msgspec.json.decode(self._transport.call("GET", url), type=answer)

@@ -8,3 +8,4 @@ class LogLine(msgspec.Struct, frozen=True):
 
     replica: str
     text: str
+    at: int = 0  # where the next line begins in this replica's log
