@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/peers
 
-.PHONY: help env demo test engine unit lint types imports sim e2e bench docs golden lock clean
+.PHONY: help env demo test engine peers beside unit lint types imports sim e2e bench docs golden lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +31,22 @@ engine:          ## a Docker engine and a registry for the tests, from Debian, w
 	  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
 	    docker.io docker-registry iptables >/dev/null || echo "no Docker engine could be installed" >&2; fi
 
+peers: $(PEERS)/.ready ## what the benchmarks run beside midair: from Debian, where root may install it, and pinned packages
+
+$(PEERS)/.ready: $(READY) requirements/bench.txt requirements/node/package-lock.json | beside
+	@test -x $(PEERS)/bin/python || $(BIN)/python -m venv --without-pip $(PEERS)
+	@VIRTUAL_ENV=$(PEERS) $(BIN)/uv pip sync --quiet --require-hashes requirements/bench.txt
+	@cp requirements/node/package.json requirements/node/package-lock.json $(PEERS)
+	@if command -v npm >/dev/null; then npm ci --silent --no-fund --no-audit --prefix $(PEERS) && touch $@; fi
+
+beside:
+	@missing=; for program in haproxy nginx caddy wrk npm; do \
+	  command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+	    $$missing >/dev/null && missing=; fi; \
+	if [ -n "$$missing" ]; then echo "not there, and so left out:$$missing" >&2; fi
+
 unit: $(READY)   ## the fast tests alone
 	$(BIN)/python -m pytest -m "not e2e and not slow" $(ARGS)
 
@@ -50,7 +67,7 @@ sim: $(READY)    ## 100,000 simulated rollouts with faults
 e2e: $(READY)    ## real processes under real load
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 
-bench: $(READY)  ## ratios beside other programs, measured side by side
+bench: peers     ## ratios beside other programs, measured side by side
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(READY)   ## write the generated pages again
@@ -63,8 +80,11 @@ golden: $(READY) ## rewrite the golden files; read the diff before committing it
 lock: $(READY)   ## resolve the pinned, hashed requirements again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	  --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	  --group bench -o requirements/bench.txt
 	printf 'uv\n' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	  - -o requirements/uv.txt
+	npm install --silent --package-lock-only --omit-lockfile-registry-resolved=true --prefix requirements/node
 
 clean:           ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,14 +3,47 @@
 import importlib
 import pkgutil
 import sys
+import time
+import traceback
+from typing import Literal
+
+import pytest
 
 import bench
+from bench.kit.table import print_table
+
+ABOUT_S = {}  # on a machine that is quiet, so that people know how long they will wait
+
+Outcome = Literal["target met", "MISSED", "left out", "BROKEN"]
 
 
 def names() -> list[str]:
     """Modules that measure something."""
     found = [module.name for module in pkgutil.iter_modules(bench.__path__) if not module.ispkg]
     return [name for name in found if name != "__main__" and hasattr(importlib.import_module(f"bench.{name}"), "main")]
+
+
+def run(name: str, place: str) -> Outcome:
+    """Run one. Whatever is wrong with it, the others are run as well."""
+    module = importlib.import_module(f"bench.{name}")
+    about = f", about {spell(ABOUT_S[name])}" if name in ABOUT_S else ""
+    print(f"\n== {place} {name}{about}: {(module.__doc__ or '').strip().splitlines()[0]}\n", flush=True)
+    if why := getattr(module, "missing", str)():
+        print(f"left out: {why}")
+        return "left out"
+    try:
+        return "MISSED" if module.main() else "target met"
+    except pytest.skip.Exception as why:  # it is made of parts of the tests
+        print(f"left out: {why}")
+        return "left out"
+    except Exception:
+        traceback.print_exc()
+        return "BROKEN"
+
+
+def spell(seconds: float) -> str:
+    """1:05 min or 12 s."""
+    return f"{seconds:.0f} s" if seconds < 60 else f"{seconds // 60:.0f}:{seconds % 60:02.0f} min"
 
 
 def main() -> int:
@@ -20,15 +53,17 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in known]:
         print(f"no such benchmark: {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    missed = []
-    for name in wanted:
-        module = importlib.import_module(f"bench.{name}")
-        print(f"\n== {name}: {(module.__doc__ or '').strip().splitlines()[0]}\n", flush=True)
-        if module.main():
-            missed.append(name)
-    if missed:
-        print(f"\nmissed their targets: {', '.join(missed)}", file=sys.stderr)
-    return 1 if missed else 0
+    total = sum(ABOUT_S.get(name, 0) for name in wanted)
+    print(f"{len(wanted)} of {len(known)} benchmarks, about {spell(total)} in all", flush=True)
+    rows: list[tuple[str, Outcome, str]] = []
+    began = time.monotonic()
+    for number, name in enumerate(wanted, 1):
+        one_began = time.monotonic()
+        outcome = run(name, f"{number}/{len(wanted)}")
+        rows.append((name, outcome, spell(time.monotonic() - one_began)))
+    print()
+    print_table(["benchmark", "", "took"], [*rows, ("all", "", spell(time.monotonic() - began))])
+    return int(any(outcome in ("MISSED", "BROKEN") for _, outcome, _ in rows))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How long `midair status` takes from start to end, against a bare Python and one that imports click.
 
-The control plane answers at once, so what is measured is the command line itself. Target: below 150 ms for the quickest
-run, which is the one that had the machine to itself; processor time beside it, which a busy machine changes least.
+The control plane answers at once, so what is measured is the command line itself. Target: below 150 ms in the median;
+processor time beside it, which a busy machine changes least.
 """
 
 import os
@@ -64,7 +64,9 @@ def main() -> int:
         walls, processor = [one.wall for one in runs], median([one.processor for one in runs])
         rows.append([name, f"{min(walls):.0f} ms", f"{median(walls):.0f} ms", f"{processor:.0f} ms"])
     print_table(["command", "quickest", "median", "processor"], rows)
-    return 0 if min(one.wall for one in found["midair status"]) < TARGET_MS else 1
+    took = median([one.wall for one in found["midair status"]])
+    print(f"\nmidair status takes {took:.0f} ms (target {TARGET_MS:.0f})")
+    return 0 if took < TARGET_MS else 1
 
 
 if __name__ == "__main__":

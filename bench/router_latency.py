@@ -7,12 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.kit.find import missing as not_found
 from bench.kit.load import Sample, run_wrk
 from bench.kit.proxies import Proxy, proxies, server
 from bench.kit.table import median, print_table
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 2, 64
 TARGET = 2.0  # times haproxy's p99
+
+
+def missing() -> str:
+    """Why it cannot be measured here."""
+    return not_found("wrk", "nginx", "haproxy")
 
 
 def half_load_pause(folder: Path, midair: Proxy) -> int:

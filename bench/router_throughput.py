@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.kit.find import missing as not_found
 from bench.kit.load import Sample, run_wrk
 from bench.kit.proxies import Proxy, proxies, server
 from bench.kit.table import median, print_table
@@ -16,6 +17,11 @@ from bench.kit.table import median, print_table
 ROUNDS, SECONDS = 5, 1
 TARGET = 0.70
 KINDS = ("plain", "browser", "unlike")
+
+
+def missing() -> str:
+    """Why it cannot be measured here."""
+    return not_found("wrk", "nginx", "haproxy")
 
 
 def measure(folder: Path, kind: str, rounds: int) -> tuple[dict[str, list[Sample]], list[str]]:

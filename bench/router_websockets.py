@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from bench.kit.cpu import cpu_seconds, resident_mb
+from bench.kit.find import missing as not_found
 from bench.kit.proxies import Proxy, proxies, sink
 from bench.kit.table import median, print_table
 
@@ -17,6 +18,11 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 MESSAGE = bytes((0x81, 0x80 | 100)) + b"\0\0\0\0" + b"x" * 100  # echoed as it is, so it is a frame both ways
+
+
+def missing() -> str:
+    """Why it cannot be measured here."""
+    return not_found("haproxy")
 
 
 async def talk(port: int, taken: list[float], ready: asyncio.Barrier) -> None:

@@ -1,7 +1,6 @@
 """Proxies side by side: each started in front of the same server, on a core of its own."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
 import sys
@@ -10,7 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from bench.kit.cpu import pin
+from bench.kit.find import find
 from midair.model.action import SetRoutes
 from midair.model.project import Port
 from midair.model.seen import Route
@@ -79,6 +81,48 @@ http://127.0.0.1:{port} {{
 }}
 """
 
+TRAEFIK = """
+http:
+  routers: {{web: {{rule: "PathPrefix(`/`)", service: web}}}}
+  services: {{web: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{server}"}}]}}}}}}
+"""
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Another proxy: its program, its configuration, and how it is started with that on one core."""
+
+    program: str
+    config: str
+    arguments: tuple[str, ...]
+    suffix: str = "conf"  # of the configuration's file
+    environment: tuple[str, ...] = ()
+
+    def command(self, config: Path, port: int) -> list[str]:
+        """How it is started."""
+        path = str(find(self.program))
+        return ["env", *self.environment, path, *(part.format(config=config, port=port) for part in self.arguments)]
+
+
+HAPROXY_ARGUMENTS = ("-db", "-q", "-f", "{config}")
+GO_ON_ONE_CORE = ("GOMAXPROCS=1",)
+PEERS = {
+    "haproxy": Peer("haproxy", HAPROXY.replace("{extra}", ""), HAPROXY_ARGUMENTS),
+    "haproxy+headers": Peer("haproxy", HAPROXY.replace("{extra}", SAME_HEADERS.strip("\n")), HAPROXY_ARGUMENTS),
+    "nginx": Peer("nginx", NGINX_PROXY, ("-c", "{config}")),
+    "caddy": Peer(
+        "caddy", CADDY, ("run", "--adapter", "caddyfile", "--config", "{config}"), environment=GO_ON_ONE_CORE
+    ),
+    "traefik": Peer(
+        "traefik", TRAEFIK,
+        (
+            "--entrypoints.web.address=127.0.0.1:{port}", "--providers.file.filename={config}",
+            "--providers.file.watch=false", "--log.level=ERROR", "--global.checknewversion=false",
+            "--global.sendanonymoususage=false",
+        ),
+        suffix="yaml", environment=GO_ON_ONE_CORE,
+    ),
+}  # fmt: skip
+
 
 class Proxy:
     """A running proxy, or the server itself."""
@@ -120,30 +164,17 @@ def proxies(folder: Path, server_port: int, wanted: tuple[str, ...] = ()) -> Ite
     """Midair and every other proxy that is installed."""
     with ExitStack() as stack:
         found = []
-        for name, (program, config, command) in PEERS.items():
-            if (wanted and name not in wanted) or shutil.which(program) is None:
+        for name, peer in PEERS.items():
+            if (wanted and name not in wanted) or find(peer.program) is None:
                 continue
             port = free_port()
-            path = folder / f"{name}.conf"
-            path.write_text(config.format(folder=folder, port=port, server=server_port))
-            arguments = [*pin(PROXY_CORE), *(part.format(config=path) for part in command)]
-            found.append(Proxy(name, port, stack.enter_context(_running(arguments, port))))
+            path = folder / f"{name}.{peer.suffix}"
+            path.write_text(peer.config.format(folder=folder, port=port, server=server_port))
+            command = [*pin(PROXY_CORE), *peer.command(path, port)]
+            found.append(Proxy(name, port, stack.enter_context(_running(command, port))))
         if not wanted or "midair" in wanted:
             found.insert(0, stack.enter_context(midair(folder / "midair", server_port)))
         yield found
-
-
-PEERS = {
-    "haproxy": ("haproxy", HAPROXY.replace("{extra}", ""), ("haproxy", "-db", "-q", "-f", "{config}")),
-    "haproxy+headers": (
-        "haproxy", HAPROXY.replace("{extra}", SAME_HEADERS.strip("\n")), ("haproxy", "-db", "-q", "-f", "{config}"),
-    ),
-    "nginx": ("nginx", NGINX_PROXY, ("nginx", "-c", "{config}")),
-    "caddy": (
-        "caddy", CADDY,
-        ("env", "GOMAXPROCS=1", "caddy", "run", "--adapter", "caddyfile", "--config", "{config}"),
-    ),
-}  # fmt: skip
 
 
 @contextmanager
