@@ -37,6 +37,11 @@ def a_second():
     return max(1.0, 0.25 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+def deaths(ground):
+    """What the history has of routers that died."""
+    return [event for event in ground.client.events("shop", after=0) if event.kind == "router-died"]
+
+
 def await_successor(ground, replica, pid):
     """Wait until a replica is another process and all three serve."""
     wait(lambda: asked(lambda: ground.is_whole(3) and ground.pids().get(replica, pid) != pid), f"{replica} back")
@@ -93,20 +98,49 @@ def test_a_killed_router_is_back_within_a_second_and_says_what_was_lost(ground):
     assert {replica.id: replica.weight for replica in ground.replicas("web")} == routes
     total = ground.client.counts("shop").total.minus(before)
     assert (total.lost, total.accepted, total.answered) == (5, total.answered + 5, total.accepted - 5)
+    [death] = deaths(ground)
+    assert (death.fields["lost"], death.fields["refused"]) == (5, False)
+    assert death.fields["took_s"] <= took
+    assert ground.status().router.death == death.text
+    assert death.text.endswith("5 requests inside it lost; connections made meanwhile waited")
+    assert death.text in ground.midair("status", expect=0).out
+    assert death.text in ground.midair("events", expect=0).out
 
 
-def test_users_of_a_killed_router_see_failures_for_less_than_a_second(ground):
+def test_a_killed_router_loses_what_was_inside_it_and_refuses_nobody(ground):
     ground.up("red")
-    with ground.load(ground.port, **USERS) as load:
-        kill(ground.pids()["router"])
-        wait(lambda: answers(ground.port), "the router")
-        ground.becomes_whole()
-        time.sleep(1.5)  # users go on, and see no more failures
-    moments = [failure["at_s"] for failure in load.report["failures"]]
-    assert moments, "nobody noticed: nothing was killed"
-    assert max(moments) - min(moments) < a_second()
-    lost = ground.client.counts("shop").total.lost
-    assert lost <= load.report["failed"], "more was counted as lost than was seen to fail"
+    users = {"get": 3, "new": 4, "post": 2, "idle": 2}
+    with ground.load(ground.port, **users) as load:
+        for _ in range(3):
+            before = ground.pids()["router"]
+            os.kill(before, signal.SIGKILL)
+            wait(lambda: asked(lambda: ground.pids().get("router", before) != before), "the router")  # noqa: B023
+            ground.becomes_whole()
+            assert answers(ground.port)
+    report, total = load.report, ground.client.counts("shop").total
+    assert 0 < report["failed"] <= 3 * sum(users.values()), report["failures"]
+    refused = [failure for failure in report["failures"] if failure["why"].startswith("connect")]
+    assert refused == [], "a new connection did not wait for the next router"
+    assert total.lost <= report["failed"], "more was counted as lost than was seen to fail"
+    assert sum(death.fields["lost"] for death in deaths(ground)) == total.lost
+    assert [death.fields["refused"] for death in deaths(ground)] == [False] * 3
+
+
+def test_a_router_that_dies_in_the_middle_of_a_change_is_in_its_report(ground):
+    ground.up("red")
+    with streams(ground.port, 2) as opened:
+        ground.project("blue", monitor="2s")
+        command = ground.begin("up")
+        wait(lambda: ground.stored()["id"] == 2, "the change on record")
+        os.kill(ground.pids()["router"], signal.SIGKILL)
+        out, err = command.communicate(timeout=60)
+        assert not any(stream.ends() for stream in opened)
+    assert command.returncode == 0, err
+    told = [line for line in out.splitlines() if "router died" in line]
+    assert len(told) == 1, out
+    assert "2 requests inside it lost" in told[0]
+    assert out.splitlines()[-1].endswith(", 2 lost")
+    assert [death.change for death in deaths(ground)] == [2]
 
 
 def test_a_router_killed_without_a_control_plane_is_back_when_that_is(ground):
@@ -118,6 +152,9 @@ def test_a_router_killed_without_a_control_plane_is_back_when_that_is(ground):
     ground.client.ensure_daemon()
     wait(lambda: answers(ground.port), "the router")
     ground.becomes_whole()
+    [death] = deaths(ground)
+    assert death.text.startswith("router died while no control plane was there")
+    assert death.text.endswith("connections made meanwhile were refused and cannot be counted")
     assert {name: pid for name, pid in ground.pids().items() if "/" in name} == {
         name: pid for name, pid in pids.items() if "/" in name
     }, "replicas were touched"

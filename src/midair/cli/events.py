@@ -29,5 +29,4 @@ def command(session: Session, follow: bool, after: int | None, change: int | Non
         if as_json:
             out.json_line(event)
         else:
-            where = event.service or ("change" if event.change else "")
-            out.say(f"{event.number:>6}  {when.stamp(event.at)}  {where:<10}  {story.what(event)}")
+            out.say(f"{event.number:>6}  {when.stamp(event.at)}  {story.about(event):<10}  {story.what(event)}")

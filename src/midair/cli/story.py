@@ -10,7 +10,7 @@ from midair.view.status import ProjectView
 _QUIET_PHASES = ("pending", "progressing", "baking", "promoting", "completed", "superseded")
 _COLOURS = {
     "replica-ready": "green", "replica-failed": "red", "replica-stopped": "blue", "phase-changed": "magenta",
-    "wish-taken": "magenta", "change-accepted": "cyan", "change-ended": "cyan",
+    "wish-taken": "magenta", "change-accepted": "cyan", "change-ended": "cyan", "router-died": "red",
 }  # fmt: skip
 
 
@@ -18,9 +18,13 @@ def tell(event: EventView, began: float, *, all_of_it: bool = False, width: int 
     """The line of an event; None for one that only `midair events` shows."""
     if not all_of_it and _is_quiet(event):
         return None
-    return out.line(
-        event.service or "change", what(event), event.at - began, colour=_COLOURS.get(event.kind), width=width
-    )
+    who = about(event) or "change"
+    return out.line(who, what(event), event.at - began, colour=_COLOURS.get(event.kind), width=width)
+
+
+def about(event: EventView) -> str:
+    """Whom an event is about, in a word."""
+    return event.service or ("router" if event.kind == "router-died" else "change" if event.change else "")
 
 
 def what(event: EventView) -> str:

@@ -11,6 +11,8 @@ def lines(project: ProjectView) -> list[str]:
     made = [_head(project)]
     if project.problem:
         made.append(click.style(f"problem: {project.problem}", fg="red"))
+    if project.router is not None and project.router.death:
+        made.append(click.style(project.router.death, fg="yellow"))
     for service in project.services:
         made += ["", *_service(service, project.now)]
     return made

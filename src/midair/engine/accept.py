@@ -22,6 +22,7 @@ from midair.view.event import EventView, progress_view
 
 Progress = Callable[[EventView], None]
 AGAIN = "run midair plan to see what would happen now"
+MEND = "mend it and run midair up again; nothing was touched"
 
 
 async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tuple[Plan, Applied]:
@@ -48,13 +49,14 @@ def plan_between(keeper: Keeper, after: Applied) -> Plan:
 
 
 async def up(
-    keeper: Keeper, project: Project, only: tuple[str, ...], digest: str, confirmed: bool, by: str, progress: Progress
-) -> Change:
-    """Accept an `up`. Building happens here, before anything is stored."""
+    keeper: Keeper, project: Project, only: tuple[str, ...], digest: str, confirmed: bool, by: str, progress: Progress,
+    neighbours: Iterable[Keeper] = (),
+) -> Change:  # fmt: skip
+    """Accept an `up`. Building happens here, before anything is stored. `neighbours`: the other projects here."""
     async with keeper.accepting:
         plan, after = await plan_up(keeper, project, only)
         approve(plan, digest, confirmed)
-        await check(keeper, plan, after)
+        await check(keeper, plan, after, neighbours)
         releases = await prepare(keeper, plan, after, progress)
         plan, after = _build(keeper, project, releases, only)
         if plan.digest != digest:
@@ -73,19 +75,39 @@ def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
         raise NeedsConfirmation(f"cannot carry out the plan unasked: {texts}", hint="agree with --yes")
 
 
-async def check(keeper: Keeper, plan: Plan, after: Applied) -> None:
+async def check(keeper: Keeper, plan: Plan, after: Applied, neighbours: Iterable[Keeper] = ()) -> None:
     """Raise when a service could not be started here, or a port could not be listened on."""
     services = [after.project.services[name] for name in _new(plan) if not _was_made(keeper, after.revisions[name])]
     reasons = [reason for service in services for reason in await _reasons(keeper, service, after.project.shell)]
-    reasons += await _port_reasons(keeper, after)
+    new = _new_ports(keeper, after)
+    taken = owners(new, [one for one in neighbours if one is not keeper])
+    for port, owner in taken.items():
+        folder = owner.state.base.project.folder if owner.state.base else ""
+        reasons.append(
+            f'cannot listen on port "{_text(port)}": project "{owner.project}" of the folder "{folder}" has it'
+        )
+    reasons += await _port_reasons(keeper, tuple(port for port in new if port not in taken))
     if reasons:
-        raise _refused(dict.fromkeys(reasons))
+        name = next((owner.project for owner in taken.values()), "")
+        moved = f"add -p {name} if this is that project in another folder, or free the port with midair down -p {name}"
+        raise _refused(dict.fromkeys(reasons), moved if name else MEND)
 
 
-def _refused(reasons: Iterable[str]) -> PlanRefused:
+def _refused(reasons: Iterable[str], hint: str = MEND) -> PlanRefused:
     """A line for each reason; one that already says what cannot be done is told as it is."""
     lines = [reason if reason.startswith("cannot ") else f"cannot carry out the plan: {reason}" for reason in reasons]
-    return PlanRefused("\n".join(lines), hint="mend it and run midair up again; nothing was touched")
+    return PlanRefused("\n".join(lines), hint=hint)
+
+
+def owners(ports: Iterable[Port], others: Iterable[Keeper]) -> dict[Port, Keeper]:
+    """Which of these projects listens on which of the ports already."""
+    held = [(port, one) for one in others for rollout in one.state.rollouts.values() for port in rollout.policy.ports]
+    return {port: owner for port in ports for theirs, owner in held if _clash(port, theirs)}
+
+
+def _clash(one: Port, other: Port) -> bool:
+    anywhere = {one.host, other.host} & {"", "0.0.0.0", "::"}
+    return one.port == other.port and (one.host == other.host or bool(anywhere))
 
 
 async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress) -> dict[str, str | None]:
@@ -190,14 +212,22 @@ async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -
     return await (await keeper.world.runtime(service.runtime)).check(service, shell)
 
 
-async def _port_reasons(keeper: Keeper, after: Applied) -> Iterable[str]:
+def _new_ports(keeper: Keeper, after: Applied) -> tuple[Port, ...]:
+    """Those that the router is to listen on and does not yet, without what is taken over from somebody else."""
     ours = {_place(port) for rollout in keeper.state.rollouts.values() for port in rollout.policy.ports}
     taken_over = foreign(after.project, keeper.sight.all_replicas) if not keeper.state.rollouts else {}
     services = [one for name, one in after.project.services.items() if name not in taken_over]
     ports = (port for one in services for port in one.ports if port.protocol != "udp")  # the plan has said so
-    new = tuple(port for port in ports if _place(port) not in ours)
-    return await keeper.world.check_ports(new) if new else ()
+    return tuple(port for port in ports if _place(port) not in ours)
+
+
+async def _port_reasons(keeper: Keeper, ports: tuple[Port, ...]) -> Iterable[str]:
+    return await keeper.world.check_ports(ports) if ports else ()
 
 
 def _place(port: Port) -> tuple[str, int]:
     return port.host, port.port
+
+
+def _text(port: Port) -> str:
+    return f"{port.host}:{port.port}" if port.host else str(port.port)

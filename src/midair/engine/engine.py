@@ -116,7 +116,8 @@ class Engine:
         check_names(ask.project)
         async with self._guest(ask.project.name) as keeper:
             told = self._telling(progress)
-            change = await accept.up(keeper, ask.project, ask.services, ask.digest, ask.confirmed, ask.by, told)
+            others = self._keepers.values()
+            change = await accept.up(keeper, ask.project, ask.services, ask.digest, ask.confirmed, ask.by, told, others)
             return show.change(keeper, int(change.id))
 
     async def plan_undo(self, project: str, ask: AskUndo) -> Plan:
@@ -188,7 +189,7 @@ class Engine:
             if latest is not None and _is_there(keeper, plan, after):
                 return show.change(keeper, int(latest.id))
             accept.approve(plan, digest, confirmed)
-            await accept.check(keeper, plan, after)
+            await accept.check(keeper, plan, after, self._keepers.values())
             change = await accept.store(keeper, kind, plan, after, by, undoes)
         return show.change(keeper, int(change.id))
 

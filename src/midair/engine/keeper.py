@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from midair import rollout as rollouts
+from midair.engine.deaths import Deaths
 from midair.engine.decide import decide
 from midair.engine.observe import Sight
 from midair.engine.perform import Hands
@@ -49,6 +50,7 @@ class Keeper:
         self.accepting = asyncio.Lock()  # held while a change is prepared, and while old ones are forgotten
         self.sight = Sight()
         self.router_seen: RouterSeen | None = None  # when it could be asked last
+        self.deaths = Deaths(store, self.project)
         self.problem = ""
         self.guests = 0  # who plan or prepare something just now
         self._hands = Hands(self._act, clock, self.nudge, around)
@@ -135,7 +137,10 @@ class Keeper:
         change = self.state.under_way
         decision = decide(change, known, seen, self.router_seen, now)
         changed = () if decision.change is None or decision.change is change else (decision.change,)
-        self.state.commit(now, changes=changed, rollouts=decision.rollouts, events=decision.events)
+        events = decision.events
+        if (death := self.deaths.news(self.sight.router, now)) is not None:
+            events = ((None if change is None else int(change.id), death), *events)
+        self.state.commit(now, changes=changed, rollouts=decision.rollouts, events=events)
         self._hands.begin(decision.actions)
         if decision.has_ended:
             self._begin(self._tidy())

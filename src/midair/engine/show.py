@@ -5,6 +5,7 @@ from midair.engine.count import counts_view, total
 from midair.engine.keeper import Keeper
 from midair.errors import NotFound, Refused
 from midair.model.change import Change
+from midair.router.base import RouterSeen
 from midair.view.change import ChangeView, change_view
 from midair.view.counts import CountsView
 from midair.view.status import ProjectSummary, ProjectView, RouterView, ServiceView
@@ -37,7 +38,7 @@ async def project(keeper: Keeper) -> ProjectView:
         now=keeper.clock(),
         services=_services(keeper),
         change=_change(keeper, state.change) if state.change else None,
-        router=RouterView(sight.router.pid, sight.router.started_at) if sight.router else None,
+        router=_router(keeper, sight.router) if sight.router else None,
         counts=total(sight.router or keeper.router_seen),
         folder=applied.project.folder if applied else "",
         files=applied.project.files if applied else (),
@@ -62,6 +63,10 @@ def change(keeper: Keeper, number: int) -> ChangeView:
     if found is None:
         raise NotFound(f'cannot show change {number}: project "{keeper.project}" has no such change')
     return _change(keeper, found)
+
+
+def _router(keeper: Keeper, seen: RouterSeen) -> RouterView:
+    return RouterView(seen.pid, seen.started_at, keeper.deaths.recent(keeper.clock()))
 
 
 def _change(keeper: Keeper, found: Change, changes: tuple[Change, ...] | None = None) -> ChangeView:

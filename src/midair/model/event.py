@@ -93,9 +93,18 @@ class WishTaken(msgspec.Struct, frozen=True, tag="wish-taken"):
     wish: str
 
 
+class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
+    """The router died, and another one took its place."""
+
+    back_at: float  # when that one listened, by the wall clock
+    lost: int = 0  # requests that were inside it
+    took_s: float | None = None  # from one to the other; None: no control plane was there to see it
+    refused: bool = True  # connections made in between were refused, which nobody could count; else they waited
+
+
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining
-    | ReplicaStopping | ReplicaStopped | ReplicaResized | RoutesAsked | WishTaken
+    | ReplicaStopping | ReplicaStopped | ReplicaResized | RoutesAsked | RouterDied | WishTaken
 )  # fmt: skip
 
 

@@ -32,6 +32,15 @@ class RevisionCount(msgspec.Struct, frozen=True):
     retried: int = 0  # requests sent to a second replica
 
 
+class RouterDeath(msgspec.Struct, frozen=True):
+    """A router process died, and another one took its place."""
+
+    back_at: float  # when that one listened, by the wall clock
+    lost: int  # requests that were inside the dead one
+    took_s: float | None = None  # from one to the other; None: nobody saw it die
+    refused: bool = True  # connections made in between were refused, and nobody can count those; else they waited
+
+
 class RouterSeen(msgspec.Struct, frozen=True):
     """All the router knows."""
 
@@ -39,6 +48,7 @@ class RouterSeen(msgspec.Struct, frozen=True):
     counts: tuple[RevisionCount, ...]
     pid: int
     started_at: float
+    death: RouterDeath | None = None  # of the router before this one
 
 
 class Router(Protocol):

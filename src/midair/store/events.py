@@ -42,6 +42,14 @@ class Events:
         query = "SELECT min(number) FROM events WHERE project = ? AND change = ?"
         return int(self._database.execute(query, (project, change)).fetchone()[0] or 0)
 
+    def newest_of(self, project: str, kind: type[Event]) -> Recorded | None:
+        """The last event of one kind, as far back as events are kept."""
+        query = """SELECT number, project, at, change, body FROM events
+                   WHERE project = ? AND CAST(body AS TEXT) LIKE ? ORDER BY number DESC LIMIT 1"""
+        opening = f'{{"type":"{kind.__struct_config__.tag}"%'
+        row = self._database.execute(query, (project, opening)).fetchone()
+        return None if row is None else Recorded(row[0], row[2], row[1], row[3], _EVENT.decode(row[4]))
+
     def skip_to(self, number: int) -> None:
         """Give higher numbers than `number` from now on, so that followers of a restored state miss nothing."""
         if self.newest() >= number:

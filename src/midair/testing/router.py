@@ -15,7 +15,7 @@ from midair.model.action import SetRoutes
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.project import Port
 from midair.model.seen import RouteSeen, Tally
-from midair.router.base import BOUNDS_S, Latency, RevisionCount, RouterSeen
+from midair.router.base import BOUNDS_S, Latency, RevisionCount, RouterDeath, RouterSeen
 
 _NO_LATENCY = Latency((0,) * (len(BOUNDS_S) + 1))
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -36,6 +36,7 @@ class FakeGate:
         self.performed: list[SetRoutes] = []
         self.running = False
         self.started_at = 0.0
+        self.death: RouterDeath | None = None  # of the one before
         self.nudges: list[Callable[[], None]] = []
         self._open: dict[ReplicaId, int] = {}
         self._counts: dict[tuple[str, str], RevisionCount] = {}
@@ -68,7 +69,7 @@ class FakeGate:
         routes = {service: self._route_seen(action) for service, action in self.settled.items()}
         for service in self.problems.keys() - routes.keys():
             routes[service] = RouteSeen(settled=0, problem=self.problems[service])
-        return RouterSeen(routes, tuple(self._counts.values()), 1, self.started_at)
+        return RouterSeen(routes, tuple(self._counts.values()), 1, self.started_at, self.death)
 
     def _route_seen(self, action: SetRoutes) -> RouteSeen:
         routed = [route.replica for route in action.routes]

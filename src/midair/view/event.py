@@ -17,6 +17,7 @@ from midair.model.event import (
     ReplicaStarted,
     ReplicaStopped,
     ReplicaStopping,
+    RouterDied,
     RoutesAsked,
     WishTaken,
 )
@@ -80,6 +81,8 @@ def describe(event: Event) -> str:
             return f"{service} {_words(before)} → {_words(after)}" + (f": {reason}" if reason else "")
         case RoutesAsked(service, generation, weights, hold):
             return f"{service} routes {generation}: {_shares(weights, hold)}"
+        case RouterDied():
+            return _describe_death(event)
         case WishTaken(service, wish):
             return f"{service} {wish} asked for"
 
@@ -94,6 +97,18 @@ def _describe_replica(event: ReplicaStarted | ReplicaReady | ReplicaFailed | Rep
             return f"{replica} failed: {reason}"
         case ReplicaDraining(replica):
             return f"{replica} draining"
+
+
+def _describe_death(event: RouterDied) -> str:
+    text = "router died"
+    if event.took_s is None:
+        text += " while no control plane was there"
+    elif event.took_s > 0:
+        text += f", was back after {event.took_s:.2f} s"
+    text += f", {_plural(event.lost, 'request')} inside it lost"
+    if event.refused:
+        return f"{text}; connections made meanwhile were refused and cannot be counted"
+    return f"{text}; connections made meanwhile waited" if event.took_s else text
 
 
 def _describe_end(event: ChangeEnded) -> str:

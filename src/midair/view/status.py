@@ -69,6 +69,7 @@ class RouterView(msgspec.Struct, frozen=True):
 
     pid: int
     started_at: Moment
+    death: str = ""  # what became of the one before, when that died not long ago
 
 
 class ProjectSummary(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from midair.router.embedded.held import Heritage
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.process import serve
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--ready", type=int, help="descriptor to write to once it listens")
     parser.add_argument("--limits", default="{}", help="limits that differ, as JSON")
     parser.add_argument("--takeover", action="store_true", help="take the place of the router that runs")
+    parser.add_argument("--heritage", default="{}", help="what was kept of a router that died, as JSON")
     options = parser.parse_args()
     os.umask(0o077)
     lock = None if options.takeover else _lock(options.folder)
@@ -32,7 +34,9 @@ def main() -> int:
     _raise_descriptor_limit()
     gc.freeze()  # nothing made so far is ever garbage
     gc.set_threshold(20_000, 20, 20)
-    uvloop.run(serve(options.folder, msgspec.json.decode(options.limits, type=Limits), lock, options.ready))
+    limits = msgspec.json.decode(options.limits, type=Limits)
+    heritage = msgspec.json.decode(options.heritage, type=Heritage)
+    uvloop.run(serve(options.folder, limits, lock, options.ready, heritage))
     return 0
 
 

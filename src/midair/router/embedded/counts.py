@@ -34,6 +34,7 @@ class Book:
         self._parts: list[memoryview] = []
         self._places: dict[tuple[str, str], int] = {}  # the record of each, oldest first
         self._counts: dict[tuple[str, str], Count] = {}
+        self.found_open = 0  # at the deaths of owners before, and counted as lost
         self._read()
 
     def lock(self) -> bool:
@@ -52,13 +53,16 @@ class Book:
     def settle(self) -> None:
         """Whatever was open when the last owner died is lost. Harmless when nothing was."""
         for count in self._counts.values():
-            count[LOST] += max(0, count[ACCEPTED] - _ended(count))
+            left = max(0, count[ACCEPTED] - _ended(count))
+            count[LOST] += left
+            self.found_open += left
 
     def absorb(self, other: "Book") -> None:
         """Move all counts of another file, which is dead, into this one, and delete that file."""
         other.settle()
         for (service, revision), theirs in other._counts.items():
             _move(theirs, self.count(service, revision))
+        self.found_open += other.found_open
         other.path.unlink(missing_ok=True)
         other.close()
 

@@ -26,6 +26,7 @@ from midair.router.base import RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.connection import CLOSED, IDLE, Connection
 from midair.router.embedded.counts import Book, merged
+from midair.router.embedded.held import Listening
 
 if TYPE_CHECKING:
     from midair.router.embedded.process import RouterProcess
@@ -43,13 +44,6 @@ class Offer(msgspec.Struct, frozen=True):
     counts: str  # the name of its book
 
 
-class Offered(msgspec.Struct, frozen=True):
-    """One listener; its sockets come with it."""
-
-    service: str
-    port: Port
-
-
 class Predecessor:
     """The successor's view: takes over from a running router, and speaks for it until it is gone."""
 
@@ -65,7 +59,7 @@ class Predecessor:
         for action in offer.services:
             self._router.service(action.service).apply(action)
         for number in range(offer.listeners):
-            offered, fds = await self._wire.ask_for_descriptors("listener", number, Offered)
+            offered, fds = await self._wire.ask_for_descriptors("listener", number, Listening)
             sockets = [socket.socket(fileno=fd) for fd in fds]
             await self._router.listen(self._router.service(offered.service), offered.port, sockets)
         return lock
@@ -107,11 +101,13 @@ class Predecessor:
         }
         return msgspec.structs.replace(ours, routes=routes, counts=merged(ours.counts, theirs.counts))
 
-    def absorb(self) -> None:
-        """It is gone; what it had not ended is lost, and the rest of its counts are ours."""
-        path = self._router.folder / self._counts
+    def absorb(self) -> int:
+        """It is gone; what it had not ended is lost, and the rest of its counts are ours. Returns how many are lost."""
+        path, book = self._router.folder / self._counts, self._router.hub.book
+        before = book.found_open
         if self._counts and path.exists():
-            self._router.hub.book.absorb(Book(path))
+            book.absorb(Book(path))
+        return book.found_open - before
 
     async def bury(self) -> None:
         """Take up the last connections that it passed on."""
@@ -137,11 +133,6 @@ class Retirement:
         router = self._router
         services = tuple(service.action for service in router.services.values())
         return Offer(services, len(router.listeners), router.hub.book.path.name), (os.dup(router.lock),)
-
-    def listener(self, number: int) -> tuple[Offered, tuple[int, ...]]:
-        """One listener with its sockets."""
-        listener = list(self._router.listeners.values())[number]
-        return Offered(listener.service.name, listener.port), tuple(os.dup(s.fileno()) for s in listener.sockets)
 
     def begin(self) -> None:
         """The heir has taken over."""

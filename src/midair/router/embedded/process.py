@@ -14,10 +14,11 @@ import msgspec
 from midair.errors import RouterTrouble
 from midair.model.action import SetRoutes
 from midair.model.project import Port
-from midair.router.base import RouterSeen
+from midair.router.base import RouterDeath, RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.counts import open_book
 from midair.router.embedded.handover import Predecessor, Retirement, adopt, take_over
+from midair.router.embedded.held import Heritage, Listening, Place
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.listen import Listener
@@ -25,7 +26,6 @@ from midair.router.embedded.service import Service
 from midair.router.embedded.sockets import bind, reason
 from midair.router.embedded.state import State, forget_state, read_state, write_state
 
-Place = tuple[str, int]  # host and port
 Answer = tuple[Any, tuple[int, ...]]  # and descriptors
 
 
@@ -39,6 +39,7 @@ class RouterProcess:
         self.services: dict[str, Service] = {}
         self.listeners: dict[Place, Listener] = {}
         self.started_at = time.time()
+        self.death: RouterDeath | None = None  # of the router before
         self.ended = asyncio.Event()
         self._changing = asyncio.Lock()
         self._wires: set[wire.Wire] = set()
@@ -47,16 +48,24 @@ class RouterProcess:
         self._admin: socket.socket | None = None
         self.hub.on_change(self._tell)
 
-    async def restore(self) -> None:
-        """Take up the routes and ports of the router before."""
-        for action in read_state(self.folder).services:
+    async def restore(self, heritage: Heritage) -> None:
+        """Take up the routes and ports of a router that died, and the listening sockets that were kept of it."""
+        actions, kept = read_state(self.folder).services, heritage.sockets()
+        ports = [port for action in actions for port in action.ports]
+        refused = any((port.host, port.port) not in kept for port in ports)
+        for action in actions:
             service = self.service(action.service)
             service.apply(action)
             for port in action.ports:
                 try:
-                    await self.listen(service, port, bind(port))
+                    await self.listen(service, port, kept.pop((port.host, port.port), []) or bind(port))
                 except OSError as error:
                     service.problem = reason(port, error)
+        for sock in (each for sockets in kept.values() for each in sockets):
+            sock.close()
+        if ports:
+            took_s = None if heritage.died_at is None else time.monotonic() - heritage.died_at
+            self.death = RouterDeath(time.time(), self.hub.book.found_open, took_s, refused)
 
     def open_admin(self) -> None:
         """Answer on the admin socket, in place of any other."""
@@ -66,7 +75,7 @@ class RouterProcess:
     def observe(self) -> RouterSeen:
         """All that is known here."""
         routes = {name: service.seen() for name, service in self.services.items()}
-        return RouterSeen(routes, self.hub.book.read(), os.getpid(), self.started_at)
+        return RouterSeen(routes, self.hub.book.read(), os.getpid(), self.started_at, self.death)
 
     async def perform(self, action: SetRoutes) -> None:
         """Put routes in force, once every port of theirs is listened on."""
@@ -185,6 +194,11 @@ class RouterProcess:
                     del self.listeners[place]
                     listener.stop()
 
+    def _listener(self, number: int) -> Answer:
+        """One listener with its sockets."""
+        listener = list(self.listeners.values())[number]
+        return Listening(listener.service.name, listener.port), tuple(os.dup(s.fileno()) for s in listener.sockets)
+
     def _save(self) -> None:
         write_state(self.folder, State(tuple(service.action for service in self.services.values())))
 
@@ -200,7 +214,9 @@ class RouterProcess:
         """One of those who asked has hung up, or the predecessor or heir is gone."""
         self._wires.discard(end)
         if self.predecessor is not None and self.predecessor.is_at(end):
-            self.predecessor.absorb()
+            lost = self.predecessor.absorb()
+            if lost:
+                self.death = RouterDeath(time.time(), lost, took_s=0.0, refused=False)
             self.hub.run(self.predecessor.bury())
         if self.retirement is not None and self.retirement.is_for(end):
             if self.retirement.begun:
@@ -231,12 +247,14 @@ class RouterProcess:
         return await self._answer_router(asker, message, fds)
 
     async def _answer_router(self, asker: wire.Wire, message: wire.Message, fds: list[int]) -> Answer:
-        """What a predecessor or successor says."""
+        """What a predecessor or successor says, or somebody else who keeps listening sockets."""
         if message.do == "offer" and (self.retirement is None or not self.retirement.begun):
             self.retirement = Retirement(self, asker)
             return self.retirement.offer()
-        if message.do == "listener" and self.retirement is not None:
-            return self.retirement.listener(msgspec.json.decode(message.body, type=int))
+        if message.do == "listeners":
+            return len(self.listeners), ()
+        if message.do == "listener":
+            return self._listener(msgspec.json.decode(message.body, type=int))
         if message.do == "retire" and self.retirement is not None:
             self._close_admin(asker)
             self.retirement.begin()
@@ -267,7 +285,7 @@ async def _end_with_folder(router: RouterProcess) -> None:
     router.ended.set()
 
 
-async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | None) -> None:
+async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | None, heritage: Heritage) -> None:
     """Run until told to stop. Without the folder's lock, take over from the router that has it."""
     router = RouterProcess(folder, limits, -1 if lock is None else lock)
     loop = asyncio.get_running_loop()
@@ -276,7 +294,7 @@ async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | Non
     if lock is None:
         router.lock = await take_over(router)
     else:
-        await router.restore()
+        await router.restore(heritage)
     router.open_admin()
     if router.predecessor is not None:
         await router.predecessor.retire()

@@ -2,19 +2,24 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from midair.errors import RouterTrouble
 from midair.model.action import SetRoutes
 from midair.model.project import Port
 from midair.router.base import RouterSeen
+from midair.router.embedded.held import Held
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.spawn import Watched, start_process
 from midair.router.embedded.wire import Message, Wire, connect
 
 _AGAIN_FIRST_S, _AGAIN_MAX_S = 0.05, 5.0
+_HELD_MOST_S = 10.0  # connections are let wait for a router that cannot be started
 _HEALTHY_S = 5.0  # a router that lived this long did not die from being started
 
 
@@ -33,6 +38,9 @@ class EmbeddedRouter:
         self._revival: asyncio.Task[None] | None = None
         self._deaths = 0
         self._reached_at = 0.0
+        self._died_at: float | None = None  # on the monotonic clock, until another one is reached
+        self._held = Held()
+        self._holding = asyncio.Lock()  # while listeners change
 
     async def open(self) -> None:
         """Find the router that runs, or start one."""
@@ -47,11 +55,13 @@ class EmbeddedRouter:
             self._revival.cancel()
         if self._wire is not None:
             self._wire.close()
+        self._held.close()
 
     async def stop(self) -> None:
         """End it."""
         self._wanted = False
-        async with self._reaching:  # one that is being started is ended, too
+        async with self._reaching, self._holding:  # one that is being started is ended, too
+            self._held.close()
             try:
                 wire = Wire(connect(self.folder), self._hear, self._on_end)
             except OSError:
@@ -78,7 +88,16 @@ class EmbeddedRouter:
 
     async def perform(self, action: SetRoutes) -> None:
         """Ask for a new generation of routes."""
-        await (await self._reach()).ask("perform", action, type(None))
+        wire = await self._reach()
+        if not self._held.is_other(action.service, action.ports):
+            await wire.ask("perform", action, type(None))
+            return
+        async with self._holding:
+            self._held.leave(action.service, action.ports)
+            try:
+                await wire.ask("perform", action, type(None))
+            finally:
+                await self._hold(wire)
 
     async def check(self, ports: tuple[Port, ...]) -> tuple[str, ...]:
         """Reasons why these ports could not be listened on."""
@@ -93,12 +112,25 @@ class EmbeddedRouter:
             if self._wire is not None and not self._wire.closed:
                 return self._wire
             try:
-                self._wire = self._connect()
+                self._wire = wire = self._connect()
             except OSError:
-                await start_process(self.folder, self._limits)
-                self._wire = self._connect_started()
-            self._reached_at = asyncio.get_running_loop().time()
-            return self._wire
+                await self._start()
+                self._wire = wire = self._connect_started()
+            self._reached_at, self._died_at = time.monotonic(), None
+            async with self._holding:
+                await self._hold(wire)
+            return wire
+
+    async def _start(self) -> None:
+        heritage = msgspec.json.encode(self._held.heritage(self._died_at)).decode()
+        await start_process(self.folder, self._limits, "--heritage", heritage, descriptors=self._held.descriptors)
+
+    async def _hold(self, wire: Wire) -> None:
+        """Keep what it listens on, so that its death refuses nobody."""
+        with contextlib.suppress(RouterTrouble):  # it is gone again, or older than this
+            await self._held.take(wire)
+        if not self._wanted:  # meanwhile it is let go of
+            self._held.close()
 
     def _connect(self) -> Wire:
         return Wire(connect(self.folder), self._hear, self._on_end)
@@ -119,12 +151,15 @@ class EmbeddedRouter:
 
     def _on_end(self, wire: Wire) -> None:
         """The process is gone, which its end of the socket tells at once."""
-        if self._wanted and wire is self._wire and (self._revival is None or self._revival.done()):
+        if not self._wanted or wire is not self._wire:
+            return
+        self._died_at = time.monotonic()
+        if self._revival is None or self._revival.done():
             self._revival = asyncio.get_running_loop().create_task(self._revive())
 
     async def _revive(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._deaths = 0 if loop.time() - self._reached_at > _HEALTHY_S else self._deaths + 1
+        died_at = time.monotonic()
+        self._deaths = 0 if died_at - self._reached_at > _HEALTHY_S else self._deaths + 1
         while self._wanted:
             if self._deaths:
                 await asyncio.sleep(min(_AGAIN_FIRST_S * 2**self._deaths, _AGAIN_MAX_S))
@@ -132,6 +167,8 @@ class EmbeddedRouter:
                 await self._reach()
             except RouterTrouble:
                 self._deaths += 1
+                if time.monotonic() - died_at > _HELD_MOST_S:
+                    self._held.close()  # to be refused is better than to wait for nobody
                 continue
             self._nudge()
             return

@@ -19,8 +19,8 @@ _END_S = 15.0
 _children: set[subprocess.Popen[bytes]] = set()  # so that none stays a zombie
 
 
-async def start_process(folder: Path, limits: Limits, *options: str) -> None:
-    """Start a router and wait until it listens. Raises RouterTrouble."""
+async def start_process(folder: Path, limits: Limits, *options: str, descriptors: tuple[int, ...] = ()) -> None:
+    """Start a router and wait until it listens. It inherits the descriptors. Raises RouterTrouble."""
     reap()
     ready, theirs = os.pipe()
     command = [
@@ -31,7 +31,7 @@ async def start_process(folder: Path, limits: Limits, *options: str) -> None:
         log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             child = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(theirs,),
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(theirs, *descriptors),
                 start_new_session=True,
             )  # fmt: skip
         finally:
