@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 from tests.cli import views
 
 COMPOSE = 'services:\n  web:\n    command: run\n    ports: ["127.0.0.1:{port}:80"]\n'
@@ -52,6 +53,22 @@ def test_a_taken_port_of_the_file_here_is_found(examine, tmp_path):
     assert code == 1
     assert checks["port"]["text"] == f"{port} of web: Address already in use"
     assert examine()[1]["port"]["ok"]
+
+
+def test_a_port_of_another_project_here_is_found(examine, tmp_path, daemon, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIDAIR_HOME", str(daemon.home))
+    daemon.answers |= {
+        "GET /v1/health": views.health(),
+        "GET /v1/projects": (views.summary(),),
+        "GET /v1/projects/shop": replace(views.project(), folder="/srv/shop"),
+    }
+    (tmp_path / "compose.yaml").write_text("name: moved\n" + COMPOSE.format(port=8000))
+    code, checks = examine()
+    assert code == 1
+    assert checks["port"]["text"] == '8000 of web belongs to project "shop" of the folder "/srv/shop"'
+    (tmp_path / "compose.yaml").write_text("name: shop\n" + COMPOSE.format(port=8000))
+    assert "port" not in examine()[1]
 
 
 def test_a_bad_file_is_found(examine, tmp_path):

@@ -1,10 +1,12 @@
 """The engine over fakes: changes, wishes and deaths, without a process or a port."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
+from midair.engine.accept import owners
 from midair.errors import BuildTrouble, Conflict, NotFound, PlanRefused, UsageRefused
 from midair.model.project import Build, Port
 from midair.testing.runtime import Behaviour
@@ -175,6 +177,39 @@ def test_two_ups_at_once_are_one_after_the_other(site):
         await site.end()
 
     run(story())
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.2"])
+def test_a_port_that_another_project_has_is_told_with_its_name_and_folder(site, host):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        moved = replace(shop(replace(web(), ports=(Port(8000, 8000, host),))), name="moved", folder="/srv/moved")
+        site.gate.taken[8000] = "address already in use"
+        with pytest.raises(PlanRefused) as refused:
+            await site.up(moved)
+        where = f"{host}:8000" if host else "8000"
+        assert refused.value.message == (
+            f'cannot listen on port "{where}": project "shop" of the folder "/srv/shop" has it'
+        )
+        assert refused.value.hint.startswith("add -p shop if ")
+        del site.gate.taken[8000]
+        elsewhere = replace(moved, services={"web": replace(moved.services["web"], ports=(Port(8001, 8000, host),))})
+        assert await site.up(elsewhere)
+        await site.end()
+
+    run(story())
+
+
+def test_ports_of_other_addresses_do_not_clash():
+    def keeper(host):
+        rollout = SimpleNamespace(policy=SimpleNamespace(ports=(Port(8000, 8000, host),)))
+        return SimpleNamespace(state=SimpleNamespace(rollouts={"web": rollout}))
+
+    port = Port(8000, 8000, "127.0.0.1")
+    assert owners([port], [keeper("127.0.0.2")]) == {}
+    assert list(owners([port], [keeper("127.0.0.1")])) == [port]
+    assert list(owners([port], [keeper("::")])) == [port]
 
 
 def test_a_taken_port_is_refused_before_anything_is_stored(site):

@@ -146,12 +146,20 @@ def _file(session: Session, projects: list[ProjectView]) -> list[Check]:
     except errors.MidairError as error:
         return [Check("file", False, error.message.replace("\n", "; "), "see midair plan")]
     checks = [Check("file", True, f"{project.name}, {out.count(len(project.services), 'service')}")]
-    ours = {port.port for each in projects for service in each.services for port in service.ports}
+    held = {port.port: each for each in projects for service in each.services for port in service.ports}
     for service in project.services.values():
         for port in service.ports:
-            if port.port not in ours:
+            holder = held.get(port.port)
+            if holder is None:
                 checks.append(_port(service.name, port.host, port.port))
+            elif holder.name != project.name:
+                checks.append(_held(service.name, port.port, holder))
     return checks
+
+
+def _held(service: str, port: int, holder: ProjectView) -> Check:
+    text = f'{port} of {service} belongs to project "{holder.name}" of the folder "{holder.folder}"'
+    return Check("port", False, text, f"add -p {holder.name} if that is this one, or run midair down -p {holder.name}")
 
 
 def _port(service: str, host: str, port: int) -> Check:
