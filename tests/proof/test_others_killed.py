@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from tests.proof.ground import USERS, asked, exchange, is_running, kill, wait
+from tests.proof.ground import asked, exchange, is_running, kill, wait
 from tests.proof.streams import Stream
 
 pytestmark = pytest.mark.e2e
