@@ -11,7 +11,8 @@ from tests.engine.conftest import Site
 
 from midair.api.app import make_app
 from midair.client import Client
-from midair.daemon.serve import Server, listen
+from midair.client.home import SOCKET
+from midair.daemon.server import Server, listen_here
 
 
 class Control:
@@ -45,7 +46,7 @@ class Service(threading.Thread):
             make_app(self.engine, self.control), loop="asyncio", ws="none", lifespan="off", log_config=None
         )
         self.server = Server(config)
-        listener = listen(self.site.home)
+        listener = listen_here(self.site.home / SOCKET)
         self.loop.call_soon(self.ready.set)
         await self.server.serve(sockets=[listener])
         await self.site.end()

@@ -18,6 +18,7 @@ import pytest
 from tests.api.conftest import await_follower, beginnings
 
 import midair
+from midair.cli.load import load_project
 from midair.client import Client
 from midair.client.home import has_daemon
 from midair.errors import DaemonTrouble, StoreTrouble, UsageRefused
@@ -195,6 +196,47 @@ def test_no_file_and_no_socket_can_be_reached_by_others(client):
     assert {"api.sock", "daemon.lock", "daemon.log", "midair.db"} <= names
     for path in client.home.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_folder_that_others_could_look_into_is_closed(client):
+    client.home.mkdir()
+    for _ in range(2):  # empty at first, then with midair's own files
+        client.home.chmod(0o755)
+        client.ensure_daemon()
+        assert stat.S_IMODE(client.home.stat().st_mode) == 0o700
+        client.daemon_stop()
+    client.home.chmod(0o711)  # as replicas of other users need it
+    client.ensure_daemon()
+    assert stat.S_IMODE(client.home.stat().st_mode) == 0o711
+
+
+def test_a_folder_that_holds_other_things_stays_as_it_is(client):
+    client.home.mkdir()
+    client.home.chmod(0o755)
+    (client.home / "letter").touch()
+    with pytest.raises(DaemonTrouble, match="there is more in it than midair") as told:
+        client.ensure_daemon()
+    assert told.value.hint == "set MIDAIR_HOME to a new folder"
+    assert stat.S_IMODE(client.home.stat().st_mode) == 0o755
+    assert [path.name for path in client.home.iterdir()] == ["letter"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give a folder away")
+def test_a_folder_of_another_user_is_refused(client):
+    client.home.mkdir(mode=0o700)
+    os.chown(client.home, 65534, -1)
+    with pytest.raises(DaemonTrouble, match="it belongs to another user"):
+        client.ensure_daemon()
+
+
+def test_planning_a_project_leaves_no_folder(client, tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {web: {build: ., command: python3 app.py, ports: ['8123:8123']}}")
+    (tmp_path / "app.py").touch()
+    client.ensure_daemon()
+    project = load_project(project_name="shop", cwd=tmp_path)
+    assert [step.kind for step in client.plan(project).steps] == ["add"]
+    assert not (client.home / "projects" / "shop").exists()
+    assert client.projects() == ()
 
 
 def test_an_idle_daemon_sleeps(client):

@@ -6,11 +6,10 @@ MIDAIR_FLAGS_TOKENS=/path/to/file    lines "TOKEN PROJECT" or "TOKEN *"; without
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from starlette.applications import Starlette
 
-from midair.client.home import short_path
+from midair.daemon.server import BACKLOG, Server, listen_here
 from midair.errors import DaemonTrouble
 from midair.flags.definition import FlagSet
 from midair.flags.read import build
@@ -33,28 +32,13 @@ log = logging.getLogger(__name__)
 SOCKET = "flags.sock"
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own ideas about signals, and without waking up ten times a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ended = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        await self.ended.wait()
-
-
 class FlagService:
     """One hub for all projects, and the doors to it."""
 
     def __init__(self, home: Path) -> None:
         self.hub = Hub()
         self._home = home
-        self._servers: dict[_Server, asyncio.Task[None]] = {}
+        self._servers: dict[Server, asyncio.Task[None]] = {}
         self._sync: SyncServer | None = None
 
     def tell(self, project: str, document: dict[str, Any]) -> None:
@@ -67,7 +51,7 @@ class FlagService:
         A place that is taken ends nothing else.
         """
         access = Access(_tokens(os.environ.get("MIDAIR_FLAGS_TOKENS", "")))
-        self._serve(str(self._home / SOCKET), partial(_listen_here, self._home / SOCKET), Access())
+        self._serve(str(self._home / SOCKET), partial(listen_here, self._home / SOCKET), Access())
         if place := os.environ.get("MIDAIR_FLAGS_LISTEN"):
             self._serve(place, partial(_listen, place), access)
         if place := os.environ.get("MIDAIR_FLAGS_SYNC"):
@@ -101,23 +85,9 @@ class FlagService:
             app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
             timeout_graceful_shutdown=1,
         )  # fmt: skip
-        server = _Server(config)
+        server = Server(config)
         self._servers[server] = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("flags are served on %s", place)
-
-
-def _listen_here(path: Path) -> socket.socket:
-    """For programs of this user alone. A successor takes the name over."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path.unlink(missing_ok=True)
-    before = os.umask(0o177)
-    try:
-        with short_path(path) as short:
-            listener.bind(short)
-    finally:
-        os.umask(before)
-    listener.listen(1024)
-    return listener
 
 
 def _listen(place: str) -> socket.socket:
@@ -127,7 +97,7 @@ def _listen(place: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # a successor listens before this daemon ends
     listener.bind((host.strip("[]") or "127.0.0.1", int(port)))
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     return listener
 
 

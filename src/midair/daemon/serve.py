@@ -1,12 +1,10 @@
 """Runs the daemon: takes the folder, opens the state, answers, and ends in order."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
@@ -14,11 +12,13 @@ import uvloop
 
 from midair import __version__
 from midair.api.app import make_app
-from midair.client.home import SOCKET, short_path
+from midair.client.home import SOCKET
 from midair.daemon.flags import FlagService
 from midair.daemon.handover import Inherited, Report, Successor, start_successor
+from midair.daemon.home import take_home
 from midair.daemon.lock import sign, take_lock
 from midair.daemon.log import set_up_log
+from midair.daemon.server import Server, listen_here
 from midair.daemon.signals import keep_to_oneself
 from midair.engine.clock import Clock
 from midair.engine.engine import Engine
@@ -29,19 +29,18 @@ from midair.runtime.registry import make_runtime
 from midair.store import Store, check_version
 
 log = logging.getLogger(__name__)
-BACKLOG = 256
 LAST_ANSWERS_S = 5.0  # for answers under way when the daemon ends
 
 
 def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground: bool) -> None:
     """Be the daemon of `home` until told to end."""
+    take_home(home)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         set_up_log(home, foreground=foreground)
     except OSError as error:
         raise DaemonTrouble(f'cannot use the folder "{home}": {error.strerror}') from error
     if inherited is None:
-        lock, listener = take_lock(home), listen(home)
+        lock, listener = take_lock(home), listen_here(home / SOCKET)
     else:
         lock, listener = inherited.lock, socket.socket(fileno=inherited.socket)
         check_version(home)
@@ -49,36 +48,6 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
         inherited.await_go()
         sign(lock)
     uvloop.run(_Daemon(home, lock, listener).run(report))
-
-
-def listen(home: Path) -> socket.socket:
-    """The API's socket, for its owner alone. Only the holder of the lock may call this."""
-    path = home / SOCKET
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path.unlink(missing_ok=True)
-    before = os.umask(0o177)
-    try:
-        with short_path(path) as short:
-            listener.bind(short)
-    finally:
-        os.umask(before)
-    listener.listen(BACKLOG)
-    return listener
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its own ideas about signals, and without waking up ten times a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ended = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        await self.ended.wait()
 
 
 class _Daemon:
