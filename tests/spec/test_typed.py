@@ -36,7 +36,7 @@ x-midair:
   ready: {command: curl -f localhost, interval: 1s, retries: 9}
   rollout:
     strategy: canary
-    steps: [{weight: 10}, {pause: 90s}, {pause: true}, {analysis: fast}]
+    steps: [{weight: 10}, {pause: 90s}, {pause: true}, {pause: {}}, {pause: {duration: 2m}}, {analysis: fast}]
     stick_by: "cookie:id"
   drain: {timeout: 5s, long_lived: wait}
   hold: {timeout: 1m}
@@ -45,7 +45,8 @@ x-midair:
 """)
     assert web.ready == Ready(command=("curl", "-f", "localhost"), interval_s=1.0, retries=9)
     assert web.strategy.steps == (
-        StrategyStep(weight=10), StrategyStep(pause_s=90.0), StrategyStep(pause_s=-1.0), StrategyStep(analysis="fast"),
+        StrategyStep(weight=10), StrategyStep(pause_s=90.0), StrategyStep(pause_s=-1.0), StrategyStep(pause_s=-1.0),
+        StrategyStep(pause_s=120.0), StrategyStep(analysis="fast"),
     )  # fmt: skip
     assert (web.strategy.kind, web.strategy.stick_by) == ("canary", "cookie:id")
     assert (web.drain, web.hold) == (Drain(5.0, "wait"), Hold(60.0))

@@ -54,7 +54,7 @@ def _check_rollout(own: Node, path: str, problems: Problems) -> None:
             problems.add(below, "should have one of weight, pause and analysis", step)
         pause = step.get("pause")
         if pause is not None and _pause_s(pause.value) is None:
-            message = f'should be a duration such as "2m", or true to wait for promote, got {got(pause.value)}'
+            message = f'should be a duration such as "2m", or {{}} or true to wait for promote, got {got(pause.value)}'
             problems.add(join(below, "pause"), message, pause)
     if stick_by is not None:
         kind, _, name = stick_by.value.partition(":")

@@ -120,6 +120,15 @@ def named(field: str) -> Callable[[Node], Node]:
     return long_form
 
 
+def pause(node: Node) -> Node:
+    """`{}` and `{duration: 2m}`, as Argo Rollouts has it."""
+    if not node.is_mapping:
+        return node
+    if any(key != "duration" for key, _ in node.entries()):
+        raise BadShort('should be a duration such as "2m", or {} or true to wait for promote')
+    return node.get("duration") or node.with_value(None)
+
+
 def devices(node: Node) -> Node:
     """ "/dev/a:/dev/b:rwm"."""
     if not isinstance(node.value, str):

@@ -11,7 +11,7 @@ PROJECT = mapping({"runtime": RUNTIME, "flags": ANYTHING})
 STEP = mapping(
     {
         "weight": whole(0, 100, keep=True),
-        "pause": scalar(null=True, keep=True),  # a duration; true or nothing: until promoted
+        "pause": scalar(null=True, keep=True, short=short.pause),  # a duration; true or nothing: until promoted
         "analysis": text(),
     },
 )
