@@ -2,6 +2,7 @@
 
 import time
 
+from msgspec.structs import replace
 from rich.console import Console, Group
 from rich.live import Live as RichLive
 from rich.table import Table
@@ -31,6 +32,7 @@ class Live:
         self._live = RichLive(console=self._console, refresh_per_second=8, transient=True)
         self._live.start()
         self._looked = 0.0
+        self._seen: ProjectView | None = None
         self.tick()
 
     def event(self, event: EventView) -> None:
@@ -46,15 +48,21 @@ class Live:
             return
         self._looked = time.monotonic()
         try:
-            project = self._client.status(self._project)
+            project = self._seen = remembered(self._client.status(self._project), self._seen)
             self._width = out.label_width(self._only or [service.name for service in project.services])
             self._live.update(panel(project, self._only))
         except errors.MidairError:
-            self._live.update(Text("the control plane is away; replicas and router go on", style="yellow"))
+            away = Text("the control plane is away; replicas and router go on", style="yellow")
+            self._live.update(away if self._seen is None else Group(panel(self._seen, self._only), away))
 
     def close(self) -> None:
         """Take the panel away; the lines stay."""
         self._live.stop()
+
+
+def remembered(now: ProjectView, before: ProjectView | None) -> ProjectView:
+    """What is to be shown now: while the router is not reached, with the counts that it told last."""
+    return now if before is None or now.router is not None else replace(now, counts=before.counts)
 
 
 def panel(project: ProjectView, only: tuple[str, ...] = ()) -> Group:

@@ -63,6 +63,7 @@ class Panel:
         self._done: list[Outcome] = []
         self._began = self._chapter_began = time.monotonic()
         self._rate = _Rate()
+        self._seen: ProjectView | None = None
         self._live = Live(console=Console(highlight=False), auto_refresh=False, transient=True)
         self._live.start()
 
@@ -114,11 +115,18 @@ class Panel:
         return grid
 
     def _replicas(self, seen: ProjectView | None) -> "Group | Text":
+        """What was seen last stays while nobody can say more."""
+        from rich.console import Group
         from rich.text import Text
 
-        from midair.cli.live import panel
+        from midair.cli.live import panel, remembered
 
-        return Text("the control plane is away; requests go on", style="yellow") if seen is None else panel(seen)
+        away = Text("the control plane is away; requests go on", style="yellow")
+        if seen is not None:
+            self._seen = remembered(seen, self._seen)
+        if self._seen is None:
+            return away
+        return panel(self._seen) if seen is not None else Group(panel(self._seen), away)
 
     def _counters(self, users: Sequence[Users]) -> "Group":
         from rich.console import Group
