@@ -14,6 +14,7 @@ from midair.model.action import SetRoutes
 from midair.model.project import Port
 from midair.model.seen import Route, Tally
 from midair.router.embedded import router as routers
+from midair.router.embedded import wire
 from midair.router.embedded.router import EmbeddedRouter
 
 pytestmark = pytest.mark.e2e
@@ -83,6 +84,19 @@ async def test_a_death_is_told_with_what_was_inside_and_that_nobody_was_refused(
         for client in inside:
             client.close()
         gate.set()
+
+
+@looped
+async def test_one_that_still_lets_in_while_it_dies_is_not_taken_for_the_next_one(tmp_path):
+    async with routing(tmp_path) as (router, _backend, port):
+        await kill(router)
+        dying = wire.listen(tmp_path)
+        answered = asyncio.create_task(ask(port))
+        await asyncio.sleep(0.2)  # the control plane is let in, and asks
+        dying.close()
+        async with asyncio.timeout(8):
+            assert await answered
+        assert (await router.observe()).death.took_s < 8
 
 
 @looped

@@ -111,19 +111,31 @@ class EmbeddedRouter:
         async with self._reaching:
             if self._wire is not None and not self._wire.closed:
                 return self._wire
-            try:
-                self._wire = wire = self._connect()
-            except OSError:
-                await self._start()
-                self._wire = wire = self._connect_started()
-            self._reached_at, self._died_at = time.monotonic(), None
-            async with self._holding:
-                await self._hold(wire)
-            return wire
+            return await self._find() or await self._start()
 
-    async def _start(self) -> None:
+    async def _find(self) -> Wire | None:
+        """The router that runs."""
+        try:
+            wire = self._connect()
+        except OSError:
+            return None
+        await self._reached(wire)
+        return None if wire.closed else wire  # one that is dying lets in, but never answers
+
+    async def _start(self) -> Wire:
+        """A new one, which goes on with what is held of the one before."""
         heritage = msgspec.json.encode(self._held.heritage(self._died_at)).decode()
         await start_process(self.folder, self._limits, "--heritage", heritage, descriptors=self._held.descriptors)
+        wire = self._connect_started()
+        await self._reached(wire)
+        return wire
+
+    async def _reached(self, wire: Wire) -> None:
+        self._wire = wire
+        async with self._holding:
+            await self._hold(wire)
+        if not wire.closed:
+            self._reached_at, self._died_at = time.monotonic(), None
 
     async def _hold(self, wire: Wire) -> None:
         """Keep what it listens on, so that its death refuses nobody."""
@@ -153,7 +165,7 @@ class EmbeddedRouter:
         """The process is gone, which its end of the socket tells at once."""
         if not self._wanted or wire is not self._wire:
             return
-        self._died_at = time.monotonic()
+        self._died_at = self._died_at or time.monotonic()
         if self._revival is None or self._revival.done():
             self._revival = asyncio.get_running_loop().create_task(self._revive())
 
@@ -164,8 +176,10 @@ class EmbeddedRouter:
             if self._deaths:
                 await asyncio.sleep(min(_AGAIN_FIRST_S * 2**self._deaths, _AGAIN_MAX_S))
             try:
-                await self._reach()
+                is_back = not (await self._reach()).closed
             except RouterTrouble:
+                is_back = False
+            if not is_back:
                 self._deaths += 1
                 if time.monotonic() - died_at > _HELD_MOST_S:
                     self._held.close()  # to be refused is better than to wait for nobody
