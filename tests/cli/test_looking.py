@@ -102,3 +102,16 @@ def test_no_colour_where_there_is_no_terminal(shop, midair):
 
 def test_events_of_one_change_only(shop, midair):
     assert midair("events", "--change", "3")[1] == ""
+
+
+def test_what_a_canary_waits_for_is_said(shop, midair):
+    step = "step 2 of 4: waits for midair promote web"
+    web, api = views.project().services
+    shop.answers["GET /v1/projects/shop"] = project = replace(views.project(), services=(replace(web, step=step), api))
+    assert f"progressing: {step}" in midair("status")[1]
+    assert ("web", step) in list(story.waiting(project))
+
+
+def test_a_project_that_is_down_says_what_can_be_done(shop, midair):
+    shop.answers["GET /v1/projects/shop"] = replace(views.project(), services=())
+    assert midair("status")[1].splitlines()[-1].startswith("nothing runs; midair up or midair undo starts it again")

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from midair.engine import show
 from midair.engine.accept import owners
 from midair.errors import BuildTrouble, Conflict, NotFound, PlanRefused, UsageRefused
-from midair.model.project import Build, Port
+from midair.model.project import Build, Port, Strategy, StrategyStep
+from midair.model.rollout import Promote
 from midair.testing.runtime import Behaviour
 from midair.view.ask import AskPlan, AskScale, AskUp
 
@@ -210,6 +212,26 @@ def test_ports_of_other_addresses_do_not_clash():
     assert owners([port], [keeper("127.0.0.2")]) == {}
     assert list(owners([port], [keeper("127.0.0.1")])) == [port]
     assert list(owners([port], [keeper("::")])) == [port]
+
+
+def test_a_canary_says_which_step_it_is_at_and_what_it_waits_for(site):
+    async def story():
+        await site.begin()
+        steps = (StrategyStep(weight=50), StrategyStep(pause_s=-1.0), StrategyStep(pause_s=60.0))
+        canary = Strategy("canary", steps)
+        first = await site.up(shop(web(strategy=canary)))
+        keeper = site.engine.keeper("shop")
+        await site.until(lambda: keeper.state.rollouts)
+        assert (await show.project(keeper)).services[0].step == "", "nothing is there to be careful with"
+        await site.ended(first)
+        await site.up(shop(web("blue", strategy=canary)))
+        await site.until(lambda: keeper.state.rollouts["web"].step == 1)
+        assert (await show.project(keeper)).services[0].step == "step 2 of 3: waits for midair promote web"
+        keeper.wish("web", Promote(), "promote")
+        assert (await show.project(keeper)).services[0].step == ""
+        await site.end()
+
+    run(story())
 
 
 def test_a_taken_port_is_refused_before_anything_is_stored(site):

@@ -40,8 +40,10 @@ def what(event: EventView) -> str:
 
 
 def waiting(project: ProjectView) -> Iterator[tuple[str, str]]:
-    """Service and text of each replica that is not what it should be, and says why."""
+    """Service and text of each step that waits, and of each replica that is not what it should be, and says why."""
     for service in project.services:
+        if service.step:
+            yield service.name, service.step
         for revision in service.revisions:
             for replica in revision.replicas:
                 if replica.detail and replica.state in ("starting", "unhealthy", "failed"):

@@ -15,6 +15,8 @@ def lines(project: ProjectView) -> list[str]:
         made.append(click.style(project.router.death, fg="yellow"))
     for service in project.services:
         made += ["", *_service(service, project.now)]
+    if not project.services:
+        made.append("nothing runs; midair up or midair undo starts it again, midair down --forget forgets it")
     return made
 
 
@@ -36,6 +38,8 @@ def _service(service: ServiceView, now: float) -> list[str]:
         head += f"  {out.paint(service.phase)}"
     if service.reason and service.phase not in ("progressing", "completed"):
         head += f": {service.reason}"
+    elif service.step:
+        head += f": {service.step}"
     if service.hold:
         head += click.style(f"  holding, {out.count(service.held, 'request')} waiting", fg="magenta")
     made = [head]

@@ -49,6 +49,7 @@ class ServiceView(msgspec.Struct, frozen=True):
     hold: bool = False  # requests are held now
     held: int = 0  # this many
     paused: bool = False
+    step: str = ""  # of a canary that is between its steps: which one, and what it waits for
     changed_at: Moment | None = None  # of its phase or last progress
     revisions: tuple[RevisionView, ...] = ()  # the goal first
     troubles: tuple[Trouble, ...] = ()

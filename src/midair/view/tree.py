@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from midair.model.ids import ReplicaId, ordinal_of, revision_of
+from midair.model.moment import format_span
 from midair.model.project import Revision
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
@@ -34,6 +35,7 @@ def service_view(rollout: Rollout, seen: Seen, revisions: Mapping[str, Revision]
         hold=route.hold,
         held=route.held,
         paused=rollout.phase == "paused",
+        step=_step(rollout),
         changed_at=rollout.phase_at,
         revisions=tuple(
             RevisionView(
@@ -51,6 +53,22 @@ def service_view(rollout: Rollout, seen: Seen, revisions: Mapping[str, Revision]
         observed=seen.replicas is not None and seen.route is not None,
         problem=route.problem,
     )
+
+
+def _step(rollout: Rollout) -> str:
+    strategy = rollout.policy.strategy
+    begins = rollout.stable.revision is None  # with nothing old there is nothing to be careful with
+    if strategy.kind != "canary" or rollout.phase != "progressing" or rollout.back or rollout.promoted or begins:
+        return ""
+    if rollout.step >= len(strategy.steps) or rollout.stable.revision == rollout.goal.revision:
+        return ""
+    step = strategy.steps[rollout.step]
+    what = f"{step.weight} % of requests"
+    if step.analysis is not None or (step.pause_s is not None and step.pause_s < 0):
+        what = f"waits for midair promote {rollout.service}"
+    elif step.pause_s is not None:
+        what = f"pauses for {format_span(step.pause_s)}"
+    return f"step {rollout.step + 1} of {len(strategy.steps)}: {what}"
 
 
 def _in_order(replicas: tuple[ReplicaSeen, ...]) -> list[ReplicaSeen]:
