@@ -12,7 +12,11 @@ import pytest
 import bench
 from bench.kit.table import print_table
 
-ABOUT_S = {}  # on a machine that is quiet, so that people know how long they will wait
+# Seconds on a machine of two cores, so that people know how long they will wait.
+ABOUT_S = {
+    "cli_start": 5, "code_change": 150, "core": 2, "docker": 120, "flags": 60, "idle": 96, "rolling": 43,
+    "router_bodies": 35, "router_latency": 75, "router_throughput": 135, "router_websockets": 12,
+}  # fmt: skip
 
 Outcome = Literal["target met", "MISSED", "left out", "BROKEN"]
 

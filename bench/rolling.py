@@ -1,7 +1,9 @@
 """How long a rolling update takes, beside its bound: replicas / parallelism x (start + monitor + delay).
 
 A uvicorn app under light load. `start` is what a replica of it took in the same run from its start to its first good
-check; the rest of the bound is what the file says. Target: at most 1.10 of the bound.
+check; the rest of the bound is what the file says. The next batch starts when the old replicas of the one before it
+have ended, so that there are never more than the file allows: what the app takes to end (`end`) comes on top of the
+bound, for each batch. Target: at most 1.10 of the bound.
 """
 
 import math
@@ -36,6 +38,7 @@ class Measured(msgspec.Struct, frozen=True):
 
     took_s: float
     start_s: float
+    end_s: float
     failed: int
     requests: int
 
@@ -54,19 +57,21 @@ def update(folder: Path, case: Case) -> Measured:
             place.edit("web/app.py", '"v1"', '"v2"')
             place.midair("up", expect=0, timeout=180)
         change = place.client.history("shop")[0]
-        start = mean_start(place, change.first_event)
-        return Measured(change.ended_at - change.created_at, start, load.report["failed"], load.report["requests"])
+        start = mean_span(place, change.first_event, "replica-started", "replica-ready")
+        end = mean_span(place, change.first_event, "replica-stopping", "replica-stopped")
+        took = change.ended_at - change.created_at
+        return Measured(took, start, end, load.report["failed"], load.report["requests"])
     finally:
         place.close()
 
 
-def mean_start(place: Place, first_event: int) -> float:
-    """Seconds from the start of a replica to its first good check, on average."""
+def mean_span(place: Place, first_event: int, first: str, last: str) -> float:
+    """Seconds between two events of a replica, on average."""
     began, took = {}, []
     for event in place.client.events("shop", after=first_event - 1):
-        if event.kind == "replica-started":
+        if event.kind == first:
             began[event.replica] = event.at
-        elif event.kind == "replica-ready" and event.replica in began:
+        elif event.kind == last and event.replica in began:
             took.append(event.at - began.pop(event.replica))
     return statistics.mean(took)
 
@@ -86,10 +91,10 @@ def main() -> int:
         worst = max(worst, found.took_s / limit)
         rows.append([
             f"{case.replicas} replicas, {case.parallelism} at a time", f"{case.monitor_s:g} s", f"{case.delay_s:g} s",
-            f"{found.start_s:.2f} s", f"{limit:.2f} s", f"{found.took_s:.2f} s", f"{found.took_s / limit:.3f}",
-            f"{found.failed} of {found.requests:,}",
+            f"{found.start_s:.2f} s", f"{found.end_s:.2f} s", f"{limit:.2f} s", f"{found.took_s:.2f} s",
+            f"{found.took_s / limit:.3f}", f"{found.failed} of {found.requests:,}",
         ])  # fmt: skip
-    print_table(["update", "monitor", "delay", "start", "bound", "took", "ratio", "failed"], rows)
+    print_table(["update", "monitor", "delay", "start", "end", "bound", "took", "ratio", "failed"], rows)
     print(f"\nworst: {worst:.3f} of the bound (target {TARGET:.2f})")
     return int(worst > TARGET)
 

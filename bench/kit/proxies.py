@@ -76,7 +76,8 @@ CADDY = """
   admin off
   auto_https off
 }}
-http://127.0.0.1:{port} {{
+http://:{port} {{
+  bind 127.0.0.1
   reverse_proxy 127.0.0.1:{server}
 }}
 """
@@ -204,7 +205,7 @@ def midair(folder: Path, server_port: int) -> Iterator[Proxy]:
 
 @contextmanager
 def _running(command: list[str], port: int) -> Iterator[int]:
-    """A process that listens on a port; its pid, or that of the one child that does the work."""
+    """A process that answers on a port; its pid, or that of the one child that does the work."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
@@ -220,8 +221,15 @@ def _running(command: list[str], port: int) -> Iterator[int]:
 
 
 def _answers(port: int) -> bool:
+    """Whether a request comes through: some listen before they know where to."""
     with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+        sock.settimeout(1)
+        try:
+            sock.connect(("127.0.0.1", port))
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+            return sock.recv(12).endswith(b" 200")
+        except OSError:
+            return False
 
 
 def _worker(pid: int) -> int:
