@@ -7,6 +7,7 @@ MidairError
 │   ├── PlanRefused      a change that cannot be carried out as it is         exit 2
 │   ├── NeedsConfirmation  not safe in flight, and nobody said yes            exit 4
 │   ├── NotFound         no such project, service or change                   exit 2
+│   ├── NothingToDo      it is like that already                              exit 0
 │   └── Conflict         the state does not allow it now                      exit 1
 └── Trouble              the world misbehaved                                 exit 1
     ├── RuntimeTrouble   replicas: processes, containers
@@ -95,6 +96,14 @@ class NotFound(Refused):
 
     kind = "not-found"
     status = 404
+
+
+class NothingToDo(Refused):
+    """It is like that already: what was asked for would make no difference."""
+
+    kind = "nothing-to-do"
+    exit_code = 0
+    status = 409
 
 
 class Conflict(Refused):

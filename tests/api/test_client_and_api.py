@@ -144,7 +144,7 @@ def test_a_follower_is_let_go_when_the_daemon_is_stopped(client, service):
 def test_without_a_daemon_the_error_says_so(tmp_path):
     with pytest.raises(DaemonTrouble, match="it is not running") as told:
         Client(tmp_path).health()
-    assert told.value.hint == "start it with midair serve"
+    assert told.value.hint == "run midair up, which starts it, or midair daemon start"
 
 
 def test_logs_come_in_order_and_from_the_end(client, service, tmp_path):

@@ -115,3 +115,15 @@ def test_what_a_canary_waits_for_is_said(shop, midair):
 def test_a_project_that_is_down_says_what_can_be_done(shop, midair):
     shop.answers["GET /v1/projects/shop"] = replace(views.project(), services=())
     assert midair("status")[1].splitlines()[-1].startswith("nothing runs; midair up or midair undo starts it again")
+
+
+def test_a_service_that_is_not_there_is_not_listed(shop, midair):
+    assert midair("ps", "wbe") == (
+        2, "", 'error: cannot list "wbe": project "shop" has no such service now\nhint: use one of web, api\n'
+    )  # fmt: skip
+
+
+def test_no_logs_are_said_to_be_none(shop, midair):
+    shop.answers["GET /v1/projects/shop/logs"] = Stream()
+    assert midair("logs") == (0, "", "no logs\n")
+    assert midair("logs", "--json") == (0, "", "")

@@ -35,6 +35,14 @@ def test_every_command_has_a_short_help_of_one_line():
         ("fly", 'no such command "fly"', "run midair --help to see all commands"),
         ("up --jsn", 'no such option "--jsn"', "did you mean --json or --yes?"),
         ("pause", 'missing argument "SERVICE"', "see midair pause --help"),
+        ("undo x", 'cannot use CHANGE "x": should be a whole number', "see midair undo --help"),
+        ("up --timeout x", 'cannot use --timeout "x": should be a number', "see midair up --help"),
+        ("flag bucketing v9", 'cannot use VERSION "v9": should be v2 or v3', "see midair flag bucketing --help"),
+        (
+            "daemon restore /nowhere",
+            'cannot restore "/nowhere": no such file',
+            "name one that midair daemon backup wrote",
+        ),
         ("scale web=x", 'cannot scale: should be like web=3, got "web=x"', None),
     ],
 )

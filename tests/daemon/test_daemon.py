@@ -61,6 +61,7 @@ def test_a_second_daemon_on_the_same_folder_refuses_and_says_who_has_it(client):
     assert second.returncode == 1
     assert f'another one runs for "{client.home}", pid {pid}' in second.stderr
     assert "hint: stop it with midair daemon stop" in second.stderr
+    assert second.stderr.count("cannot start the daemon") == 1, "it was told twice"
     assert client.health().pid == pid
 
 

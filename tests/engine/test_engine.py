@@ -234,6 +234,19 @@ def test_a_canary_says_which_step_it_is_at_and_what_it_waits_for(site):
     run(story())
 
 
+def test_a_chosen_service_has_to_be_there(site):
+    async def story():
+        await site.begin()
+        with pytest.raises(NotFound, match='cannot use service "wbe": the file has no such service') as refused:
+            await site.engine.plan(AskPlan(shop(), ("wbe",)))
+        assert refused.value.hint == 'use "web"'
+        with pytest.raises(NotFound):
+            await site.engine.up(AskUp(shop(), "", services=("wbe",)), site.lines.append)
+        await site.end()
+
+    run(story())
+
+
 def test_a_taken_port_is_refused_before_anything_is_stored(site):
     async def story():
         await site.begin()

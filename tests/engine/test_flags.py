@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from midair.errors import Conflict, FileRefused, NotFound, UsageRefused
+from midair.errors import Conflict, FileRefused, NotFound, NothingToDo
 from midair.testing.runtime import Behaviour
 from midair.view.ask import AskFlag, AskPlan
 
@@ -217,7 +217,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(site):
         await site.ended(await site.up(with_flags(shop(), **{"new-button": BUTTON})))
         with pytest.raises(NotFound):
             site.engine.flags.change("shop", ask("kill", key="nope"))
-        with pytest.raises(UsageRefused, match="like that already"):
+        with pytest.raises(NothingToDo, match="like that already"):
             site.engine.flags.change("shop", ask("off"))
         with pytest.raises(FileRefused, match="has an unknown operator"):
             site.engine.flags.change("shop", ask("define", definition={**BUTTON, "targeting": {"iff": 1}}))

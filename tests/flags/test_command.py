@@ -96,6 +96,7 @@ def test_flags_are_changed_in_flight_for_every_client(project, eventually):
         eventually(lambda: flags.boolean("new-button", False, user), "the change")
         assert project.ofrep("new-button", "user-1")["value"] is True
 
+        assert "nothing to do" in project.midair("flag", "on", "new-button")
         project.midair("flag", "set", "new-button", "on=10")
         assert project.told() == {"new-button": "on 10 %, off 90 %"}
         shown = [number for number in range(300) if project.ofrep("new-button", f"user-{number}")["value"]]

@@ -140,6 +140,14 @@ def test_a_ramp_starts_above_the_share_that_is_there():
     assert ramp.ramp_of(flags, KEY).steps == (25, 50, 100)
 
 
+def test_a_ramp_whose_steps_are_all_over_does_not_jump_to_its_end():
+    with pytest.raises(UsageRefused, match="20 percent have it already, which no step before 100 is above") as refused:
+        ramp.begin(operate.share(with_flag(), KEY, {"on": 20}), KEY, 0, steps=(1, 2))
+    assert refused.value.hint.startswith("give steps above 20")
+    at_once = ramp.begin(operate.share(with_flag(), KEY, {"on": 20}), KEY, 0)
+    assert ramp.ramp_of(at_once, KEY) is None, "it was asked for without steps"
+
+
 def test_a_ramp_does_not_take_the_place_of_a_rule_unasked():
     with pytest.raises(Conflict, match="a rule of its own"):
         ramp.begin(with_flag(RULE), KEY, 0)

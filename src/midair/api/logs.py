@@ -11,7 +11,7 @@ from midair.api.endpoint import Call, Endpoint
 from midair.api.stream import ALIVE, ALIVE_S, sse, stream
 from midair.api.tail import Tail
 from midair.engine.engine import Engine
-from midair.engine.keeper import Keeper
+from midair.engine.keeper import Keeper, did_you_mean
 from midair.errors import NotFound
 from midair.view.log import LogLine
 
@@ -45,7 +45,10 @@ def log_files(keeper: Keeper, service: str | None) -> list[tuple[str, str]]:
     tried = keeper.state.change.after.project.services if keeper.state.change else {}  # also when it went back
     names = list(keeper.state.rollouts.keys() | known.keys() | tried.keys())
     if service is not None and service not in names:
-        raise NotFound(f'cannot show logs of "{service}": project "{keeper.project}" has no such service now')
+        raise NotFound(
+            f'cannot show logs of "{service}": project "{keeper.project}" has no such service now',
+            hint=did_you_mean(service, names),
+        )
     wanted = sorted(names) if service is None else [service]
     return [file for name in wanted for runtime in keeper.world.runtimes.values() for file in runtime.log_files(name)]
 

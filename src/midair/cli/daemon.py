@@ -96,7 +96,7 @@ def _grow(path: Path) -> Iterator[str]:
 
 
 @command.command(short_help="Write the whole state into a file")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_session
 def backup(session: Session, file: Path, as_json: bool) -> None:
@@ -110,11 +110,13 @@ def backup(session: Session, file: Path, as_json: bool) -> None:
 
 
 @command.command(short_help="Put the state of a backup back")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @pass_session
 def restore(session: Session, file: Path, as_json: bool) -> None:
     """Put the state of a backup in the place of the present one, and make what runs equal to it."""
+    if not file.is_file():
+        raise errors.NotFound(f'cannot restore "{file}": no such file', hint="name one that midair daemon backup wrote")
     client = session.client()
     client.ensure_daemon()
     _told("read", client.restore(file), as_json=as_json)
@@ -125,7 +127,11 @@ def _told(verb: str, backup: BackupView, *, as_json: bool) -> None:
         out.json_line(backup)
         return
     projects = out.count(len(backup.projects), "project")
-    out.say(f"{verb} {backup.path}: {backup.bytes / 1e6:.1f} MB, {projects} {' '.join(backup.projects)}".rstrip())
+    out.say(f"{verb} {backup.path}: {_size(backup.bytes)}, {projects} {' '.join(backup.projects)}".rstrip())
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 def _show(health: Health, *, as_json: bool) -> None:

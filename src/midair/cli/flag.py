@@ -33,7 +33,14 @@ def change(session: Session, ask: AskFlag | AskFlagUndo, *, as_json: bool) -> No
     client = session.client()
     client.ensure_daemon()
     project = session.project(client)
-    accepted = client.flag(project, ask) if isinstance(ask, AskFlag) else client.flag_undo(project, ask)
+    try:
+        accepted = client.flag(project, ask) if isinstance(ask, AskFlag) else client.flag_undo(project, ask)
+    except errors.NothingToDo:
+        if as_json:
+            out.json_line({"type": "nothing", "change": None})
+        else:
+            out.say("nothing to do: it is like that already")
+        return
     said(accepted, as_json=as_json)
 
 
@@ -309,4 +316,4 @@ def bucketing(session: Session, version: Any, users: str | None, yes: bool, why:
     if found.moved and not yes:
         raise errors.NeedsConfirmation(f"cannot switch to {version}: {told}", hint="say yes with --yes")
     reason = f"{told}; {why}" if why else told
-    said(client.flag(project, AskFlag(act="bucketing", version=version, by=who(), why=reason)), as_json=as_json)
+    change(session, AskFlag(act="bucketing", version=version, by=who(), why=reason), as_json=as_json)

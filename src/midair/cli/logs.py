@@ -26,9 +26,12 @@ def command(session: Session, service: str | None, follow: bool, tail: int | Non
     """
     client = session.client()
     colours: dict[str, str] = {}
+    line = None
     for line in client.logs(session.project(client), service, follow=follow, tail=tail):
         if as_json:
             out.json_line(line)
             continue
         colour = colours.setdefault(line.replica, _COLOURS[len(colours) % len(_COLOURS)])
         out.say(f"{click.style(f'{line.replica} |', fg=colour)} {line.text}")
+    if line is None and not as_json:
+        out.note("no logs")

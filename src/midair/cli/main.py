@@ -112,5 +112,19 @@ def _refused(error: click.ClickException) -> errors.UsageRefused:
     near = getattr(error, "possibilities", None)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
-    text = (error.message if near else error.format_message()).rstrip(".").replace("'", '"')
+    text = _bad_value(error)
+    if text is None:
+        text = (error.message if near else error.format_message()).rstrip(".").replace("'", '"')
     return errors.UsageRefused(text[:1].lower() + text[1:], hint=hint)
+
+
+def _bad_value(error: click.ClickException) -> str | None:
+    """In our own words, for values whose kind is known to us."""
+    if not isinstance(error, click.BadParameter) or error.param is None or "'" not in error.message:
+        return None
+    param, kind = error.param, error.param.type
+    wanted = {"integer": "a whole number", "float": "a number"}.get(kind.name)
+    if isinstance(kind, click.Choice):
+        wanted = " or ".join(map(str, kind.choices))
+    name = param.opts[-1] if isinstance(param, click.Option) else (param.name or "").upper()
+    return f'cannot use {name} "{error.message.split(chr(39))[1]}": should be {wanted}' if wanted else None

@@ -2,6 +2,7 @@
 
 import click
 
+from midair import errors
 from midair.cli import out, when
 from midair.cli.session import Session, file_options, json_option, pass_session
 
@@ -21,6 +22,13 @@ def command(session: Session, services: tuple[str, ...], as_json: bool) -> None:
     """
     client = session.client()
     project = client.status(session.project(client))
+    for name in services:
+        if name not in [service.name for service in project.services]:
+            known = ", ".join(service.name for service in project.services)
+            raise errors.NotFound(
+                f'cannot list "{name}": project "{project.name}" has no such service now',
+                hint=f"use one of {known}" if known else "run midair up to start it",
+            )
     replicas = [
         replica
         for service in project.services

@@ -108,7 +108,9 @@ def _kinds() -> dict[str, type[errors.MidairError]]:
 
 def _unreachable(error: Exception) -> errors.DaemonTrouble:
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError, NotADirectoryError)):
-        return errors.DaemonTrouble("cannot reach the daemon: it is not running", hint="start it with midair serve")
+        return errors.DaemonTrouble(
+            "cannot reach the daemon: it is not running", hint="run midair up, which starts it, or midair daemon start"
+        )
     if isinstance(error, PermissionError):
         return errors.DaemonTrouble("cannot reach the daemon: its socket belongs to another user")
     if isinstance(error, TimeoutError):

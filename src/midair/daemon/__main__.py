@@ -21,13 +21,15 @@ def main() -> int:
             return 0
         _leave_terminal()
     report = Report(options.report)
+    foreground = not options.detach and options.inherit is None
     try:
         from midair.daemon.serve import serve
 
-        serve(options.home, report, options.inherit, foreground=not options.detach and options.inherit is None)
+        serve(options.home, report, options.inherit, foreground=foreground)
     except MidairError as error:
         report.failed(error)
-        log.error("%s", error.message)
+        if not foreground:
+            log.error("%s", error.message)
         print(f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
         return error.exit_code
     except Exception as error:

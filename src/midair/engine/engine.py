@@ -16,7 +16,7 @@ from midair.engine import accept, backup, forget, show
 from midair.engine import flags as flag_changes
 from midair.engine.bus import Bus
 from midair.engine.clock import Clock
-from midair.engine.keeper import Keeper
+from midair.engine.keeper import Keeper, did_you_mean
 from midair.engine.state import State
 from midair.engine.world import World
 from midair.errors import Conflict, NotFound, UsageRefused
@@ -106,14 +106,14 @@ class Engine:
 
     async def plan(self, ask: AskPlan) -> Plan:
         """What an `up` would do."""
-        check_names(ask.project)
+        check_names(ask.project, ask.services)
         async with self._guest(ask.project.name) as keeper:
             plan, _ = await accept.plan_up(keeper, ask.project, ask.services)
             return plan
 
     async def up(self, ask: AskUp, progress: accept.Progress) -> ChangeView:
         """Carry out a plan."""
-        check_names(ask.project)
+        check_names(ask.project, ask.services)
         async with self._guest(ask.project.name) as keeper:
             told = self._telling(progress)
             others = self._keepers.values()
@@ -274,7 +274,10 @@ def _scaled(keeper: Keeper, ask: AskScale) -> Applied:
     after = keeper.state.base
     for service, replicas in ask.replicas.items():
         if after is None or service not in after.project.services:
-            raise NotFound(f'cannot scale "{service}": project "{keeper.project}" has no such service now')
+            raise NotFound(
+                f'cannot scale "{service}": project "{keeper.project}" has no such service now',
+                hint=did_you_mean(service, after.project.services if after is not None else ()),
+            )
         if not 0 <= replicas <= REPLICAS_MOST:
             raise UsageRefused(f'cannot scale "{service}": should be 0 to {REPLICAS_MOST} replicas, got "{replicas}"')
         after = plans.scaled(after, service, replicas)
@@ -283,8 +286,14 @@ def _scaled(keeper: Keeper, ask: AskScale) -> Applied:
     return after
 
 
-def check_names(project: Project) -> None:
-    """Refuse names that could not be names of folders."""
+def check_names(project: Project, chosen: tuple[str, ...] = ()) -> None:
+    """Refuse names that could not be names of folders, and choices that are not there."""
+    for name in chosen:
+        if name not in project.services:
+            known = did_you_mean(name, project.services)
+            raise NotFound(
+                f'cannot use service "{name}": the file has no such service, or not with these profiles', hint=known
+            )
     if not _PROJECT.fullmatch(project.name):
         raise UsageRefused(
             f'cannot use project "{project.name}": should be lower-case letters, digits, "-" and "_", '

@@ -14,7 +14,7 @@ import msgspec
 from midair import plan as plans
 from midair.engine import accept, show
 from midair.engine.keeper import Keeper
-from midair.errors import Conflict, MidairError, UsageRefused
+from midair.errors import Conflict, MidairError, NothingToDo
 from midair.flags import definition, operate, ramp
 from midair.flags.merge import told
 from midair.model.change import Change
@@ -215,7 +215,7 @@ class FlagChanges:
         if amended.flags == completed.flags and carried is not None and under_way is not None:
             before, after = under_way.after, carried.after
         if before.flags == after.flags:
-            raise UsageRefused("cannot change flags: they are like that already")
+            raise NothingToDo("cannot change flags: they are like that already")
         plan = plans.between(before, after)
         number = keeper.store.changes.next_id(keeper.project)
         change = Change(

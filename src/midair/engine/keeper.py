@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from difflib import get_close_matches
 
 from msgspec.structs import replace
@@ -83,7 +83,7 @@ class Keeper:
         if rollout is None:
             raise NotFound(
                 f'cannot {word} "{service}": project "{self.project}" has no such service now',
-                hint=_did_you_mean(service, list(self.state.rollouts)),
+                hint=did_you_mean(service, self.state.rollouts),
             )
         now = self.clock()
         wished = rollouts.request(rollout, wish, now)
@@ -196,6 +196,8 @@ class Keeper:
         self.problem = problem
 
 
-def _did_you_mean(name: str, known: list[str]) -> str | None:
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A hint that names what there is."""
+    known = list(known)
     close = get_close_matches(name, known, n=1)
     return f'use "{close[0]}"' if close else f"use one of {', '.join(sorted(known))}" if known else None

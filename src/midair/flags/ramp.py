@@ -85,6 +85,11 @@ def begin(
         )
     present = percent_of(flag, chosen)
     left = tuple(step for step in wanted if step > present) or (to,)
+    if 0 < present < to and len(left) == 1 < len(wanted):
+        raise UsageRefused(
+            f'cannot roll "{key}": {present:g} percent have it already, which no step before {to:g} is above',
+            hint=f"give steps above {present:g} with --steps, or go there at once with midair flag set",
+        )
     ramp = Ramp(chosen, left, every_s, 0, now, before=flag, before_extra=settled(flags, key), why=why)
     return write(flags, key, ramp)
 
