@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from midair import rollout as core
 from midair.model.action import SetRoutes, StopReplica
+from midair.rollout.route import TAKE_OVER_S
 
 
 def told(stage, *lines):
@@ -43,3 +44,20 @@ def test_going_back_to_it_leaves_its_port_alone(stage):
     step = actions_of(stage, SetRoutes | StopReplica)
     assert [one.replica for one in step if isinstance(one, StopReplica)] == ["web/b/0"]
     assert [one for one in step if isinstance(one, SetRoutes) and one.ports] == []
+
+
+def test_while_the_port_is_being_left_it_is_asked_for_often_but_not_without_a_pause(stage):
+    told(stage, "serving a 1", "begin b 1", "see a/0 ready, b/0 ready; settled 2 a/0", "at 100")
+    publish(stage)
+    [asked] = actions_of(stage, SetRoutes)
+    told(stage, f"see a/0 ready, b/0 ready; settled {asked.generation} a/0 b/0", "at 200")
+    publish(stage)
+    [asked] = actions_of(stage, SetRoutes)
+    assert asked.ports
+    told(stage, "see a/0 stopping, b/0 ready; settled 3 a/0 b/0")
+    publish(stage)
+    stage.seen = replace(stage.seen, asked_at=200.0)
+    step = core.advance(stage.rollout, stage.seen, 200.0)
+    assert step.actions == ()
+    assert step.wake_at == 200.0 + TAKE_OVER_S
+    assert core.advance(step.rollout, stage.seen, step.wake_at).actions == (asked,)

@@ -7,10 +7,10 @@ from midair.testing.planted import BUGS, planted
 from midair.testing.play import play_seed
 
 BUDGET = 400  # seeds
-CAUGHT_BY = {
+CAUGHT_BY = {  # any of these: which one comes first is chance
     "stop without drain": {"no request is cut"},
     "stop before the route is settled": {"out before down", "no route leads to an ended replica"},
-    "trust a stale count of open requests": {"out before down"},
+    "trust a stale count of open requests": {"out before down", "a port is left to its owner"},
     "act before commit": {"committed before acted"},
     "forget an outstanding route": {"every change ends", "the goal is reached"},
     "store each asking for routes": {"every change ends", "the goal is reached"},
@@ -26,13 +26,23 @@ CAUGHT_BY = {
     "let the old go before the new have passed": {"the old stay until the new have passed"},
     "never give up waiting": {"every change ends"},
     "never judge a failure": {"every change ends"},
-    "say completed while others are left": {"nothing is left over", "the old stay until the new have passed"},
+    "say completed while others are left": {
+        "nothing is left over",
+        "the old stay until the new have passed",
+        "limits are taken before the end",
+    },
     "roll back only the service that failed": {"all or nothing", "the last good state is there"},
     "begin everything at once": {"dependencies come first"},
     "forget what a superseded rollout asked for": {"out before down"},
     "keep what is no longer wanted": {"the last good state is there", "all or nothing"},
     "remove an ended replica while it is routed": {"no route leads to an ended replica"},
     "restart without waiting": {"restarts wait"},
+    "forget to change limits": {"every change ends", "limits are taken in the end"},
+    "end before limits are taken": {"limits are taken before the end"},
+    "go on with limits that are refused": {"every change ends"},
+    "ask for a port that stays": {"a port is left to its owner"},
+    "take a port before the new are ready": {"the new are ready before a port is taken"},
+    "wait for the routes of what is published": {"every change ends", "a port is left to its owner"},
 }
 
 

@@ -11,11 +11,11 @@ _TRIES = 3  # a limit that was refused so often will not be taken
 
 
 def judge_resizing(draft: Draft) -> None:
-    """Limits that are refused again and again fail the rollout."""
+    """Limits that are refused again and again fail the rollout; on its way back it is stuck, and goes on trying."""
     keys = {ResizeReplica(one.id).key for one in draft.replicas if one.resize}
     refused = [one for one in draft.seen.troubles if one.key in keys and one.count >= _TRIES]
-    if refused and draft.phase in FORWARD:
-        fail(draft, refused[0].text)
+    if refused and (draft.phase in FORWARD or draft.phase == "rolling_back"):
+        fail(draft, refused[0].text, late=True)  # it will not get better by going on
 
 
 def resize_kept(draft: Draft, kept: list[ReplicaSeen]) -> int:

@@ -38,15 +38,17 @@ def ask_again(draft: Draft) -> None:
     """
     if draft.asked is None or in_force(draft):
         return
-    if any(one.published and one.id in draft.stopping for one in draft.replicas):
-        draft.actions.append(draft.asked)  # its port is free any moment now, and nobody answers until it is taken
-        draft.wake(draft.now + TAKE_OVER_S)
-        return
-    is_new = draft.asked is not draft.rollout.asked
-    if not is_new and draft.seen.asked_at is not None and draft.now < draft.seen.asked_at + ASK_AGAIN_S:
-        draft.wake(draft.seen.asked_at + ASK_AGAIN_S)
+    # A port that is being left is free any moment now, and nobody answers until it is taken.
+    takes_over = any(one.published and one.id in draft.stopping for one in draft.replicas)
+    pause_s = TAKE_OVER_S if takes_over else ASK_AGAIN_S
+    asked_at = draft.seen.asked_at if draft.asked is draft.rollout.asked else None
+    if asked_at is not None and draft.now < asked_at + pause_s:
+        draft.wake(asked_at + pause_s)
+    elif takes_over:
+        draft.actions.append(draft.asked)  # whatever trouble it had
+        draft.wake(draft.now + pause_s)
     elif draft.act(draft.asked):
-        draft.wake(draft.now + ASK_AGAIN_S)
+        draft.wake(draft.now + pause_s)
 
 
 def in_force(draft: Draft) -> bool:

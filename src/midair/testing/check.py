@@ -6,7 +6,7 @@ Safety is checked at each step (`Checks`), liveness after the faults have stoppe
 from collections import Counter
 
 from midair.change.depend import holds
-from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica, StopReplica
+from midair.model.action import Action, RemoveReplica, ResizeReplica, SetRoutes, StartReplica, StopReplica
 from midair.model.change import Change, ChangeStep
 from midair.model.event import PhaseChanged
 from midair.model.ids import ReplicaId, revision_of, service_of
@@ -36,7 +36,6 @@ class Checks:
         self.drains: dict[str, float] = {}
         self.same_moment: dict[str, tuple[Moment, int]] = {}
         self.asked: dict[tuple[str, int], SetRoutes] = {}
-        self.limits: dict[str, int] = {}
         world.on_stop = self.no_request_is_cut
         world.on_lost = self.no_request_goes_where_it_was_stopped
 
@@ -56,6 +55,9 @@ class Checks:
         self.restarts_wait(seen, step, now)
         self.a_failed_change_makes_no_more(step)
         self.ids_are_not_shared(before, step)
+        self.limits_are_taken_before_the_end(before, seen, step)
+        self.a_port_is_left_to_its_owner(seen, step)
+        self.the_new_are_ready_before_a_port_is_taken(before, seen, step)
         self._mark(before, seen, step, now)
 
     def acts(self, stored: Rollout, action: Action) -> None:
@@ -89,6 +91,8 @@ class Checks:
     def no_request_is_cut(self, service: str, body: Body, inside: int) -> None:
         """A stop cuts no request, unless the drain deadline has passed since the routes last held the replica."""
         table = self.world.tables[service]
+        if body.published:
+            return  # nobody reaches it through the routes
         if any(route.replica == body.id and route.address == body.address for route in table.settled.routes):
             raise Violation("out before down", f"{body.id} is stopped while it is routed")
         late = [one for _, one in table.ahead if one.generation > table.settled.generation]
@@ -131,7 +135,8 @@ class Checks:
         others = any(action != before.asked for action in step.actions) or step.rollout.phase != before.phase
         if others and seen.replicas is None:
             raise Violation("unknown is not absent", "something was done with replicas unknown")
-        stops = any(isinstance(action, StopReplica) for action in step.actions)
+        past = {one.id for one in seen.replicas or () if one.published}  # the router knows nothing of their requests
+        stops = any(isinstance(action, StopReplica) and action.replica not in past for action in step.actions)
         if stops and seen.route is None and step.rollout.asked is not None:
             raise Violation("unknown is not absent", "a stop with routes unknown")
 
@@ -155,6 +160,8 @@ class Checks:
         """Serving ≥ replicas − max unavailable; the old stay until the new have passed monitor; a rollback takes none
         away before it has another. Said of what midair itself takes out of the routes: of ready replicas."""
         ready = {one.id: one for one in seen.replicas or () if one.state == "ready"}
+        if any(one.published and one.state != "exited" for one in seen.replicas or ()):
+            return  # nobody comes through the router yet
         dropped = [one for one in before.routes if one.replica in ready]
         kept = {one.replica for one in after.routes}
         dropped = [one for one in dropped if one.replica not in kept and ready[one.replica].address == one.address]
@@ -220,6 +227,38 @@ class Checks:
         if both:
             raise Violation("ids are not shared", ", ".join(sorted(both)))
 
+    def limits_are_taken_before_the_end(self, before: Rollout, seen: Seen, step: Step) -> None:
+        """What ends has no replica of its goal that should have other limits; only those that need it are resized."""
+        after = step.rollout
+        wrong = {one.id for one in seen.replicas or () if one.resize}
+        ends = after.phase != before.phase and after.phase in ("completed", "rolled_back")
+        if ends and any(revision_of(one) == after.goal.revision and one not in after.stopping for one in wrong):
+            raise Violation("limits are taken before the end", f"{after.phase} with {sorted(wrong)}")
+        for action in step.actions:
+            if isinstance(action, ResizeReplica) and action.replica not in wrong:
+                raise Violation("only what needs it is resized", action.key)
+
+    def a_port_is_left_to_its_owner(self, seen: Seen, step: Step) -> None:
+        """The router is not asked for a port that clients reach a replica on which is to stay."""
+        owners = {one.id for one in seen.replicas or () if one.published and one.state not in ("stopping", "exited")}
+        for action in step.actions:
+            asks = isinstance(action, SetRoutes) and any(not port.inside for port in action.ports)
+            if asks and owners - set(step.rollout.stopping):
+                raise Violation("a port is left to its owner", f"{action.key} while {sorted(owners)} have it")
+
+    def the_new_are_ready_before_a_port_is_taken(self, before: Rollout, seen: Seen, step: Step) -> None:
+        """What clients reach past the router is ended only when somebody else is there to answer them."""
+        after = step.rollout
+        for one in seen.replicas or ():
+            if not one.published or one.id in before.stopping or one.id not in after.stopping:
+                continue
+            self.marks["a port was taken over"] += 1
+            others = [other for other in seen.replicas or () if other is not one and other.id not in after.stopping]
+            kind = after.policy.strategy.kind
+            is_gentle = after.policy.update.order == "start-first" and kind != "recreate" and not after.back
+            if is_gentle and after.goal.replicas and not any(other.state == "ready" for other in others):
+                raise Violation("the new are ready before a port is taken", f"nobody takes the place of {one.id}")
+
     def dependencies_come_first(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
         """A service begins only when what it depends on is there."""
         services = change.after.project.services
@@ -253,6 +292,8 @@ class Checks:
             marks["outstanding routes were asked for again"] += 1
         if any(one.count > 1 and one not in before.restarting for one in after.restarting):
             marks["a crash loop was slowed down"] += 1
+        if any(isinstance(one, ResizeReplica) for one in step.actions):
+            marks["limits were changed in place"] += 1
         if {one.replica for one in before.draining} & {route.replica for route in after.routes}:
             marks["a draining replica was taken back"] += 1
         if step.actions and any(

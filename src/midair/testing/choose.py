@@ -51,10 +51,18 @@ class Placed:
         return self.points - 1 in self._at
 
 
-def every_placement(run: Callable[[Placed], None], most: int) -> Iterator[tuple[int, ...]]:
-    """Run with every placement of up to `most` faults, and yield each one. A run tells how many points it passed."""
+def every_placement(
+    run: Callable[[Placed], None], most: int, shuffled: Random | None = None
+) -> Iterator[tuple[int, ...]]:
+    """Run with every placement of up to `most` faults, and yield each one. A run tells how many points it passed.
+
+    `shuffled`: in no order, so that whoever stops early has a fair sample.
+    """
     ahead: list[tuple[int, ...]] = [()]
     while ahead:
+        if shuffled is not None:
+            place = shuffled.randrange(len(ahead))
+            ahead[place], ahead[-1] = ahead[-1], ahead[place]
         at = ahead.pop()
         chooser = Placed(at)
         try:

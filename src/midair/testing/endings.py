@@ -5,7 +5,7 @@ from midair.model.rollout import Rollout
 from midair.rollout.phase import STEADY
 from midair.testing.check import Violation
 from midair.testing.plane import Plane
-from midair.testing.world import World
+from midair.testing.world import TOO_LITTLE, World
 
 
 def check_end(plane: Plane, world: World, undisturbed: bool) -> None:
@@ -21,18 +21,24 @@ def check_end(plane: Plane, world: World, undisturbed: bool) -> None:
 
 
 def every_change_ends(plane: Plane, world: World) -> None:
-    """Completed or rolled back, with all its rollouts; stuck only where the last good revision is not good at all."""
+    """Completed or rolled back, with all its rollouts; stuck only where the last good state is not good at all."""
     change = plane.change
     if change is None:
         return
     phases = {name: (one.phase, one.reason) for name, one in plane.rollouts.items()}
-    stuck = [one.goal.revision for one in plane.rollouts.values() if one.phase == "stuck"]
-    if stuck and all(one is not None and world.quality[one] != "good" for one in stuck):
+    stuck = [one for one in plane.rollouts.values() if one.phase == "stuck"]
+    if stuck and all(_is_hopeless(one, world) for one in stuck):
         return
     if change.ended_at is None:
         raise Violation("every change ends", f"change {change.id} is {change.phase} {change.reason}: {phases}")
     if any(one.phase not in STEADY for one in plane.rollouts.values()):
         raise Violation("every rollout ends", f"{phases}")
+
+
+def _is_hopeless(rollout: Rollout, world: World) -> bool:
+    revision = rollout.goal.revision
+    is_bad = revision is not None and world.quality[revision] != "good"
+    return is_bad or world.limits.get(rollout.service) == TOO_LITTLE
 
 
 def requests_add_up(world: World) -> None:
@@ -56,6 +62,18 @@ def the_goal_is_reached(rollout: Rollout, world: World) -> None:
         routed = {one.replica: one.address for one in world.tables[rollout.service].settled.routes}
         if rollout.asked is not None and routed != ready:
             raise Violation("the goal is reached", f"routes {routed}, ready {ready}")
+        the_settings_are_taken(rollout, world)
+
+
+def the_settings_are_taken(rollout: Rollout, world: World) -> None:
+    """Replicas have their limits if they can; published ports are the router's unless their owner is still there."""
+    bodies = world.bodies[rollout.service].values()
+    wrong = [one.id for one in bodies if one.resize]
+    if wrong and world.limits[rollout.service] != TOO_LITTLE:
+        raise Violation("limits are taken in the end", f"{wrong}")
+    ports = () if any(one.published for one in bodies) else rollout.policy.ports
+    if rollout.asked is not None and world.tables[rollout.service].settled.ports != ports:
+        raise Violation("the port has one owner", f"the router of {rollout.service} has not {ports}")
 
 
 def the_last_good_state_is_there(plane: Plane) -> None:

@@ -2,6 +2,7 @@
 
 from midair import change as changes
 from midair import rollout as rollouts
+from midair.engine.adopt import adopted
 from midair.errors import Refused
 from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.change import Change
@@ -51,6 +52,7 @@ class Plane:
     def accept(self, after: Applied, undoes: Change | None = None) -> None:
         """Take a change; one that is under way is superseded."""
         now, previous = self.world.now, self.change
+        self._adopt(after)
         change = changes.accept(
             self.applied, after, None, previous, number=len(self.history) + 1, now=now,
             kind="undo" if undoes else "up", undoes=undoes.id if undoes else None,
@@ -60,6 +62,21 @@ class Plane:
             self.checks.marks["a change was superseded"] += 1
         self.history.append(change)
         self.world.tell(f"{now:8.2f} change {change.id} is asked for")
+
+    def _adopt(self, after: Applied) -> None:
+        """What runs before the first change is the state that it starts from."""
+        replicas = [one for service in self.world.bodies for one in self.world.look(service)[0]]
+        if not self.history and (found := adopted(after, replicas)):
+            self.applied = found[0]
+            self.rollouts = {one.service: one for one in found[1]}
+
+    @property
+    def in_force(self) -> Applied | None:
+        """What is to be now: where the change under way goes, or back to if it failed; else what was completed last."""
+        change = self.change
+        if change is None or change.ended_at is not None:
+            return self.applied
+        return change.after if change.phase in ("pending", "progressing") else change.before
 
     def undo(self) -> None:
         """Take back the last change, if there is one."""
@@ -101,7 +118,9 @@ class Plane:
 
     def _round(self, now: Moment) -> None:
         """As the engine does it: all rollouts, then the change over them, one commit, then the actions."""
-        before = self.rollouts
+        before, applied = self.rollouts, self.in_force
+        services = applied.project.services if applied is not None else {}
+        self.world.in_force({name: str(one.fields.get("mem_limit", "")) for name, one in services.items()})
         steps = {service: self._advance(service, now) for service in before}
         after = {service: step.rollout for service, step in steps.items()}
         change, taken = self._coordinate(after, now)
@@ -172,7 +191,9 @@ class Plane:
         troubles = self.troubles.setdefault(service, {})
         if isinstance(action, SetRoutes):
             self.asked[service] = action, now
-        if self.chooser.fault("an action fails"):
+        if refusal := self.world.refusal(service, action):
+            works, text = False, refusal
+        elif self.chooser.fault("an action fails"):
             works, text = False, "it failed"
         elif self.chooser.fault("the answer to an action is lost"):
             works, text = True, "no answer"

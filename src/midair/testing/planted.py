@@ -18,7 +18,7 @@ from midair.model.ids import ReplicaId
 from midair.model.moment import Moment
 from midair.model.rollout import Draining, Goal, Rollout, Step
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
-from midair.rollout import fleet, grow, judge, notice, retire, route, turn
+from midair.rollout import fleet, grow, judge, notice, resize, retire, route, turn
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet
 from midair.testing.plane import Plane
@@ -107,6 +107,26 @@ def _leave_superseded_alone(service: str, number: Any, goal: Goal, policy: Any, 
 
 
 _ADVANCE, _ROUTES, _NOTICE = rollout.advance, route._routes, notice.notice
+
+
+def _ask_for_every_port(draft: Draft, kept: list[ReplicaSeen]) -> Any:
+    return draft.policy.ports
+
+
+def _resize_and_do_not_wait(draft: Draft, kept: list[ReplicaSeen]) -> int:
+    _RESIZE(draft, kept)
+    return 0
+
+
+def _let_what_is_published_go(self: Fleet, replica: ReplicaSeen) -> bool:
+    return not replica.published and _IS_USEFUL(self, replica)
+
+
+def _wait_for_its_routes(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
+    return _MAY_STOP(draft, entry, replace(replica, published=False))
+
+
+_RESIZE, _IS_USEFUL, _MAY_STOP = resize.resize_kept, Fleet.is_useful, retire.may_stop
 _ASK_AGAIN = route.ask_again
 _PHASE, _BEGIN = advance._phase, rollout.begin
 _ALIVE: Callable[[Fleet], int] = vars(Fleet)["alive"].fget
@@ -157,6 +177,12 @@ BUGS: dict[str, list[Patch]] = {
         (retire, "forget", lambda draft, replica: draft.act(RemoveReplica(replica.id)))
     ],
     "restart without waiting": [(grow, "backoff", _always(0.0))],
+    "forget to change limits": [(resize, "ResizeReplica", lambda replica: RemoveReplica(replica))],
+    "end before limits are taken": [(advance, "resize_kept", _resize_and_do_not_wait)],
+    "go on with limits that are refused": [(advance, "judge_resizing", _always(None))],
+    "ask for a port that stays": [(route, "_free_ports", _ask_for_every_port)],
+    "take a port before the new are ready": [(fleet.Fleet, "is_useful", _let_what_is_published_go)],
+    "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],
 }
 
 

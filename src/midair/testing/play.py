@@ -8,7 +8,7 @@ from midair.testing.check import Checks, Violation
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
-from midair.testing.scenario import Scenario, draw
+from midair.testing.scenario import Scenario, draw, with_more
 from midair.testing.world import FOREVER, World
 
 HEATS = (0.0, 0.01, 0.03, 0.08)
@@ -31,6 +31,8 @@ class Play:
         self.plane = Plane(self.world, chooser, self.checks)
         self.next_ask_at = self.world.now + scenario.asks[0].after_s
         self.asks = list(scenario.asks)
+        for service, replicas in scenario.foreign.items():
+            self.world.publish(service, replicas)
 
     def begin_well(self) -> None:
         """Let the first change end before anything may fail."""
@@ -49,7 +51,7 @@ class Play:
             idle = not self._tick()
             if self._is_over() or (not self._help() and idle):
                 break
-        disturbed = disturb or self.plane.dies_after_each_commit or any(ask.wish for ask in self.scenario.asks)
+        disturbed = disturb or self.plane.dies_after_each_commit or self.scenario.is_disturbed
         check_end(self.plane, self.world, undisturbed=not disturbed)
 
     def _tick(self) -> bool:
@@ -150,8 +152,8 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     chooser = Seeded(seed)
     scenario = draw(chooser)
     chooser.heat = HEATS[chooser.pick(len(HEATS), "heat")]
-    play = Play(scenario, chooser, tell)
     more = Seeded(seed + MORE)
+    play = Play(with_more(scenario, more), chooser, tell)
     play.plane.dies_after_each_commit = more.pick(8, "short lives") == 7
     try:
         play.run(disturb=chooser.heat > 0)

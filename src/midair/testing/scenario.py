@@ -22,7 +22,7 @@ from midair.model.project import (
 )
 from midair.model.rollout import Abort, Pause, Promote, Resume, Scale, SetHold, Wish
 from midair.testing.choose import Chooser
-from midair.testing.world import Quality
+from midair.testing.world import TOO_LITTLE, Quality
 
 
 class Ask(NamedTuple):
@@ -41,11 +41,20 @@ class Scenario(NamedTuple):
     services: list[str]
     quality: dict[str, Quality]
     asks: list[Ask]
+    foreign: dict[str, int] = {}  # noqa: RUF012 - replicas that something else started and published before, by service
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether somebody wishes for more than changes, or for what cannot be."""
+        states = [ask.applied for ask in self.asks if ask.applied is not None]
+        limits = {one.fields.get("mem_limit") for state in states for one in state.project.services.values()}
+        return TOO_LITTLE in limits or any(ask.wish for ask in self.asks)
 
 
 DEADLINE_S = 60.0
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 CONDITIONS: tuple[Literal["service_started", "service_healthy"], ...] = ("service_started", "service_healthy")
+LIMITS = ("64m", "64m", "128m", "128m", "256m", TOO_LITTLE)
 WISHES: tuple[Wish, ...] = (Pause(), Resume(), Abort(), Promote(), SetHold(True), SetHold(False), Scale(1), Scale(4))
 
 
@@ -78,6 +87,37 @@ def applied(services: dict[str, tuple[Service, str]]) -> Applied:
 def draw(chooser: Chooser) -> Scenario:
     """A scenario as it comes: one to three services, two to four states, an operator who changes his mind."""
     return _Drawing(chooser).scenario()
+
+
+def with_more(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with limits that change in place, or on a project that something else has started."""
+    asks, foreign = scenario.asks, {}
+    if chooser.pick(3, "limits") == 2:
+        asks = [_limited(ask, chooser) for ask in asks]
+    if chooser.pick(5, "taken over") == 4 and asks[0].applied is not None:
+        services = asks[0].applied.project.services.values()
+        foreign = {one.name: 1 + chooser.pick(2, "published") for one in services if one.ports}
+    return scenario._replace(asks=asks, foreign=foreign)
+
+
+def _limited(ask: Ask, chooser: Chooser) -> Ask:
+    if ask.applied is None:
+        return ask
+    after = ask.applied
+    limits = {name: LIMITS[chooser.pick(len(LIMITS), "limit")] for name in after.project.services}
+    return ask._replace(applied=limited(after, limits))
+
+
+def limited(state: Applied, limits: dict[str, str]) -> Applied:
+    """The same state with other limits, which are taken in place."""
+    services = {
+        name: msgspec.structs.replace(one, runtime="docker", fields={"mem_limit": limits.get(name, "")})
+        for name, one in state.project.services.items()
+    }
+    return Applied(
+        project=msgspec.structs.replace(state.project, services=services),
+        revisions={name: msgspec.structs.replace(one, service=services[name]) for name, one in state.revisions.items()},
+    )
 
 
 class _Drawing:

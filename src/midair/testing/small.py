@@ -3,8 +3,8 @@
 from midair.model.project import Dependency, Restart, Update
 from midair.testing.choose import Placed
 from midair.testing.play import Play
-from midair.testing.scenario import Ask, Scenario, applied, service_of
-from midair.testing.world import Quality
+from midair.testing.scenario import Ask, Scenario, applied, limited, service_of
+from midair.testing.world import TOO_LITTLE, Quality
 
 CALM_UPDATE = Update(monitor_s=1.0)
 
@@ -40,6 +40,19 @@ def _job() -> Scenario:
     return Scenario(["job"], {"one": "job", "two": "job"}, [Ask(0.0, applied({"job": (job, "one")}))])
 
 
+def _limits(after: str) -> Scenario:
+    """Nothing changes but a limit, which is taken in place or refused."""
+    state = applied({"web": (service_of("web", 2, CALM_UPDATE, CALM_UPDATE), "old")})
+    asks = [Ask(0.0, limited(state, {"web": "64m"})), Ask(5.0, limited(state, {"web": after}))]
+    return Scenario(["web"], {"old": "good"}, asks)
+
+
+def _taken_over(quality: Quality) -> Scenario:
+    """A service that something else started, and whose port it has."""
+    web = service_of("web", 1, CALM_UPDATE, CALM_UPDATE)
+    return Scenario(["web"], {"new": quality}, [Ask(0.0, applied({"web": (web, "new")}))], {"web": 1})
+
+
 STOP_FIRST = Update(monitor_s=1.0, order="stop-first")
 SMALL: dict[str, Scenario] = {
     "one replica, start-first": exchange(1, CALM_UPDATE),
@@ -51,6 +64,10 @@ SMALL: dict[str, Scenario] = {
     "two services, the second fails": _two_services("sick"),
     "a second change in the middle": _superseded(),
     "a one-shot": _job(),
+    "another limit": _limits("128m"),
+    "a limit that is refused": _limits(TOO_LITTLE),
+    "a port that is taken over": _taken_over("good"),
+    "a port that is to be taken over by one that dies": _taken_over("dies"),
 }
 
 

@@ -6,8 +6,16 @@ It knows nothing of rollouts. Actions are performed on it, it is observed, and i
 from collections.abc import Callable
 from typing import Literal
 
-from midair.model.action import Action, RemoveReplica, RuntimeAction, SetRoutes, StartReplica, StopReplica
-from midair.model.ids import ReplicaId, revision_of
+from midair.model.action import (
+    Action,
+    RemoveReplica,
+    ResizeReplica,
+    RuntimeAction,
+    SetRoutes,
+    StartReplica,
+    StopReplica,
+)
+from midair.model.ids import ReplicaId, replica_id, revision_of
 from midair.model.moment import Moment
 from midair.model.seen import ReplicaSeen, ReplicaState, RouteSeen
 from midair.testing.choose import Chooser
@@ -17,6 +25,8 @@ START_S = (0.5, 0.2, 1.5, 4.0)
 REQUEST_S = (0.3, 0.05, 2.0, 9.0, 60.0)
 OPEN_MAX = 12  # requests inside at a time: enough to drain, few enough to be quick
 FOREVER = float("inf")
+FOREIGN = "compose"  # the revision of what midair did not make
+TOO_LITTLE = "1b"  # a limit that no running replica takes
 
 
 class Body:
@@ -34,6 +44,9 @@ class Body:
         self.ready_due = self.sick_due = self.end_due = FOREVER
         self.end_code = 0
         self.stop_asked = False
+        self.limits = ""
+        self.resize = False  # its limits are not what they are to be
+        self.published = False  # something else made it, and published its port past the router
         self.requests: list[Moment] = []  # when each request inside ends
         self.image: ReplicaSeen | None = None  # as seen, until something changes
 
@@ -45,8 +58,9 @@ class Body:
         """What the runtime says about it."""
         if self.image is None:
             self.image = ReplicaSeen(
-                self.id, self.state, self.since, self.attempt, self.address, self.ready_at, self.exit_code
-            )
+                self.id, self.state, self.since, self.attempt, self.address, self.ready_at, self.exit_code,
+                resize=self.resize and self.state not in ("stopping", "exited"), published=self.published,
+            )  # fmt: skip
         return self.image
 
     @property
@@ -77,12 +91,41 @@ class World:
         self.now: Moment = 1000.0
         self.ports = 20000
         self.calm_at = FOREVER  # when hung replicas get well
-        self.late: list[tuple[Moment, str, RuntimeAction, tuple[Body, int] | None]] = []  # actions under way
+        self.late: list[tuple[Moment, str, RuntimeAction, tuple[Body, int, str] | None]] = []  # actions under way
+        self.limits: dict[str, str] = {}  # of each service, by the project in force
+        self.taken_over: set[str] = set()  # services that something else had published
         self.accepted = self.answered = self.lost = self.waiting = 0
         self.cut = 0  # of the lost: those that a stop ended
         self.tell: Callable[[str], None] = _silent
         self.on_stop: Callable[[str, Body, int], None] = _nothing  # service, replica, requests inside
         self.on_lost: Callable[[str, ReplicaId, Body | None], None] = _nothing
+
+    def publish(self, service: str, replicas: int) -> None:
+        """Replicas that something else made and published before midair came."""
+        for place in range(replicas):
+            body = Body(replica_id(service, FOREIGN, place), "good")
+            body.attempt, body.address, body.ready_at, body.published = 1, f"f:{place}", self.now - 60.0, True
+            body.become("ready", self.now - 60.0)
+            self.bodies[service][body.id] = body
+        self.quality[FOREIGN] = "good"
+        self.taken_over.add(service)
+
+    def in_force(self, limits: dict[str, str]) -> None:
+        """These are the limits that replicas of each service are to have."""
+        if limits != self.limits:
+            self.limits = limits
+            for service, bodies in self.bodies.items():
+                for body in bodies.values():
+                    self._compare(service, body)
+
+    def refusal(self, service: str, action: Action) -> str:
+        """Why an action cannot be carried out now, if it cannot."""
+        if isinstance(action, ResizeReplica) and self.limits.get(service) == TOO_LITTLE:
+            return "the limit is refused"
+        asks = isinstance(action, SetRoutes) and any(not port.inside for port in action.ports)
+        if asks and any(one.published and one.state != "exited" for one in self.bodies[service].values()):
+            return "the port is taken"
+        return ""
 
     def move(self, now: Moment) -> None:
         """Let everything happen that is due until `now`."""
@@ -118,6 +161,8 @@ class World:
     def look(self, service: str) -> tuple[tuple[ReplicaSeen, ...], RouteSeen | None]:
         """The truth about a service, as runtime and router would tell it."""
         bodies = self.bodies[service]
+        for gone in [body for body in bodies.values() if body.published and body.state == "exited"]:
+            del bodies[gone.id]  # it is kept for a way back, and shown no more
         replicas = tuple([body.look() for body in bodies.values()])
         table = self.tables[service]
         if table.unreachable_until > self.now:
@@ -128,25 +173,26 @@ class World:
     def perform(self, service: str, action: Action) -> bool:
         """Carry out an action, or begin to; False: it is put off, something acts on the replica already."""
         if isinstance(action, SetRoutes):
-            self._perform(service, action)
+            self._perform(service, action, "")
             return True
         if any(one.replica == action.replica for _, _, one, _ in self.late):
             return False
         if self.chooser.pick(6, "a slow action") == 5 or self.chooser.fault("an action takes its time"):
             body = self.bodies[service].get(action.replica)
             at = self.now + (1.0, 0.1, 12.0)[self.chooser.pick(3, "how long")]
-            self.late.append((at, service, action, (body, body.attempt) if body else None))
+            on = (body, body.attempt, self.limits.get(service, "")) if body else None
+            self.late.append((at, service, action, on))
         else:
-            self._perform(service, action)
+            self._perform(service, action, self.limits.get(service, ""))
         return True
 
-    def _land(self, service: str, action: RuntimeAction, on: tuple[Body, int] | None) -> None:
+    def _land(self, service: str, action: RuntimeAction, on: tuple[Body, int, str] | None) -> None:
         """An action that took its time comes to effect, on the very body that it was begun on."""
         body = self.bodies[service].get(action.replica)
         if on is None or (body is on[0] and on[0].attempt == on[1]):
-            self._perform(service, action)
+            self._perform(service, action, on[2] if on is not None else "")
 
-    def _perform(self, service: str, action: Action) -> None:
+    def _perform(self, service: str, action: Action, limits: str) -> None:
         match action:
             case StartReplica():
                 self._start(service, action)
@@ -156,10 +202,18 @@ class World:
                 body = self.bodies[service].get(action.replica)
                 if body is not None and body.state == "exited":
                     del self.bodies[service][action.replica]
+            case ResizeReplica():
+                body = self.bodies[service].get(action.replica)
+                if body is not None and body.state not in ("stopping", "exited"):
+                    body.limits = limits
+                    self._compare(service, body)
             case SetRoutes():
                 delays = (0.05, 0.0, 0.4, 3.0, 11.0) if self.chooser.fault("routes are late") else (0.05,)
                 due = self.now + delays[-1 - self.chooser.pick(len(delays), "how late")]
                 self.tables[service].ahead.append((due, action))
+
+    def _compare(self, service: str, body: Body) -> None:
+        body.resize, body.image = body.limits != self.limits.get(service, "") and not body.published, None
 
     def crash(self, body: Body) -> None:
         """A replica dies by itself."""
@@ -191,6 +245,7 @@ class World:
         self.ports += 1
         body.attempt, body.address, body.exit_code, body.ready_at = action.attempt, f"h:{self.ports}", None, None
         body.stop_asked = False
+        body.limits, body.resize = self.limits.get(service, ""), False
         body.become("starting", self.now)
         took = START_S[self.chooser.pick(4, "time to start")]
         if self.chooser.fault("a replica starts late"):
@@ -271,6 +326,8 @@ class World:
         if not routes or table.settled.hold:
             self.waiting += 1
             return
+        if name in self.taken_over and not table.settled.ports:
+            return  # they come another way
         for _ in range(1 + self.chooser.pick(2, "one more request")):
             table.turn += 1
             if self.accepted - self.answered - self.lost > OPEN_MAX:
