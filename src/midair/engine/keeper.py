@@ -15,12 +15,14 @@ from midair.engine.observe import Sight
 from midair.engine.perform import Hands
 from midair.engine.prune import prune
 from midair.engine.state import State
+from midair.engine.tidy import Tidying
 from midair.engine.world import World
-from midair.errors import MidairError, NotFound, StoreTrouble
+from midair.errors import NotFound, StoreTrouble
 from midair.model.action import Action, StartReplica
 from midair.model.event import WishTaken
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment
+from midair.model.project import Project
 from midair.model.rollout import Rollout, Wish
 from midair.model.seen import Seen
 from midair.router.base import RouterSeen
@@ -54,6 +56,7 @@ class Keeper:
         self.problem = ""
         self.guests = 0  # who plan or prepare something just now
         self._hands = Hands(self._act, clock, self.nudge, around)
+        self._tidying = Tidying(self._tidy)
         self._starting: tuple[ReplicaId, ...] = ()  # whose start was under way when it was looked
         state.is_busy = self._hands.is_busy
         self._news = asyncio.Event()
@@ -70,6 +73,9 @@ class Keeper:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tidying.close(LAST_ACTIONS_S)
+        if self.state.is_empty:
+            await self.world.stop_router()  # nobody else would
         await self._hands.settle(LAST_ACTIONS_S)
         await self.world.close()
 
@@ -143,7 +149,7 @@ class Keeper:
         self.state.commit(now, changes=changed, rollouts=decision.rollouts, events=events)
         self._hands.begin(decision.actions)
         if decision.has_ended:
-            self._begin(self._tidy())
+            self._tidying.begin()
         if self.state.is_empty and not self.accepting.locked():
             await self.world.stop_router()
         return decision.wake_at
@@ -162,7 +168,8 @@ class Keeper:
         names = frozenset(name for rollout in known for name in self._runtimes(rollout))
         routes = any(rollout.policy.ports or rollout.asked is not None for rollout in known)
         await self.world.open(names, router=routes)
-        self.world.in_force(self.state.in_force)
+        in_force = self.state.in_force
+        self.world.in_force(in_force.project if in_force else Project(self.project, {}))
         goals = (self.state.revision(one.service, str(one.goal.revision)) for one in known if one.goal.revision)
         await self.world.adapt(revision for revision in goals if revision is not None)
 
@@ -179,11 +186,9 @@ class Keeper:
         await self.world.act(action, revision)
 
     async def _tidy(self) -> None:
-        try:
-            async with self.accepting:
-                await prune(self.store, self.state, self.world)
-        except MidairError as error:
-            log.warning("%s", error.message)
+        async with self.accepting:
+            await prune(self.store, self.state, self.world)
+        self.nudge()  # the router stays while something may be being accepted
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -8,7 +8,7 @@ from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
 from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.moment import Moment
-from midair.model.project import Applied, Port, Revision
+from midair.model.project import Port, Project, Revision
 from midair.router.base import Router
 from midair.runtime.base import Runtime
 
@@ -47,11 +47,10 @@ class World:
         if router and self.router is None and self._may_try("router"):
             await self._try("router", self._open_router())
 
-    def in_force(self, applied: Applied | None) -> None:
+    def in_force(self, project: Project) -> None:
         """Say what the project is to be now."""
         for runtime in self.runtimes.values():
-            if applied is not None:
-                runtime.in_force(applied.project)
+            runtime.in_force(project)
 
     async def adapt(self, revisions: Iterable[Revision]) -> None:
         """Let replicas take the settings that may differ while their revision stays. Again only when they differ."""
