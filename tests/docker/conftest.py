@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.docker import engine as engines
+from tests.docker.waiting import networks_of
 from tests.e2e.place import Place
 
 
@@ -29,14 +30,15 @@ def place(tmp_path, living_in, engine, monkeypatch):
             yield made
     finally:
         mine = engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop")
+        networks = networks_of(engine)
         clear(engine)
     assert mine == "", "containers were left behind"
+    assert networks == [], "networks were left behind"
 
 
 def clear(engine: engines.Engine) -> None:
     """Remove whatever an earlier test left of the project."""
     for container in engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop").split():
         engine.docker("rm", "-f", "-v", container)
-    for name in engine.docker("network", "ls", "--format", "{{.Name}}").split():
-        if name.startswith("shop_"):
-            engine.docker("network", "rm", name, check=False)
+    for name in networks_of(engine):
+        engine.docker("network", "rm", name, check=False)

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import tarfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,17 +20,20 @@ import pytest
 IMAGE = "midair-test/python"
 PERL = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/perl-base"
 PACKAGES = ("click", "h11", "typing_extensions", "uvicorn", "websockets")  # what an ASGI app needs
+EXTENSION = "mmh3"  # what midair's flag client needs beside itself
 _SITE = Path(sysconfig.get_path("purelib"))
 _SKIPPED_FOLDERS = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"}
 
 
 class Engine:
-    """A running engine: where it listens, and its command line."""
+    """A running engine: where it listens, and its command line. What is started here has a containerd of its own."""
 
-    def __init__(self, host: str, process: "subprocess.Popen[bytes] | None" = None, folder: Path | None = None) -> None:
+    def __init__(self, host: str, folder: Path | None = None, *options: str) -> None:
         self.host = host
-        self.process = process
         self.folder = folder
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+        self.containerd: subprocess.Popen[bytes] | None = None
 
     def docker(self, *arguments: str, check: bool = True) -> str:
         """Run the docker command against this engine."""
@@ -39,10 +43,12 @@ class Engine:
         return done.stdout.strip()
 
     def stop(self) -> None:
-        """End the engine if it was started here."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(60)
+        """End the engine if it was started here, and containerd with it."""
+        for process in (self.process, self.containerd):
+            if process is not None:
+                process.terminate()
+                process.wait(60)
+        self.process = self.containerd = None
         if self.folder is not None:
             netns = self.folder / "exec" / "netns" / "default"  # stays mounted otherwise, and its folder with it
             subprocess.run(["umount", "-l", str(netns)], check=False, capture_output=True)
@@ -55,15 +61,66 @@ class Engine:
             subprocess.run(["umount", "--lazy", path], capture_output=True)
 
     def end(self) -> None:
-        """End it, and with it what it runs. Skips the test when the engine is somebody else's."""
+        """End it in order. Containers end with it, unless it was started with --live-restore."""
+        self._owned().terminate()
+        self._owned().wait(60)
+
+    def kill(self) -> None:
+        """End it with no chance to do anything. Containers go on."""
+        self._owned().kill()
+        self._owned().wait(60)
+
+    def restart(self, *options: str) -> None:
+        """Start it again after it was ended."""
+        self.process = self._spawn(*self.options, *options)
+
+    def start(self) -> None:
+        """Start containerd, as a service of its own like on any machine with an init system, and the engine."""
+        assert self.folder is not None
+        config = self.folder / "containerd.toml"
+        config.write_text(
+            f'version = 2\nroot = "{self.folder}/containerd"\nstate = "{self.folder}/exec/containerd"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{self._containerd_socket}"\n'
+        )
+        with (self.folder / "containerd.log").open("ab") as log:
+            self.containerd = subprocess.Popen(
+                ["containerd", "--config", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        deadline = time.monotonic() + 30
+        while not self._containerd_socket.exists():
+            if self.containerd.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(
+                    f"containerd did not start:\n{(self.folder / 'containerd.log').read_text()[-3000:]}"
+                )
+            time.sleep(0.05)
+        self.restart()
+
+    @property
+    def _containerd_socket(self) -> Path:
+        return Path(f"{self.folder}/containerd.sock")
+
+    def _owned(self) -> "subprocess.Popen[bytes]":
+        """Its process. Skips the test when the engine is somebody else's."""
         if self.process is None:
             pytest.skip("the engine was not started by the tests, so it is not theirs to end")
-        self.stop()
+        return self.process
 
-    def restart(self) -> None:
-        """Start it again after it was ended."""
-        assert self.folder is not None
-        self.process = _spawn(self.folder, self.host)
+    def _spawn(self, *options: str) -> "subprocess.Popen[bytes]":
+        folder = self.folder
+        assert folder is not None
+        with (folder / "dockerd.log").open("ab") as log:
+            process = subprocess.Popen(
+                ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
+                 "--pidfile", str(folder / "pid"), "-H", self.host, "--containerd", str(self._containerd_socket),
+                 "--insecure-registry", "127.0.0.0/8", *options],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not _answers(self.host):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"dockerd did not start:\n{(folder / 'dockerd.log').read_text()[-3000:]}")
+            time.sleep(0.2)
+        return process
 
 
 def command() -> str:
@@ -84,23 +141,13 @@ def start(folder: Path) -> Engine:
 
 def start_own(folder: Path, *options: str) -> Engine:
     """An engine with its own data under `folder`. Raises AssertionError with its log when it does not come up."""
-    host = f"unix://{folder}/docker.sock"
-    return Engine(host, _spawn(folder, host, *options), folder)
-
-
-def _spawn(folder: Path, host: str, *options: str) -> "subprocess.Popen[bytes]":
-    with (folder / "dockerd.log").open("ab") as log:
-        process = subprocess.Popen(
-            ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"),
-             "--pidfile", str(folder / "pid"), "-H", host, "--insecure-registry", "127.0.0.0/8", *options],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not _answers(host):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"dockerd did not start:\n{(folder / 'dockerd.log').read_text()[-3000:]}")
-        time.sleep(0.2)
-    return process
+    found = Engine(f"unix://{folder}/docker.sock", folder, *options)
+    try:
+        found.start()
+    except AssertionError:
+        found.stop()
+        raise
+    return found
 
 
 def _answers(host: str) -> bool:
@@ -139,6 +186,9 @@ def pack_python(archive: Path) -> None:
         for package in PACKAGES:
             for path in _files_of(package):
                 tar.add(path, f"{inside}/{path.relative_to(_SITE)}", recursive=False)
+        extension = Path(str(find_spec(EXTENSION).origin))
+        needed |= _libraries(extension)
+        tar.add(extension, f"{inside}/{extension.name}")
         shell = Path("/bin/sh").resolve()
         needed |= _libraries(shell) | {"bin/sh": shell}
         for name, path in needed.items():

@@ -6,31 +6,17 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 from tests.docker import engine as engines
 from tests.docker.shop import SERVE, add_app, compose, service
+from tests.docker.waiting import body_of, eventually, networks_of
 from tests.e2e.place import Place, free_port
 
+from midair.engine.keeper import LOOK_S
+
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def answers(port):
-    """Whether users get through."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-def eventually(condition, patience=60):
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.2)
 
 
 def test_containers_come_back_without_midair_and_after_the_engine_was_restarted(place, engine):
@@ -45,20 +31,62 @@ def test_containers_come_back_without_midair_and_after_the_engine_was_restarted(
     running = ("ps", "-q", "--filter", "label=com.docker.compose.project=shop")
     eventually(lambda: len(engine.docker(*running).split()) == 2)
     place.client.ensure_daemon()
-    eventually(lambda: place.service("web").serving == 2 and answers(port))
+    eventually(lambda: place.service("web").serving == 2 and body_of(port))
     place.edit("web/app.py", '"v1"', '"v2"')
     place.midair("up", "--detach", expect=0)
     engine.end()  # in the middle of the change
     engine.restart()
     eventually(lambda: place.client.history("shop")[0].ended_at is not None, 100)
-    eventually(lambda: place.service("web").serving == 2 and answers(port))
+    eventually(lambda: place.service("web").serving == 2 and body_of(port))
     engine.end()
     for pid in place._processes():
         os.kill(pid, signal.SIGKILL)
-    assert not answers(port)
+    assert not body_of(port)
     engine.restart()
     place.midair("up", expect=0)
-    eventually(lambda: place.service("web").serving == 2 and answers(port))
+    eventually(lambda: place.service("web").serving == 2 and body_of(port))
+
+
+def test_users_do_not_notice_an_engine_that_is_killed_while_its_containers_run(place, engine):
+    port = free_port()
+    add_app(place)
+    engine.end()
+    engine.restart("--live-restore")
+    place.write(compose({"web": service(port, replicas=2)}))
+    place.midair("up", expect=0, timeout=200)
+    before = containers_of(engine)
+    with place.load(port, get=2, new=1, post=1, ws=1):
+        engine.kill()
+        eventually(lambda: place.status().problem)
+        time.sleep(LOOK_S + 1)  # whatever is decided meanwhile is decided blindly
+        engine.restart("--live-restore")
+        eventually(lambda: not place.status().problem and place.service("web").serving == 2)
+        assert containers_of(engine) == before
+        place.edit("web/app.py", '"v1"', '"v2"')
+        place.midair("up", expect=0, timeout=200)
+    place.nothing_was_lost()
+    engine.kill()
+    eventually(lambda: place.status().problem)
+    assert body_of(port)
+    engine.restart()  # this one ends what it finds, and starts it again
+    eventually(lambda: not place.status().problem and place.service("web").serving == 2 and body_of(port))
+    assert len(containers_of(engine)) == 2, "there is none too many"
+
+
+def containers_of(engine):
+    """All containers of the project, whether they run or not."""
+    return set(engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop").split())
+
+
+def test_a_first_change_that_fails_leaves_nothing_behind(place, engine):
+    add_app(place)
+    web = service(free_port(), replicas=1, environment={"BROKEN": "exits"})
+    place.write(compose({"web": {**web, "networks": ["default", "far"]}}, networks={"far": {"external": True}}))
+    assert "external" in place.midair("up", expect=1).err
+    assert networks_of(engine) == []
+    place.write(compose({"web": web}))
+    place.midair("up", expect=3, timeout=200)
+    eventually(lambda: networks_of(engine) == [], 10)
 
 
 def test_names_of_foreign_containers_are_left_to_them(place, engine):
@@ -72,7 +100,7 @@ def test_names_of_foreign_containers_are_left_to_them(place, engine):
         assert 'container name "mine"' in done.err
         place.write(compose({"web": service(port, replicas=2)}))
         place.midair("up", expect=0, timeout=200)
-        assert answers(port)
+        assert body_of(port)
         place.midair("down", expect=0)
         names = engine.docker("ps", "-a", "--format", "{{.Names}}").split()
         assert {"mine", "shop-web-1"} <= set(names)

@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from midair.runtime.docker.client import connect, remembered, trouble
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
 from midair.runtime.docker.limits import IN_PLACE
+from midair.runtime.docker.names import Names, taken_names
 from midair.runtime.docker.readiness import Readiness
 from midair.runtime.docker.translate import (
-    COMPOSE,
     Placement,
     attempt_of,
     clone_body,
@@ -55,13 +54,14 @@ class DockerRuntime:
         self._folder = home / "projects" / project
         self._clock = clock
         self._files = Files(self._folder / "files")
+        self._inside = self._folder / "inside"  # where the daemon serves the project's flags
         self._project = Project(name=project, services={})
         self._client: aiodocker.Docker | None = None
         self._containers: Containers | None = None
         self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json", self._execute)
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._starting: set[ReplicaId] = set()
-        self._numbers: set[int] = set()
+        self._names = Names(project)
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
         self._cpus = 1
@@ -93,13 +93,23 @@ class DockerRuntime:
     async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
         """Make networks, volumes, files and the addresses of names. Raises RuntimeTrouble."""
         await asyncio.to_thread(self._files.keep, project)
-        await shared.ensure_networks(self._engine, project)
-        await shared.ensure_volumes(self._engine, project)
+        made: list[str] = []
+        try:
+            await shared.ensure_networks(self._engine, project, made)
+            await shared.ensure_volumes(self._engine, project)
+            return await self._addresses(project, made)
+        except RuntimeTrouble:
+            for network in made:  # nothing comes of it
+                with suppress(RuntimeTrouble):
+                    await shared.remove_network(self._engine, network)
+            raise
+
+    async def _addresses(self, project: Project, made: list[str]) -> dict[str, tuple[Port, ...]]:
         names: dict[str, tuple[Port, ...]] = {}
         for service in project.services.values():
             ports = await self._ports_of(service)
             if service.runtime == self.name and ports and not self._desktop and not service.fields.get("network_mode"):
-                address = await shared.ensure_address(self._engine, project.name, service.name)
+                address = await shared.ensure_address(self._engine, project.name, service.name, made)
                 if address:
                     names[service.name] = tuple(inside(service, port, address) for port in ports)
         return names
@@ -170,7 +180,7 @@ class DockerRuntime:
         if service.image is None and service.build is None:
             return (f'service "{service.name}" has neither image nor build',)
         name = service.fields.get("container_name")
-        owner = (await self._taken_names()).get(name, self._name) if name else self._name
+        owner = (await taken_names(self._engine)).get(name, self._name) if name else self._name
         clash = (
             f'container name "{name}" of service "{service.name}" belongs to a container that is not of this project'
         )
@@ -190,6 +200,11 @@ class DockerRuntime:
     def _engine(self) -> aiodocker.Docker:
         assert self._client is not None, "open() comes first"
         return self._client
+
+    @property
+    def _known(self) -> tuple[dict[str, Any], ...]:
+        assert self._containers is not None, "open() comes first"
+        return self._containers.current()
 
     def _nudge(self) -> None:
         for listener in self._listeners:
@@ -226,12 +241,13 @@ class DockerRuntime:
         if revision.id == FOREIGN:
             return await self._clone(action)
         image = await self._image(revision)
-        taken = await self._taken_names()
-        number = self._free_number(revision.service.name, taken)
+        taken = await taken_names(self._engine)
+        number = self._names.number(revision.service.name, self._known, taken)
+        self._inside.mkdir(mode=0o755, parents=True, exist_ok=True)
         placement = self._placement(revision.service)
         revision = self._with_limits_of_today(revision)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
-        name = self._container_name(revision.service, number, taken)
+        name = self._names.name(revision.service, number, taken)
         assert self._containers is not None
         try:
             async with trouble(f'create container "{name}"'):
@@ -246,7 +262,7 @@ class DockerRuntime:
             if fresh is not None:
                 await self._start_created(fresh, revision)
         finally:
-            self._numbers.discard(number)
+            self._names.made(number)
 
     async def _start_created(self, container: dict[str, Any], revision: Revision) -> None:
         """A daemon that died between creating and starting left a container in state "created"."""
@@ -291,13 +307,13 @@ class DockerRuntime:
         model = next((found for found in originals if service_of(replica_of(found) or action.replica) == service), None)
         if model is None:
             raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
-        number = self._free_number(service, await self._taken_names())
+        number = self._names.number(service, self._known, await taken_names(self._engine))
         name = container_name(self._name, service, number)
         async with trouble(f'create container "{name}"'):
             body = clone_body(model, action.replica, action.attempt, number)
             created = await self._engine.containers.create(body, name=name)
             await self._engine.containers.container(created.id).start()
-        self._numbers.discard(number)
+        self._names.made(number)
         await self._containers.refresh(created.id)
 
     async def _end(self, action: StopReplica, container: str, hooks: tuple[Hook, ...]) -> None:
@@ -358,7 +374,9 @@ class DockerRuntime:
         return tuple(sorted(named))
 
     def _placement(self, service: Service) -> Placement:
-        return Placement(self._project, files=self._files.mounts(service), publish_loopback=self._desktop)
+        inside = "" if self._desktop else str(self._inside)  # sockets do not cross the border of its machine
+        files = self._files.mounts(service)
+        return Placement(self._project, files=files, inside=inside, publish_loopback=self._desktop)
 
     def _with_limits_of_today(self, revision: Revision) -> Revision:
         """Limits change in place and so are no part of a revision: a new replica gets those of the project."""
@@ -368,30 +386,3 @@ class DockerRuntime:
         fields = {name: value for name, value in revision.service.fields.items() if name not in IN_PLACE}
         fields |= {name: value for name, value in service.fields.items() if name in IN_PLACE}
         return replace(revision, service=replace(revision.service, fields=fields, restart=service.restart))
-
-    async def _taken_names(self) -> dict[str, str]:
-        """Names of all containers on the engine, whoever made them, with the project each belongs to."""
-        async with trouble("list containers"):
-            listed = await self._engine.containers.list(all=True)
-        return {
-            name.lstrip("/"): (entry._container.get("Labels") or {}).get(f"{COMPOSE}project", "")
-            for entry in listed
-            for name in entry._container.get("Names") or ()
-        }
-
-    def _free_number(self, service: str, names: Container[str]) -> int:
-        """Compose's container number: the first that no container of the service has, and whose name is free."""
-        assert self._containers is not None
-        taken = set(self._numbers)
-        for container in self._containers.current():
-            found = container["Config"]["Labels"]
-            if found.get(f"{COMPOSE}service") == service:
-                taken.add(int(found.get(f"{COMPOSE}container-number") or 0))
-        number = next(n for n in count(1) if n not in taken and container_name(self._name, service, n) not in names)
-        self._numbers.add(number)
-        return number
-
-    def _container_name(self, service: Service, number: int, names: Container[str]) -> str:
-        """`container_name` if it is free now, else Compose's own form."""
-        wanted = service.fields.get("container_name")
-        return str(wanted) if wanted and wanted not in names else container_name(self._name, service.name, number)

@@ -7,7 +7,6 @@ Nothing is ever attached to these networks; an address of this machine can be re
 """
 
 import json
-from contextlib import suppress
 from typing import Any
 
 import aiodocker
@@ -22,8 +21,11 @@ NAME_OF = "io.midair.name-of"  # label of a network that holds a service's addre
 PROJECT_OF = "io.midair.project"  # label of the same: whose it is
 
 
-async def ensure_networks(client: aiodocker.Docker, project: Project) -> None:
-    """Make the networks that the file names and the engine does not have. Raises RuntimeTrouble."""
+async def ensure_networks(client: aiodocker.Docker, project: Project, made: list[str]) -> None:
+    """Make the networks that the file names and the engine does not have. Raises RuntimeTrouble.
+
+    `made` takes the id of each, also of those before the one that failed.
+    """
     placement = Placement(project)
     wanted: set[str] = set()
     for service in project.services.values():
@@ -37,7 +39,7 @@ async def ensure_networks(client: aiodocker.Docker, project: Project) -> None:
         if entry.get("external"):
             raise _missing("network", name)
         async with trouble(f'use network "{name}"'):
-            await client.networks.create(_network_body(project, key, name, entry))
+            made.append((await client.networks.create(_network_body(project, key, name, entry))).id)
 
 
 def _network_body(project: Project, key: str, name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -103,10 +105,11 @@ async def ensure_volumes(client: aiodocker.Docker, project: Project) -> None:
                 )
 
 
-async def ensure_address(client: aiodocker.Docker, project: str, service: str) -> str | None:
+async def ensure_address(client: aiodocker.Docker, project: str, service: str, made: list[str]) -> str | None:
     """The address at which the router answers for the service's name, made if it is not there yet.
 
     None when the engine has no address pool left: the name then leads to the replicas themselves.
+    `made` takes the id of a network that was made for it.
     """
     name = f"{project}_midair_{service}"
     found = await _network(client, name)
@@ -118,7 +121,7 @@ async def ensure_address(client: aiodocker.Docker, project: str, service: str) -
             "Labels": {NAME_OF: service, PROJECT_OF: project},
         }
         try:
-            await client.networks.create(body)
+            made.append((await client.networks.create(body)).id)
         except DockerError:
             return None
         found = await _network(client, name)
@@ -129,7 +132,7 @@ async def ensure_address(client: aiodocker.Docker, project: str, service: str) -
 async def sweep(client: aiodocker.Docker, project: Project, name: str) -> None:
     """Remove networks that nothing needs: addresses of services that are gone and, with the last service, the others.
 
-    Volumes stay, as with `docker compose down`. A network that anybody is in stays too.
+    Volumes stay, as with `docker compose down`. A network that anybody is in stays too, running or not.
     """
     labels = [f"{PROJECT_OF}={name}"] if project.services else [f"{PROJECT_OF}={name}", f"{COMPOSE}project={name}"]
     for label in labels:
@@ -137,9 +140,24 @@ async def sweep(client: aiodocker.Docker, project: Project, name: str) -> None:
             filters = json.dumps({"label": [label]})
             listed: list[dict[str, Any]] = await client._query_json("networks", params={"filters": filters})
         for found in listed:
-            if found["Labels"].get(NAME_OF) not in project.services:
-                with suppress(DockerError):  # in use
-                    await (await client.networks.get(found["Id"])).delete()
+            if found["Labels"].get(NAME_OF) not in project.services and not await _is_used(client, found["Id"]):
+                await remove_network(client, found["Id"])
+
+
+async def _is_used(client: aiodocker.Docker, network: str) -> bool:
+    """Containers that are not running are no hindrance to the engine, and could not start again without it."""
+    async with trouble("list containers"):
+        return bool(await client.containers.list(all=True, filters={"network": [network]}))
+
+
+async def remove_network(client: aiodocker.Docker, network: str) -> None:
+    """Remove it unless it is gone, or somebody has come into it meanwhile. Raises RuntimeTrouble."""
+    async with trouble(f'remove network "{network[:12]}"'):
+        try:
+            await (await client.networks.get(network)).delete()
+        except DockerError as error:
+            if error.status not in (403, 404):
+                raise
 
 
 def _missing(kind: str, name: str) -> RuntimeTrouble:
