@@ -28,11 +28,11 @@ PROJECT = Project(
 HOSTS = {"web": "172.30.0.1", "db": "172.31.0.1"}
 
 
-def body_of(fields=None, **typed):
+def body_of(fields=None, inside="", **typed):
     service = Service(name="web", runtime="docker", image="nginx", fields=fields or {}, **typed)
     revision = Revision(id="7f3a91c2", service=service, release="sha256:1")
     named = {name: Service(name=name, names=(Port(80, 80, host=host),)) for name, host in HOSTS.items()}
-    placement = Placement(replace(PROJECT, services=named))
+    placement = Placement(replace(PROJECT, services=named), inside=inside)
     return create_body(revision, replica_id("web", "7f3a91c2", 0), placement, attempt=2, number=4, image="sha256:1")
 
 
@@ -54,6 +54,23 @@ def test_a_published_port_is_exposed_and_never_bound():
 def test_names_of_services_lead_to_the_router_unless_the_file_says_otherwise():
     hosts = body_of({"extra_hosts": ["db=10.0.0.9"]})["HostConfig"]["ExtraHosts"]
     assert hosts == ["db:10.0.0.9", "web:172.30.0.1"]
+
+
+def test_a_container_is_given_the_way_to_the_flags_and_no_other_way_in():
+    body = body_of(inside="/home/me/inside")
+    assert body["Env"] == ["MIDAIR_FLAGS=unix:/run/midair/flags.sock#shop"]
+    [mount] = body["HostConfig"]["Mounts"]
+    assert mount == {"Type": "bind", "Source": "/home/me/inside", "Target": "/run/midair", "ReadOnly": True}
+
+
+def test_a_service_that_says_where_its_flags_are_is_left_to_it():
+    for fields, typed in (
+        ({}, {"environment": {"MIDAIR_FLAGS": "http://flags:8016#shop"}}),
+        ({"volumes": [{"type": "tmpfs", "target": "/run/midair/"}]}, {}),
+    ):
+        body = body_of(fields, inside="/home/me/inside", **typed)
+        assert "/home/me/inside" not in str(body)
+        assert [entry for entry in body["Env"] if "flags.sock" in entry] == []
 
 
 def test_volumes_become_mounts_with_the_projects_names_and_absolute_paths():

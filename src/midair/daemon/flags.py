@@ -1,4 +1,4 @@
-"""Serves the flags of all projects: on a socket of their own, which gives no power over midair, and by TCP.
+"""Serves the flags of all projects: on sockets of their own, which give no power over midair, and by TCP.
 
 MIDAIR_FLAGS_LISTEN=127.0.0.1:8016   OFREP, streams and manifest by TCP
 MIDAIR_FLAGS_SYNC=127.0.0.1:8015     flagd.sync.v1, which needs midair[flagd]
@@ -21,7 +21,7 @@ from midair.daemon.server import BACKLOG, Server, listen_here
 from midair.errors import DaemonTrouble
 from midair.flags.definition import FlagSet
 from midair.flags.read import build
-from midair.flagserver.access import Access
+from midair.flagserver.access import Access, Only
 from midair.flagserver.hub import Hub
 from midair.flagserver.routes import routes
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SOCKET = "flags.sock"
+INSIDE = "inside"  # a folder of each project that its containers get to see, and in it a door to that project's flags
 
 
 class FlagService:
@@ -39,11 +40,16 @@ class FlagService:
         self.hub = Hub()
         self._home = home
         self._servers: dict[Server, asyncio.Task[None]] = {}
+        self._inside: set[str] = set()
         self._sync: SyncServer | None = None
 
     def tell(self, project: str, document: dict[str, Any]) -> None:
         """These flags are in force now."""
         self.hub.publish(project, build(document) if document else FlagSet())
+        if project not in self._inside:
+            self._inside.add(project)
+            path = self._home / "projects" / project / INSIDE / SOCKET
+            self._serve(str(path), partial(_listen_inside, path), Only(project))
 
     async def open(self) -> None:
         """Listen on the socket for those on this machine, and by TCP where the environment says so.
@@ -88,6 +94,17 @@ class FlagService:
         server = Server(config)
         self._servers[server] = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("flags are served on %s", place)
+
+
+def _listen_inside(path: Path) -> socket.socket:
+    """For whatever user a container runs as. On this machine nobody else can enter the folders above."""
+    inside = path.parent
+    for folder in (inside.parent.parent, inside.parent, inside):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    inside.chmod(0o755)
+    listener = listen_here(path)
+    path.chmod(0o666)
+    return listener
 
 
 def _listen(place: str) -> socket.socket:

@@ -45,3 +45,14 @@ class Access:
         if ticket and hmac.compare_digest(ticket.encode(), self.ticket(name).encode()):
             return None
         return self.refusal(request, name)
+
+
+class Only(Access):
+    """Who comes in by this door may read one set, and needs no token for it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def refusal(self, request: Request, name: str) -> Response | None:
+        return None if name == self._name else Response(status_code=403)

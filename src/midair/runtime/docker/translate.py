@@ -20,6 +20,8 @@ KEPT = "io.midair.kept"
 REPLICA = "io.midair.replica"  # web/7f3a91c2/0
 ATTEMPT = "io.midair.attempt"
 COMPOSE = "com.docker.compose."
+FLAGS = "MIDAIR_FLAGS"  # where midair's flag client looks by itself
+_INSIDE = "/run/midair"
 
 # Compose field → key of the create body, or of its HostConfig, with the same shape on both sides.
 _BODY = {
@@ -53,11 +55,13 @@ class Placement:
         project: Project,
         *,
         files: tuple[tuple[str, str], ...] = (),
+        inside: str = "",
         publish_loopback: bool = False,
     ) -> None:
         self.project = project
         self.hosts = {name: one.names[0].host for name, one in project.services.items() if one.names}
         self.files = files  # (path on this machine, path in the container): configs and secrets
+        self.inside = inside  # folder of this machine with the socket that serves the project's flags; "": none
         self.publish_loopback = publish_loopback  # the host cannot reach container addresses (Docker Desktop)
 
     def volume(self, key: str) -> str:
@@ -160,7 +164,7 @@ def create_body(
     body: dict[str, Any] = {
         "Image": image,
         "Labels": labels(placement.project, revision, replica, attempt, number),
-        "Env": environment(service),
+        "Env": environment(service, placement),
         "ExposedPorts": {f"{port}/tcp": {} for port in target_ports(service)},
         "HostConfig": host_config(service, placement),
     }
@@ -191,6 +195,8 @@ def host_config(service: Service, placement: Placement) -> dict[str, Any]:
     config["Mounts"] += [
         {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True} for source, target in placement.files
     ]
+    if gives_flags(service, placement):
+        config["Mounts"] += [{"Type": "bind", "Source": placement.inside, "Target": _INSIDE, "ReadOnly": True}]
     hosts = [entry.replace("=", ":", 1) for entry in fields.get("extra_hosts") or []]
     named = {entry.split(":", 1)[0] for entry in hosts}
     if config["NetworkMode"] != "host":
@@ -223,9 +229,16 @@ def host_config(service: Service, placement: Placement) -> dict[str, Any]:
     return config
 
 
-def environment(service: Service) -> list[str]:
+def environment(service: Service, placement: Placement) -> list[str]:
     """`NAME=value` entries."""
-    return [f"{name}={value}" for name, value in service.environment.items()]
+    given = {FLAGS: f"unix:{_INSIDE}/flags.sock#{placement.project.name}"} if gives_flags(service, placement) else {}
+    return [f"{name}={value}" for name, value in (given | service.environment).items()]
+
+
+def gives_flags(service: Service, placement: Placement) -> bool:
+    """Whether the flags come along. A service that says itself where it finds them is left to it."""
+    taken = {entry["target"].rstrip("/") for entry in service.fields.get("volumes") or []}
+    return bool(placement.inside) and FLAGS not in service.environment and _INSIDE not in taken
 
 
 def target_ports(service: Service) -> tuple[int, ...]:
