@@ -5,6 +5,7 @@ import time
 
 import pytest
 from tests.docker.shop import CALLER, DOCKERFILE, add_app, compose, service
+from tests.docker.waiting import body_of
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -34,6 +35,20 @@ def test_three_replicas_take_new_code_environment_and_count(place, engine):
     place.nothing_was_lost()
     assert {"v1", "v2"} <= set(load.report["versions"])
     assert set(load.report["closes"]) <= {"1000", "1012"}
+
+
+def test_a_port_may_be_published_on_addresses_of_both_kinds(place, engine):
+    port = free_port()
+    add_app(place)
+    web = service(port, replicas=1)
+    place.write(compose({"web": {**web, "ports": [f"[::1]:{port}:8000", *web["ports"]]}}))
+    told = place.midair("up", expect=0, timeout=200).out
+    assert f"http://[::1]:{port}" in told
+    assert body_of(port, "[::1]") == body_of(port) == "v1 \n"
+    place.write(compose({"web": {**web, "ports": [f"[::1]:{port}:8000"]}}))
+    place.midair("up", expect=0)
+    assert body_of(port, "[::1]") == "v1 \n"
+    assert body_of(port) is None
 
 
 def test_limits_change_in_place_and_the_kernel_agrees(place, engine):

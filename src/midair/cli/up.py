@@ -79,4 +79,5 @@ def _addresses(project: Project, plan: Plan) -> None:
             if port.protocol == "udp":
                 continue
             scheme = "http" if port.protocol == "http" else port.protocol
-            out.say(out.line("open", f"{scheme}://{port.host or 'localhost'}:{port.port}  {step.service}"))
+            host = f"[{port.host}]" if ":" in port.host else port.host or "localhost"
+            out.say(out.line("open", f"{scheme}://{host}:{port.port}  {step.service}"))
