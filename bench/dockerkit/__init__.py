@@ -1,0 +1,1 @@
+"""Ways to change a service in containers, each as people use it."""
