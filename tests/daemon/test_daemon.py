@@ -1,5 +1,6 @@
 """The daemon as a process: it starts by itself, refuses clearly, hands over, and ends in order."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -21,7 +22,9 @@ import midair
 from midair.cli.load import load_project
 from midair.client import Client
 from midair.client.home import has_daemon
-from midair.errors import DaemonTrouble, StoreTrouble, UsageRefused
+from midair.errors import Conflict, DaemonTrouble, StoreTrouble, UsageRefused
+from midair.router.embedded.router import EmbeddedRouter
+from midair.router.embedded.spawn import reap
 from midair.view.ask import AskRestart
 from midair.view.daemon import Done
 
@@ -238,6 +241,42 @@ def test_planning_a_project_leaves_no_folder(client, tmp_path):
     assert [step.kind for step in client.plan(project).steps] == ["add"]
     assert not (client.home / "projects" / "shop").exists()
     assert client.projects() == ()
+
+
+def test_a_forgotten_project_leaves_no_file_and_no_router(client, tmp_path):
+    (tmp_path / "compose.yaml").write_text("services: {web: {build: ., command: sleep 1000}}")
+    client.ensure_daemon()
+    project = load_project(project_name="shop", cwd=tmp_path)
+    follow(client, client.apply(project, client.plan(project).digest))
+    folder = client.home / "projects" / "shop"
+    assert {"releases", "logs", "replicas"} <= {path.name for path in folder.iterdir()}
+    with pytest.raises(Conflict, match="web not stopped yet"):
+        client.forget("shop")
+    follow(client, client.down("shop"))
+    left_behind = asyncio.run(router_pid(folder))  # as if a daemon had been killed before it could end it
+    client.forget("shop")
+    reap()  # it was started from here
+    with pytest.raises(ProcessLookupError):
+        os.kill(left_behind, 0)
+    assert list(folder.parent.iterdir()) == []
+    assert [path.name for path in client.home.iterdir() if path.name.startswith(".")] == []
+    assert client.projects() == ()
+    assert list(client.events()) == []
+
+
+def follow(client, change):
+    for event in client.events(change.project, after=change.first_event - 1, follow=True):
+        if event.change == change.id and event.kind == "change-ended":
+            break
+    assert client.change(change.project, change.id).phase == "completed"
+
+
+async def router_pid(folder):
+    router = EmbeddedRouter(folder)
+    await router.open()
+    pid = (await router.observe()).pid
+    await router.close()
+    return pid
 
 
 def test_an_idle_daemon_sleeps(client):

@@ -142,8 +142,9 @@ def test_who_waited_while_a_project_was_forgotten_changes_nothing(site):
 def test_what_a_killed_daemon_had_put_aside_is_removed_by_the_next(site):
     async def story():
         (site.home / ".forgotten-abc" / "shop" / "logs").mkdir(parents=True)
+        (site.home / ".backup-def").mkdir()
         await site.begin()
-        assert not (site.home / ".forgotten-abc").exists()
+        assert [path.name for path in site.home.iterdir() if path.name.startswith(".")] == []
         await site.end()
 
     run(story())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from midair.engine.keeper import Keeper
 from midair.errors import Conflict
+from midair.store.backup import DRAFT
 
 log = logging.getLogger(__name__)
 ASIDE = ".forgotten-"
@@ -54,9 +55,10 @@ async def remove(aside: Path | None) -> None:
 
 
 async def sweep(home: Path) -> None:
-    """Remove what a daemon that was killed had put aside."""
-    for aside in home.glob(f"{ASIDE}*"):
-        await remove(aside)
+    """Remove what a daemon that was killed had put aside, or not finished."""
+    for prefix in (ASIDE, DRAFT):
+        for aside in home.glob(f"{prefix}*"):
+            await remove(aside)
 
 
 async def remove_unused(home: Path, project: str) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from midair.errors import StoreTrouble
@@ -17,13 +17,14 @@ from midair.store.store import FILE, TABLES, Store
 from midair.store.trouble import told
 
 PROJECTS = "projects"
+DRAFT = ".backup-"
 _LEFT_OUT = frozenset({"replicas", "logs", "router.log", "router.sock"})  # of this machine, and of this moment
 
 
 @contextmanager
 def draft_folder(home: Path) -> Iterator[Path]:
     """A folder in `home` that is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=".backup-", dir=home))
+    folder = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
     try:
         yield folder
     finally:
@@ -51,7 +52,8 @@ def pack(home: Path, folder: Path, target: Path) -> int:
     except OSError as error:
         raise StoreTrouble(f'cannot write the backup "{target}": {error.strerror or error}') from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # it was said already why it is not there
+            draft.unlink()
     return target.stat().st_size
 
 
