@@ -1,6 +1,7 @@
 """Each project has a door to its own flags, for its containers: whoever comes in there sees nothing else."""
 
 import asyncio
+import shutil
 import stat
 
 from midair.daemon.flags import FlagService
@@ -25,6 +26,9 @@ async def one_project_alone(home):
         assert await asyncio.to_thread(greeting, f"unix:{door}#shop") == "hello"
         assert await asyncio.to_thread(greeting, f"unix:{door}#bakery") == "refused"
         assert await asyncio.to_thread(greeting, f"unix:{home}/flags.sock#bakery") == "hello"
+        shutil.rmtree(home / "projects" / "shop")  # forgotten, and started anew
+        service.tell("shop", {"flags": {"greeting": GREETING}})
+        assert await asyncio.to_thread(greeting, f"unix:{door}#shop") == "hello"
     finally:
         await service.close()
 

@@ -46,9 +46,9 @@ class FlagService:
     def tell(self, project: str, document: dict[str, Any]) -> None:
         """These flags are in force now."""
         self.hub.publish(project, build(document) if document else FlagSet())
-        if project not in self._inside:
+        path = self._home / "projects" / project / INSIDE / SOCKET
+        if project not in self._inside or not path.exists():  # a project that was forgotten may come again
             self._inside.add(project)
-            path = self._home / "projects" / project / INSIDE / SOCKET
             self._serve(str(path), partial(_listen_inside, path), Only(project))
 
     async def open(self) -> None:
