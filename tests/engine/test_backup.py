@@ -79,8 +79,9 @@ def test_a_file_that_is_no_backup_changes_nothing(site, tmp_path):
                 await site.engine.restore(str(tmp_path / name))
         with pytest.raises(UsageRefused, match="there is no such file"):
             await site.engine.restore(str(tmp_path / "absent"))
-        with pytest.raises(StoreTrouble, match="cannot write the backup"):
-            await site.engine.backup(str(tmp_path / "no" / "folder" / "here"))
+        for name in ("no/folder/here", "noise/is/a/file", "noise/here"):
+            with pytest.raises(StoreTrouble, match="cannot write the backup"):
+                await site.engine.backup(str(tmp_path / name))
         assert site.living() == before
         assert len(site.engine.store.changes.all("shop")) == 1
         assert [path.name for path in site.home.iterdir() if path.name.startswith(".")] == []

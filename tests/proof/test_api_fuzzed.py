@@ -6,6 +6,7 @@ import socket
 import threading
 import urllib.request
 
+import jsonschema_rs
 import pytest
 import schemathesis
 import uvicorn
@@ -25,7 +26,8 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.negative_data_rejection,
 ]
-OPERATIONS = [one.ok() for one in schemathesis.openapi.from_dict(json.loads(describe(ENDPOINTS))).get_all_operations()]
+DOCUMENT = json.loads(describe(ENDPOINTS))
+OPERATIONS = [one.ok() for one in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 FILES = ("/v1/backup", "/v1/restore")
 
 
@@ -87,9 +89,57 @@ def can_be_wrong(operation):
     return "requestBody" in about or any(one["in"] == "query" for one in about["parameters"])
 
 
-def streams(operation):
-    """Whether it answers with events, whose form a JSON schema cannot say."""
-    return "text/event-stream" in json.dumps(operation.definition.raw)
+def events_of(operation):
+    """The schema of each event that it may stream, by name."""
+    contents = [one.get("content", {}) for one in operation["responses"].values()]
+    return next((one["text/event-stream"]["x-events"] for one in contents if "text/event-stream" in one), {})
+
+
+def parsed(text):
+    """The events of a stream: name, id and data of each."""
+    assert text.endswith("\n\n") or not text, "the last event has no end"
+    for block in text.split("\n\n")[:-1]:
+        if block != ": alive":
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            assert fields.keys() <= {"id", "event", "data"}, block
+            yield fields["event"], fields.get("id"), json.loads(fields["data"])
+
+
+def check_events(text, schemas):
+    """Each event of a stream is one that the description has. Returns their names."""
+    names = []
+    for name, _, data in parsed(text):
+        assert name in schemas, f"nothing is said of an event {name!r}"
+        jsonschema_rs.validate({**schemas[name], "components": DOCUMENT["components"]}, data)
+        names.append(name)
+    return names
+
+
+def streamed_events_conform(ctx, response, case):
+    """A check, like those of schemathesis: of every event in an answer that is a stream."""
+    if response.headers.get("content-type", [""])[0].startswith("text/event-stream"):
+        names = check_events(response.text, events_of(case.operation.definition.raw))
+        if case.method == "POST":
+            assert names[-1] in ("accepted", "error"), names
+            assert set(names[:-1]) <= {"progress"}, names
+
+
+FOLLOWED = {"/v1/events": "event", "/v1/projects/{project}/events": "event", "/v1/projects/{project}/logs": "line"}
+
+
+@pytest.mark.parametrize("path", FOLLOWED)
+def test_what_is_followed_is_as_described_too(path, served):
+    log = served.home / "log"
+    log.write_text("".join(f"line {number}\n" for number in range(50)))
+    served.site.machine.log_files = {"web": (("web/7f3a91c2/0", str(log)),)}
+    url = f"http://127.0.0.1:{served.port}{path.format(project='shop')}?follow=true"
+    url += "" if FOLLOWED[path] == "line" else "&after=0"
+    text = ""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        while text.count("\n\n") < 5:
+            text += answer.readline().decode()
+    names = check_events(text.rpartition("\n\n")[0] + "\n\n", events_of(DOCUMENT["paths"][path]["get"]))
+    assert FOLLOWED[path] in names
 
 
 CASES = [(one, GenerationMode.POSITIVE) for one in OPERATIONS]
@@ -98,22 +148,39 @@ CASES += [(one, GenerationMode.NEGATIVE) for one in OPERATIONS if can_be_wrong(o
 
 @pytest.mark.parametrize(("operation", "mode"), CASES, ids=[f"{one.label} {mode.value}" for one, mode in CASES])
 def test_nothing_that_is_sent_breaks_it(operation, mode, served):
-    wanted = (
-        CHECKS if not streams(operation) else [one for one in CHECKS if one is not checks.response_schema_conformance]
-    )
+    streams = bool(events_of(operation.definition.raw))
+    wanted = CHECKS
+    if streams:
+        wanted = [*(one for one in CHECKS if one is not checks.response_schema_conformance), streamed_events_conform]
 
     @SETTINGS
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case):
         if case.path in FILES and isinstance(case.body, dict) and isinstance(case.body.get("path"), str):
-            case.body["path"] = str(served.home / "files") + case.body["path"]  # these write where they are told
+            name = case.body["path"].replace("/", "_")
+            case.body["path"] = str(served.home / f"file-{name}")  # these write where they are told
         if isinstance(case.query, dict):
             case.query.pop("follow", None)  # an answer that does not end
         if isinstance(case.path_parameters, dict) and len(str(case.path_parameters.get("project"))) % 2:
             case.path_parameters["project"] = "shop"
-        case.call_and_validate(base_url=f"http://127.0.0.1:{served.port}", checks=wanted, timeout=10)
+        wishes = [{"Accept": "application/json"}, {"Accept": "text/event-stream"}] if streams else [{}]
+        for headers in wishes:
+            case.headers = {**(case.headers or {}), **headers}
+            case.call_and_validate(base_url=f"http://127.0.0.1:{served.port}", checks=wanted, timeout=10)
 
     ask()
+
+
+def test_an_event_that_is_not_as_described_is_found():
+    schemas = events_of(DOCUMENT["paths"]["/v1/events"]["get"])
+    good = "event: here\ndata: 3\n\n"
+    assert check_events(good, schemas) == ["here"]
+    for bad in (
+        good.replace("here", "there"), good.replace("3", '"3"'), good.replace("\n\n", "\n"),
+        'id: 1\nevent: event\ndata: {"number": 1, "at": 1.0, "project": "shop", "change": "one"}\n\n',
+    ):  # fmt: skip
+        with pytest.raises((AssertionError, jsonschema_rs.ValidationError)):
+            check_events(bad, schemas)
 
 
 def test_after_all_that_it_is_whole(served):

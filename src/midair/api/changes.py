@@ -14,9 +14,11 @@ from midair.errors import MidairError, NotFound
 from midair.model.plan import Plan
 from midair.view.ask import AskDown, AskScale, AskUndo, AskUp
 from midair.view.change import ChangeView
+from midair.view.error import ErrorAnswer
 from midair.view.event import EventView
 
 Accept = Callable[[Callable[[EventView], None]], Coroutine[None, None, ChangeView]]
+EVENTS = {"progress": EventView, "accepted": ChangeView, "error": ErrorAnswer}
 PROGRESS = (
     "With `Accept: text/event-stream` the answer is a stream: `progress` events while code is built, then one "
     "`accepted` event with the change, or one `error` event."
@@ -59,7 +61,7 @@ async def down(call: Call) -> ChangeView | Response:
 async def _accept(call: Call, accept: Accept) -> ChangeView | Response:
     if not call.wants_events:
         return await accept(lambda line: None)
-    return stream(_tell(accept))
+    return stream(_tell(accept), status=202)
 
 
 async def _tell(accept: Accept) -> AsyncIterator[bytes]:
@@ -99,6 +101,7 @@ ENDPOINTS = (
         AskUp,
         status=202,
         streams=PROGRESS,
+        events=EVENTS,
     ),
     Endpoint("POST", "/v1/projects/{project}/undo-plan", "What an undo would do", plan_undo, Plan, AskUndo),
     Endpoint(
@@ -110,6 +113,7 @@ ENDPOINTS = (
         AskUndo,
         status=202,
         streams=PROGRESS,
+        events=EVENTS,
     ),
     Endpoint(
         "POST",
@@ -120,6 +124,7 @@ ENDPOINTS = (
         AskScale,
         status=202,
         streams=PROGRESS,
+        events=EVENTS,
     ),
     Endpoint(
         "POST",
@@ -130,5 +135,6 @@ ENDPOINTS = (
         AskDown,
         status=202,
         streams=PROGRESS,
+        events=EVENTS,
     ),
 )

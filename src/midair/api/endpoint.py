@@ -64,6 +64,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     query: type[msgspec.Struct] | None = None
     status: int = 200
     streams: str = ""  # what the event stream holds, when there is one
+    events: dict[str, Any] = {}  # the type of the data of each of its events, by name
     text: str = ""  # more for the description
 
     @property

@@ -9,9 +9,10 @@ from midair.api.endpoint import Call, Endpoint
 from midair.api.stream import ALIVE, ALIVE_S, sse, stream
 from midair.engine.engine import Engine
 from midair.errors import UsageRefused
-from midair.view.event import event_view
+from midair.view.event import EventView, event_view
 
 BATCH = 500
+EVENTS = {"event": EventView, "progress": EventView, "here": int, "bye": int}
 TEXT = (
     "Server-sent events. `event`: one of the history, its number is the id; `progress`: a passing line of a build; "
     "`here`: sent first, the number after which the stream begins; `bye`: the daemon was stopped for good. "
@@ -69,9 +70,11 @@ async def _events(engine: Engine, project: str | None, last: int, follow: bool) 
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/v1/events", "Events of all projects", list_events, query=EventsQuery, streams=TEXT),
+    Endpoint(
+        "GET", "/v1/events", "Events of all projects", list_events, query=EventsQuery, streams=TEXT, events=EVENTS,
+    ),
     Endpoint(
         "GET", "/v1/projects/{project}/events", "Events of one project", list_project_events, query=EventsQuery,
-        streams=TEXT,
+        streams=TEXT, events=EVENTS,
     ),
 )  # fmt: skip

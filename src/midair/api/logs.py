@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import NoneType
 
 import msgspec
 from starlette.responses import Response
@@ -124,5 +125,6 @@ ENDPOINTS = (
         list_logs,
         query=LogsQuery,
         streams=TEXT,
+        events={"line": LogLine, "here": dict[str, int], "bye": NoneType},
     ),
 )

@@ -18,7 +18,7 @@ _REFERENCE = "#/components/schemas/{name}"
 def describe(endpoints: Iterable[Endpoint]) -> bytes:
     """The document as JSON."""
     chosen = tuple(endpoints)
-    types = [kind for endpoint in chosen for kind in (endpoint.answer, endpoint.body) if kind is not None]
+    types = [kind for one in chosen for kind in (one.answer, one.body, *one.events.values()) if kind is not None]
     schemas, components = msgspec.json.schema_components([*types, ErrorAnswer], ref_template=_REFERENCE)
     by_type = dict(zip(map(repr, [*types, ErrorAnswer]), schemas, strict=True))
     paths: dict[str, Schema] = {}
@@ -68,7 +68,8 @@ def _content(endpoint: Endpoint, by_type: dict[str, Schema]) -> Schema:
     if endpoint.answer is not None:
         content["application/json"] = {"schema": by_type[repr(endpoint.answer)]}
     if endpoint.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        events = {name: by_type[repr(kind)] for name, kind in endpoint.events.items()}
+        content["text/event-stream"] = {"schema": {"type": "string"}, "x-events": events}
     return content
 
 

@@ -55,6 +55,7 @@ class FakeMachine:
         self.performed: list[RuntimeAction] = []
         self.replicas: dict[ReplicaId, _Fake] = {}
         self.started = 0  # processes, ever
+        self.log_files: dict[str, tuple[tuple[str, str], ...]] = {}  # by service: replica and path
 
     def behaviour_of(self, replica: ReplicaId) -> Behaviour:
         """The most particular behaviour that was set for a replica."""
@@ -159,8 +160,8 @@ class FakeRuntime:
         return self.machine.reasons.get(service.name, ())
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
-        """Fakes write no logs."""
-        return ()
+        """Those that a test has written."""
+        return self.machine.log_files.get(service, ())
 
     def _start(self, action: StartReplica, fake: _Fake | None) -> None:
         if fake is not None and fake.seen.attempt >= action.attempt:
