@@ -215,3 +215,10 @@ def test_after_a_silence_it_says_what_it_waits_for_once(shop, midair, monkeypatc
     events.ends = False
     _, out, _ = midair("up", "--timeout", "1.5")
     assert out.count("51e0aa12/2 failed: exited with 1") == 1
+
+
+def test_a_control_plane_of_another_version_is_noticed(shop, midair):
+    shop.answers["GET /v1/health"] = replace(views.health(), version="0.0.9")
+    code, _out, err = midair("scale", "web=3")
+    assert code == 0
+    assert err.startswith("the control plane is midair 0.0.9, this is ")

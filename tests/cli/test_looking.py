@@ -127,3 +127,8 @@ def test_no_logs_are_said_to_be_none(shop, midair):
     shop.answers["GET /v1/projects/shop/logs"] = Stream()
     assert midair("logs") == (0, "", "no logs\n")
     assert midair("logs", "--json") == (0, "", "")
+
+
+def test_a_project_that_is_down_is_listed_as_down(shop, midair):
+    shop.answers["GET /v1/projects"] = (replace(views.summary("/srv/shop"), phase="completed", services=0),)
+    assert midair("status", "--all")[1].splitlines()[1].split() == ["shop", "4", "of", "4", "2", "down", "/srv/shop"]

@@ -5,7 +5,7 @@ import os
 import click
 import pytest
 
-from midair.cli.main import GROUPS, Commands, cli
+from midair.cli.main import GROUPS, Commands, cli, run
 
 COMMANDS = [name for names in GROUPS.values() for name in names]
 
@@ -65,3 +65,12 @@ def test_a_traceback_is_shown_only_when_asked_for(midair, monkeypatch, tmp_path)
     monkeypatch.setenv("MIDAIR_HOME", str(tmp_path))
     assert "Traceback" not in midair("status")[2]
     assert "Traceback" in midair("--debug", "status")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(monkeypatch, capsys, shell):
+    monkeypatch.setenv("_MIDAIR_COMPLETE", f"{shell}_source")
+    with pytest.raises(SystemExit) as ended:
+        run([])
+    assert ended.value.code == 0
+    assert "_midair_completion" in capsys.readouterr().out

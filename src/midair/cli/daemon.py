@@ -117,8 +117,7 @@ def restore(session: Session, file: Path, as_json: bool) -> None:
     """Put the state of a backup in the place of the present one, and make what runs equal to it."""
     if not file.is_file():
         raise errors.NotFound(f'cannot restore "{file}": no such file', hint="name one that midair daemon backup wrote")
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     _told("read", client.restore(file), as_json=as_json)
 
 

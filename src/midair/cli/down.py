@@ -28,8 +28,7 @@ def command(session: Session, forget: bool, detach: bool, timeout: float | None,
     """
     if forget and detach:
         raise errors.UsageRefused("cannot forget a project that is left alone", hint="use --forget without --detach")
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     project = session.project(client)
     change = client.down(project, by=who())
     nothing = "" if forget else f"nothing of {project} runs"

@@ -30,8 +30,7 @@ def command() -> None:
 
 def change(session: Session, ask: AskFlag | AskFlagUndo, *, as_json: bool) -> None:
     """Ask for it, and say what came of it."""
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     project = session.project(client)
     try:
         accepted = client.flag(project, ask) if isinstance(ask, AskFlag) else client.flag_undo(project, ask)
@@ -301,8 +300,7 @@ def lint(session: Session, stale: bool, days: float, as_json: bool) -> None:
 @pass_session
 def bucketing(session: Session, version: Any, users: str | None, yes: bool, why: str, as_json: bool) -> None:
     """Switch to another generation of fractional. Says first how many of the known users get something else."""
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     project = session.project(client)
     found = client.flag_moves(project, AskMoves(version, read_users(users) if users else ()))
     estimated = "made-up " if found.estimated else "known "

@@ -33,8 +33,7 @@ def command(session: Session, services: tuple[str, ...], exit_code: bool, as_jso
       midair plan --exit-code       # in CI: 0 nothing to do, 2 changes pending
     """
     project = session.load()
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     plan = client.plan(project, services=services)
     if as_json:
         out.json_line(plan)

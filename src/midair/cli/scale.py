@@ -25,8 +25,7 @@ def command(session: Session, counts: tuple[str, ...], detach: bool, timeout: fl
       midair scale web=6 api=2
     """
     wanted = dict(_parse(text) for text in counts)
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     change = client.scale(session.project(client), wanted, by=who())
     already = ", ".join(f"{service} has {out.count(number, 'replica')}" for service, number in wanted.items())
     return see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=f"{already} already")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from midair import errors
+from midair import __version__, errors
+from midair.cli import out
 
 if TYPE_CHECKING:
     from midair.client import Client
@@ -30,6 +31,16 @@ class Session:
         from midair.client import Client
 
         return Client()
+
+    def running(self) -> "Client":
+        """The door to the control plane, which is started if it does not run."""
+        client = self.client()
+        version = client.ensure_daemon().version
+        if version != __version__:
+            out.note(
+                f"the control plane is midair {version}, this is {__version__}; midair daemon restart brings it up to date"
+            )
+        return client
 
     def load(self) -> "Project":
         """Read the Compose files."""

@@ -40,8 +40,13 @@ def _all(projects: tuple[ProjectSummary, ...], as_json: bool) -> None:
         out.note("no project yet; begin with midair up")
     else:
         rows = [
-            (each.name, f"{each.serving} of {each.wanted}", str(each.change or ""), out.paint(each.phase), each.folder)
+            (each.name, f"{each.serving} of {each.wanted}", str(each.change or ""), _phase(each), each.folder)
             for each in projects
         ]
         for line in out.table(("PROJECT", "SERVING", "CHANGE", "PHASE", "FOLDER"), rows):
             out.say(line)
+
+
+def _phase(project: ProjectSummary) -> str:
+    is_down = project.phase == "completed" and not project.services
+    return click.style("down", dim=True) if is_down else out.paint(project.phase)

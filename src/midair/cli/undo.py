@@ -26,8 +26,7 @@ def command(session: Session, change: int | None, detach: bool, yes: bool, timeo
       midair undo
       midair undo 12                # to the state before change 12
     """
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     project = session.project(client)
     plan = client.undo_plan(project, change)
     if as_json:

@@ -39,8 +39,7 @@ def command(
     Exit codes: 0 done, 1 trouble, 2 bad file or usage, 3 rolled back, 4 needs --yes
     """
     project = session.load()
-    client = session.client()
-    client.ensure_daemon()
+    client = session.running()
     plan = client.plan(project, services=services)
     if as_json:
         out.json_line({"type": "plan", "plan": plan})

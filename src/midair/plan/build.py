@@ -143,8 +143,8 @@ def _changes(earlier: Service, service: Service, first: Revision, second: Revisi
         cause = f"{partners} is exchanged, and depends_on asks for a restart with it"
         return (*changes, FieldChange("depends_on (restart)", "changed", "replace", cause))
     if not changes and _settings(earlier) != _settings(service):
-        # The same file, read by another version of midair or from another folder.
-        return (FieldChange("(settings)", "changed", "live", "the file is the same, what follows from it is not"),)
+        cause = "the file is the same, but it is in another folder now, or read by another version of midair"
+        return (FieldChange("(settings)", "changed", "live", cause),)
     return changes
 
 
