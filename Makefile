@@ -67,7 +67,7 @@ sim: $(READY)    ## 100,000 simulated rollouts with faults
 e2e: $(READY)    ## real processes under real load
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 
-bench: peers     ## ratios beside other programs, measured side by side
+bench: peers engine ## ratios beside other programs, measured side by side
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(READY)   ## write the generated pages again
