@@ -38,7 +38,7 @@ class Session:
         version = client.ensure_daemon().version
         if version != __version__:
             out.note(
-                f"the control plane is midair {version}, this is {__version__}; midair daemon restart brings it up to date"
+                f"the control plane is midair {version}, this is {__version__}; renew it with midair daemon restart"
             )
         return client
 
