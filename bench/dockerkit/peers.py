@@ -9,7 +9,8 @@ from tests.docker import composev2
 from tests.docker.engine import Engine
 from tests.e2e.place import Place, free_port
 
-from bench.changekit.peers import NGINX, QUIET, await_answer
+from bench.changekit.peer import QUIET, await_answer
+from bench.changekit.peers import NGINX
 
 IMAGE = "midair-bench/web"
 PROXY_IMAGE = "midair-bench/nginx"
