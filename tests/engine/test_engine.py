@@ -234,6 +234,21 @@ def test_a_canary_says_which_step_it_is_at_and_what_it_waits_for(site):
     run(story())
 
 
+def test_a_project_that_is_not_there_is_told_beside_those_that_are(site):
+    async def story():
+        await site.begin()
+        with pytest.raises(NotFound) as refused:
+            site.engine.keeper("shp")
+        assert refused.value.hint == "start it with midair up"
+        await site.ended(await site.up(shop()))
+        with pytest.raises(NotFound) as refused:
+            site.engine.keeper("shp")
+        assert refused.value.hint == "start it with midair up, or say which project with -p: shop"
+        await site.end()
+
+    run(story())
+
+
 def test_a_chosen_service_has_to_be_there(site):
     async def story():
         await site.begin()

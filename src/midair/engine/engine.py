@@ -77,9 +77,9 @@ class Engine:
         """Who keeps a project. Raises NotFound when it never had a change."""
         keeper = self._keepers.get(project)
         if keeper is None or keeper.state.change is None:
-            raise NotFound(
-                f'cannot find project "{project}": it was never started here', hint="start it with midair up"
-            )
+            known = ", ".join(one.name for one in self.projects())
+            hint = "start it with midair up" + (f", or say which project with -p: {known}" if known else "")
+            raise NotFound(f'cannot find project "{project}": it was never started here', hint=hint)
         return keeper
 
     # Looking
