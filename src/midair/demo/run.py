@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -42,8 +43,19 @@ def run(*, keep: bool = False) -> int:
             stage.close()
     code = demo.verdict()
     if keep:
-        out.say(f"still running: MIDAIR_HOME={stage.home} midair status -p demo")
+        out.say()
+        for line in what_stays(stage.folder, stage.home):
+            out.say(line)
     return code
+
+
+def what_stays(folder: Path, home: Path) -> tuple[str, ...]:
+    """How to play with what was kept, and how to end it."""
+    return (
+        f"still running; go there   cd {folder} && export MIDAIR_HOME={home}",
+        "change something          edit web/app.py, then midair plan, midair up, midair undo",
+        f"end it                    midair down && midair daemon stop && rm -r {folder}",
+    )
 
 
 class _Demo:

@@ -18,6 +18,8 @@ class Scenery(msgspec.Struct):
     def compose(self, web: int, api: int, ledger: int) -> str:
         """The file's text, for these published ports."""
         return f"""\
+name: demo
+
 x-settings: &settings
   ready: {{http: /healthz}}
   drain: {{timeout: 2500ms}}
