@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.kit.compiling import compiling
 from bench.kit.find import PEERS
 from bench.kit.table import print_table
 
@@ -57,10 +58,9 @@ def main() -> int:
 
 
 def run(command: list[str]) -> str:
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         command,
-        env={**variables, "PYTHONPATH": f"{SOURCE}:{KIT.parent}"},
+        env={**compiling(), "PYTHONPATH": f"{SOURCE}:{KIT.parent}"},
         check=True,
         text=True,
         stdout=subprocess.PIPE,

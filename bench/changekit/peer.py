@@ -1,6 +1,5 @@
 """A way to change the code of a running app: started with two workers or replicas, changed, ended."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -8,6 +7,8 @@ import urllib.request
 from pathlib import Path
 
 from tests.e2e.place import free_port
+
+from bench.kit.compiling import compiling
 
 APPS = Path(__file__).parents[2] / "tests" / "e2e" / "apps"
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -50,7 +51,7 @@ class Peer:
 
     def run(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a program in the code's folder."""
-        known = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        known = {**compiling(), **environment}
         child = subprocess.Popen([*command], cwd=self.code, env=known, **QUIET)  # type: ignore[call-overload]
         self.children.append(child)
         return child
