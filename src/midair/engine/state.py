@@ -86,6 +86,8 @@ class State:
         if not (changes or changed or revisions or events or gone):
             return
         completed = latest.after if changes and latest is not None and latest.phase == "completed" else amended
+        if changes and latest is not None and latest.phase == "rolled_back" and self.completed is None:
+            completed = latest.before  # what something else had started, which is midair's from now on
         if changes and latest is not None and latest.phase == "rolled_back" and self.completed is not None:
             revisions = tuple(self.completed.revisions.values())  # with the live settings they had
         kept = tuple(one for one in changed if one.service not in gone)

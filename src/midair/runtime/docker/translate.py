@@ -365,4 +365,5 @@ def route_to(container: dict[str, Any], port: int) -> str:
 
 def _own_address(container: dict[str, Any]) -> str:
     networks = ((container.get("NetworkSettings") or {}).get("Networks") or {}).values()
-    return next((network["IPAddress"] for network in networks if network.get("IPAddress")), "")
+    kinds = ("IPAddress", "GlobalIPv6Address")  # newer engines have networks without the first
+    return next((str(network[kind]) for kind in kinds for network in networks if network.get(kind)), "")
