@@ -25,7 +25,7 @@ services:
     command: {serve}
     environment: {{COLOUR: {colour}}}
     healthcheck: {{test: [CMD, python3, -c, "{ask}"], interval: 1s, timeout: 3s}}
-    deploy: {{replicas: {replicas}}}
+    deploy: {{replicas: {replicas}, update_config: {{monitor: {monitor}}}}}
 """
 
 
@@ -34,6 +34,7 @@ class Peer:
 
     name = ""
     replicas = 1
+    monitor = "5s"  # Swarm's default and midair's: so long a new replica is watched
     publishes = True  # the Compose file names the port
 
     def __init__(self, engine: Engine, folder: Path) -> None:
@@ -53,7 +54,8 @@ class Peer:
 
     def write(self, colour: str) -> None:
         """The Compose file with this environment."""
-        text = FILE.format(image=IMAGE, serve=SERVE, ask=ASK, colour=colour, replicas=self.replicas)
+        about = {"replicas": self.replicas, "monitor": self.monitor}
+        text = FILE.format(image=IMAGE, serve=SERVE, ask=ASK, colour=colour, **about)
         self.place.write(text + f'    ports: ["127.0.0.1:{self.port}:8000"]\n' * self.publishes)
 
     def run(self, *command: str) -> str:
@@ -76,6 +78,12 @@ class Midair(Peer):
 
     def stop(self) -> None:
         self.place.close()
+
+
+class MidairSoon(Midair):
+    """The same, watching the new replica for a second."""
+
+    name, monitor = "midair up, monitor: 1s", "1s"
 
 
 class MidairTwo(Midair):
@@ -200,4 +208,4 @@ class SwarmUpdate(Peer):
         self.engine.docker("swarm", "leave", "--force", check=False)
 
 
-PEERS: tuple[type[Peer], ...] = (Midair, MidairTwo, ComposeUp, ScaleScript, SwarmUpdate)
+PEERS: tuple[type[Peer], ...] = (Midair, MidairSoon, MidairTwo, ComposeUp, ScaleScript, SwarmUpdate)
