@@ -3,7 +3,7 @@
 import yaml
 from tests.docker import engine as engines
 
-SERVE = "python3 -m uvicorn app:app --host 0.0.0.0 --port 8000 --no-access-log --timeout-keep-alive 1"
+SERVE = "python3 -m uvicorn app:app --host 0.0.0.0 --port 8000 --no-access-log"
 DOCKERFILE = f"FROM {engines.IMAGE}\nWORKDIR /app\nCOPY . .\n"
 CALLER = '''
 """An app that answers with what another service answers, called by its name over a connection that it keeps."""
