@@ -256,7 +256,8 @@ class Checks:
             others = [other for other in seen.replicas or () if other is not one and other.id not in after.stopping]
             kind = after.policy.strategy.kind
             is_gentle = after.policy.update.order == "start-first" and kind != "recreate" and not after.back
-            if is_gentle and after.goal.replicas and not any(other.state == "ready" for other in others):
+            serves = one.state == "ready" and bool(after.goal.replicas)
+            if is_gentle and serves and not any(other.state == "ready" for other in others):
                 raise Violation("the new are ready before a port is taken", f"nobody takes the place of {one.id}")
 
     def dependencies_come_first(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
