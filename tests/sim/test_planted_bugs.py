@@ -6,7 +6,7 @@ from midair.testing.check import Violation
 from midair.testing.planted import BUGS, planted
 from midair.testing.play import play_seed
 
-BUDGET = 400  # seeds
+BUDGET = 500  # seeds
 CAUGHT_BY = {  # any of these: which one comes first is chance
     "stop without drain": {"no request is cut"},
     "stop before the route is settled": {"out before down", "no route leads to an ended replica"},
@@ -40,6 +40,7 @@ CAUGHT_BY = {  # any of these: which one comes first is chance
     "forget to change limits": {"every change ends", "limits are taken in the end"},
     "end before limits are taken": {"limits are taken before the end"},
     "go on with limits that are refused": {"every change ends"},
+    "change limits before it is their turn": {"limits are taken in the end"},
     "ask for a port that stays": {"a port is left to its owner"},
     "take a port before the new are ready": {"the new are ready before a port is taken"},
     "wait for the routes of what is published": {"every change ends", "a port is left to its owner"},

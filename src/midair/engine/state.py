@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from midair.engine.bus import Bus
+from midair.engine.force import in_force
 from midair.model.change import Change
 from midair.model.event import Event
 from midair.model.moment import Moment
@@ -43,9 +44,8 @@ class State:
 
     @property
     def in_force(self) -> Applied | None:
-        """What is to be now: where the change under way goes, or back to if it failed; else what was completed last."""
-        change = self.under_way
-        return self.base if change is None or change.phase in ("pending", "progressing") else change.before
+        """What is to be now."""
+        return in_force(self.change, self.completed, self.rollouts)
 
     @property
     def is_empty(self) -> bool:

@@ -66,10 +66,11 @@ def the_goal_is_reached(rollout: Rollout, world: World) -> None:
 
 
 def the_settings_are_taken(rollout: Rollout, world: World) -> None:
-    """Replicas have their limits if they can; published ports are the router's unless their owner is still there."""
+    """Replicas have their limits, or it is said; published ports are the router's unless their owner is still there."""
     bodies = world.bodies[rollout.service].values()
     wrong = [one.id for one in bodies if one.resize]
-    if wrong and world.limits[rollout.service] != TOO_LITTLE:
+    refused = rollout.phase == "stuck" and world.limits[rollout.service] == TOO_LITTLE
+    if wrong and not refused:
         raise Violation("limits are taken in the end", f"{wrong}")
     ports = () if any(one.published for one in bodies) else rollout.policy.ports
     if rollout.asked is not None and world.tables[rollout.service].settled.ports != ports:

@@ -3,9 +3,11 @@
 from midair import change as changes
 from midair import rollout as rollouts
 from midair.engine.adopt import adopted
+from midair.engine.force import in_force
 from midair.errors import Refused
 from midair.model.action import Action, SetRoutes, StartReplica
 from midair.model.change import Change
+from midair.model.ids import ReplicaId
 from midair.model.moment import Moment
 from midair.model.project import Applied
 from midair.model.rollout import Rollout, Step, Wish
@@ -15,7 +17,7 @@ from midair.testing.choose import Chooser
 from midair.testing.story import tell_step
 from midair.testing.world import FOREVER, World
 
-Look = tuple[tuple[ReplicaSeen, ...], RouteSeen | None]
+Look = tuple[tuple[ReplicaSeen, ...], RouteSeen | None, dict[ReplicaId, str]]  # the last: the limits they had
 
 
 class Died(Exception):
@@ -70,14 +72,6 @@ class Plane:
             self.applied = found[0]
             self.rollouts = {one.service: one for one in found[1]}
 
-    @property
-    def in_force(self) -> Applied | None:
-        """What is to be now: where the change under way goes, or back to if it failed; else what was completed last."""
-        change = self.change
-        if change is None or change.ended_at is not None:
-            return self.applied
-        return change.after if change.phase in ("pending", "progressing") else change.before
-
     def undo(self) -> None:
         """Take back the last change, if there is one."""
         try:
@@ -118,7 +112,7 @@ class Plane:
 
     def _round(self, now: Moment) -> None:
         """As the engine does it: all rollouts, then the change over them, one commit, then the actions."""
-        before, applied = self.rollouts, self.in_force
+        before, applied = self.rollouts, in_force(self.change, self.applied, self.rollouts)
         services = applied.project.services if applied is not None else {}
         self.world.in_force({name: str(one.fields.get("mem_limit", "")) for name, one in services.items()})
         steps = {service: self._advance(service, now) for service in before}
@@ -211,14 +205,15 @@ class Plane:
     def _observe(self, service: str) -> Seen:
         replicas, route = self.world.look(service)
         looks = self.looks.setdefault(service, [])
-        looks.append((replicas, route))
+        looks.append((replicas, route, self.world.limits_now(service)))
         if len(looks) > 4:
             del looks[0]
         seen_replicas: tuple[ReplicaSeen, ...] | None = replicas
         if self.chooser.fault("replicas cannot be seen"):
             seen_replicas, why = None, "the replicas are not known"
         elif self.chooser.fault("replicas are seen as they were"):
-            seen_replicas, why = looks[self.chooser.pick(len(looks), "how old")][0], "the replicas are old news"
+            old, _, had = looks[self.chooser.pick(len(looks), "how old")]
+            seen_replicas, why = self.world.compared(service, old, had), "the replicas are old news"
         else:
             why = ""
         if self.chooser.fault("routes cannot be seen"):

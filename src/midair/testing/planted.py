@@ -13,6 +13,7 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from midair import rollout
+from midair.engine import force
 from midair.model.action import RemoveReplica, StartReplica
 from midair.model.ids import ReplicaId
 from midair.model.moment import Moment
@@ -180,6 +181,7 @@ BUGS: dict[str, list[Patch]] = {
     "forget to change limits": [(resize, "ResizeReplica", lambda replica: RemoveReplica(replica))],
     "end before limits are taken": [(advance, "resize_kept", _resize_and_do_not_wait)],
     "go on with limits that are refused": [(advance, "judge_resizing", _always(None))],
+    "change limits before it is their turn": [(force, "_limited", lambda service, limits, known: service)],
     "ask for a port that stays": [(route, "_free_ports", _ask_for_every_port)],
     "take a port before the new are ready": [(fleet.Fleet, "is_useful", _let_what_is_published_go)],
     "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],

@@ -16,6 +16,7 @@ CALM_TICKS = 900  # an end must come within this many rounds after the last faul
 ROUGH_TICKS = 250
 MORE = 1 << 32  # what was thought of later is drawn from another seed, so that each story stays what it was
 SETTLED_S = 60.0  # after the end: longer than any back-off; a bad revision that was let in crashes for ever
+SHORT_LIVES_S = 600.0  # instead, for a control plane that is dead most of the time
 
 
 class Play:
@@ -144,7 +145,8 @@ class Play:
         change = self.plane.change
         if change is None or change.ended_at is None:
             return False
-        return self.world.now > max(change.ended_at, self.world.calm_at) + SETTLED_S
+        settled_s = SHORT_LIVES_S if self.plane.dies_after_each_commit else SETTLED_S
+        return self.world.now > max(change.ended_at, self.world.calm_at) + settled_s
 
 
 def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:

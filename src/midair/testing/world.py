@@ -6,6 +6,8 @@ It knows nothing of rollouts. Actions are performed on it, it is observed, and i
 from collections.abc import Callable
 from typing import Literal
 
+from msgspec.structs import replace
+
 from midair.model.action import (
     Action,
     RemoveReplica,
@@ -111,7 +113,8 @@ class World:
         self.taken_over.add(service)
 
     def in_force(self, limits: dict[str, str]) -> None:
-        """These are the limits that replicas of each service are to have."""
+        """These are the limits that replicas of each service are to have; a service that leaves keeps its."""
+        limits = self.limits | limits
         if limits != self.limits:
             self.limits = limits
             for service, bodies in self.bodies.items():
@@ -169,6 +172,19 @@ class World:
             return replicas, None
         open_now = {name: len(body.requests) for name, body in bodies.items() if body.requests}
         return replicas, RouteSeen(table.settled.generation, table.settled.routes, table.settled.hold, open=open_now)
+
+    def limits_now(self, service: str) -> dict[ReplicaId, str]:
+        """The limits that each replica has."""
+        return {name: body.limits for name, body in self.bodies[service].items()}
+
+    def compared(
+        self, service: str, old: tuple[ReplicaSeen, ...], had: dict[ReplicaId, str]
+    ) -> tuple[ReplicaSeen, ...]:
+        """An old look at replicas that had these limits, compared with what they are to have now."""
+        wanted, gone = self.limits.get(service, ""), ("stopping", "exited")
+        return tuple(
+            replace(one, resize=had[one.id] != wanted and not one.published and one.state not in gone) for one in old
+        )
 
     def perform(self, service: str, action: Action) -> bool:
         """Carry out an action, or begin to; False: it is put off, something acts on the replica already."""
