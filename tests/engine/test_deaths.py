@@ -35,15 +35,15 @@ def test_a_death_is_in_the_history_once_also_for_the_next_control_plane(site):
         await site.begin()
         await site.ended(await site.up(shop()))
         assert (await look(site)).router.death == ""
-        site.gate.death = RouterDeath(back_at=time.time(), lost=3, took_s=0.25, refused=False)
+        site.gate.deaths += (RouterDeath(back_at=time.time(), lost=3, took_s=0.25, refused=False),)
         told = (await look(site)).router.death
         assert told.startswith("router died, was back after 0.25 s, 3 requests inside it lost; connections made mean")
         await look(site)
         await site.end()
         await site.begin()
         assert (await look(site)).router.death == told
-        assert deaths(site) == [(None, RouterDied(site.gate.death.back_at, 3, 0.25, refused=False))]
-        site.gate.death = RouterDeath(back_at=time.time() + 1, lost=1, took_s=None)
+        assert deaths(site) == [(None, RouterDied(site.gate.deaths[0].back_at, 3, 0.25, refused=False))]
+        site.gate.deaths += (RouterDeath(back_at=time.time() + 1, lost=1, took_s=None),)
         assert (await look(site)).router.death == (
             "router died while no control plane was there, 1 request inside it lost; "
             "connections made meanwhile were refused and cannot be counted"
@@ -60,9 +60,25 @@ def test_a_death_during_a_change_belongs_to_its_report(site):
         await site.ended(await site.up(shop()))
         site.gate.by_hand = True
         change = await site.up(shop(web("blue")))
-        site.gate.death = RouterDeath(back_at=time.time(), lost=2, took_s=0.1)
+        site.gate.deaths += (RouterDeath(back_at=time.time(), lost=2, took_s=0.1),)
         await look(site)
         assert [number for number, _ in deaths(site)] == [change.id]
+        await site.end()
+
+    run(story())
+
+
+def test_deaths_in_a_row_are_all_in_the_history(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        now = time.time()
+        site.gate.deaths += tuple(RouterDeath(back_at, lost=1, took_s=0.1) for back_at in (now, now - 5, now + 1))
+        await look(site)
+        assert [one.back_at for _, one in deaths(site)] == [now, now - 5, now + 1], "by order, not by the clock"
+        site.gate.deaths += (RouterDeath(now + 2, lost=1, took_s=0.1),)
+        await look(site)
+        assert len(deaths(site)) == 4
         await site.end()
 
     run(story())
@@ -72,10 +88,10 @@ def test_what_happened_long_ago_is_not_shown_and_not_told_again(site):
     async def story():
         await site.begin()
         await site.ended(await site.up(shop()))
-        site.gate.death = RouterDeath(back_at=time.time() - RECENT_S - 1, lost=1, took_s=0.1)
+        site.gate.deaths += (RouterDeath(back_at=time.time() - RECENT_S - 1, lost=1, took_s=0.1),)
         assert (await look(site)).router.death == ""
         assert len(deaths(site)) == 1
-        site.gate.death = RouterDeath(back_at=time.time() - NEWS_S - 1, lost=1, took_s=0.1)
+        site.gate.deaths += (RouterDeath(back_at=time.time() - NEWS_S - 1, lost=1, took_s=0.1),)
         await look(site)
         assert len(deaths(site)) == 1
         await site.end()

@@ -117,6 +117,7 @@ def test_a_killed_router_loses_what_was_inside_it_and_refuses_nobody(ground):
             wait(lambda: asked(lambda: ground.pids().get("router", before) != before), "the router")  # noqa: B023
             ground.becomes_whole()
             assert answers(ground.port)
+    wait(lambda: len(deaths(ground)) == 3, "the account of each death")
     report, total = load.report, ground.client.counts("shop").total
     assert 0 < report["failed"] <= 3 * sum(users.values()), report["failures"]
     refused = [failure for failure in report["failures"] if failure["why"].startswith("connect")]

@@ -69,18 +69,18 @@ async def test_a_death_is_told_with_what_was_inside_and_that_nobody_was_refused(
             writer.write(answer(b"ok"))
 
     async with routing(tmp_path, serve) as (router, _backend, port):
-        assert (await router.observe()).death is None
+        assert (await router.observe()).deaths == ()
         inside = [await connect(port) for _ in range(3)]
         for client in inside:
             client.send(b"GET /slow HTTP/1.1\r\nHost: web\r\n\r\n")
         await reaches(router, Tally(3))
         await kill(router)
         assert await ask(port) == b"ok"
-        death = (await router.observe()).death
+        [death] = (await router.observe()).deaths
         assert (death.lost, death.refused) == (3, False)
         assert 0 < death.took_s < 5
         await router.restart()
-        assert (await router.observe()).death is None, "a restart is no death"
+        assert (await router.observe()).deaths == (death,), "a restart is no death"
         for client in inside:
             client.close()
         gate.set()
@@ -96,7 +96,17 @@ async def test_one_that_still_lets_in_while_it_dies_is_not_taken_for_the_next_on
         dying.close()
         async with asyncio.timeout(8):
             assert await answered
-        assert (await router.observe()).death.took_s < 8
+        assert (await router.observe()).deaths[-1].took_s < 8
+
+
+@looped
+async def test_each_death_is_told_also_when_nobody_looked_in_between(tmp_path):
+    async with routing(tmp_path) as (router, _backend, port):
+        for _ in range(3):
+            await kill(router)
+            assert await ask(port)
+        deaths = (await router.observe()).deaths
+        assert len({death.back_at for death in deaths}) == 3
 
 
 @looped
@@ -108,7 +118,7 @@ async def test_without_a_control_plane_connections_are_refused_and_that_is_told(
         await eventually(lambda: not is_running(pid))
         assert await is_refused(port)
         await router.open()
-        death = (await router.observe()).death
+        [death] = (await router.observe()).deaths
         assert (death.took_s, death.refused, death.lost) == (None, True, 0)
         assert await ask(port)
 
@@ -121,7 +131,7 @@ async def test_the_next_control_plane_holds_them_too(tmp_path):
         await other.open()
         await kill(other)
         assert await ask(port)
-        assert not (await other.observe()).death.refused
+        assert not (await other.observe()).deaths[-1].refused
         await other.close()
         await router.open()
 
@@ -132,7 +142,7 @@ async def test_so_they_are_held_after_a_restart_of_the_router(tmp_path):
         await router.restart()
         await kill(router)
         assert await ask(port)
-        assert not (await router.observe()).death.refused
+        assert not (await router.observe()).deaths[-1].refused
 
 
 @looped
@@ -145,7 +155,7 @@ async def test_a_port_that_is_left_refuses_at_once(tmp_path):
         await router.stop()
         assert await is_refused(other)
         await router.open()
-        assert (await router.observe()).death is None, "it was told to stop"
+        assert (await router.observe()).deaths == (), "it was told to stop"
 
 
 @looped
@@ -199,4 +209,4 @@ async def test_when_no_router_can_be_started_nobody_is_let_wait(tmp_path, monkey
             while await is_refused(port):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert await ask(port)
-        assert (await router.observe()).death.refused
+        assert (await router.observe()).deaths[-1].refused

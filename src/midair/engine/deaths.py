@@ -4,7 +4,7 @@ import logging
 
 from midair.model.event import RouterDied
 from midair.model.moment import Moment
-from midair.router.base import RouterSeen
+from midair.router.base import RouterDeath, RouterSeen
 from midair.store import Store
 from midair.view.event import describe
 
@@ -21,27 +21,28 @@ class Deaths:
         self._told: RouterDied | None = None
         self._is_read = False
 
-    def news(self, seen: RouterSeen | None, now: Moment) -> RouterDied | None:
-        """A death that is not in the history yet."""
-        death = seen.death if seen is not None else None
-        if death is None or self._is_told(death.back_at) or now - death.back_at > NEWS_S:
-            return None
-        self._is_read = False
-        if self._is_told(death.back_at):
-            return None
-        event = RouterDied(death.back_at, death.lost, death.took_s, death.refused)
-        self._is_read = False  # it will be there
-        log.warning("project %s: %s", self._project, describe(event))
-        return event
+    def news(self, seen: RouterSeen | None, now: Moment) -> tuple[RouterDied, ...]:
+        """The deaths that are not in the history yet, oldest first."""
+        deaths = [one for one in seen.deaths if now - one.back_at <= NEWS_S] if seen is not None else []
+        if not self._untold(deaths):
+            return ()
+        self._is_read = False  # what was said last may have been stored since
+        events = tuple(RouterDied(one.back_at, one.lost, one.took_s, one.refused) for one in self._untold(deaths))
+        for event in events:
+            log.warning("project %s: %s", self._project, describe(event))
+        self._is_read = False  # they will be there
+        return events
 
     def recent(self, now: Moment) -> str:
         """In words, what happened not long ago; "" when nothing did."""
         last = self._last()
         return describe(last) if last is not None and now - last.back_at < RECENT_S else ""
 
-    def _is_told(self, back_at: float) -> bool:
+    def _untold(self, deaths: list[RouterDeath]) -> list[RouterDeath]:
+        """Those after the one in the history: by place, since a wall clock may go back."""
         last = self._last()
-        return last is not None and last.back_at == back_at
+        told = [place for place, one in enumerate(deaths) if last is not None and one.back_at == last.back_at]
+        return deaths[told[-1] + 1 :] if told else deaths
 
     def _last(self) -> RouterDied | None:
         if not self._is_read:

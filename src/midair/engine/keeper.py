@@ -144,8 +144,8 @@ class Keeper:
         decision = decide(change, known, seen, self.router_seen, now)
         changed = () if decision.change is None or decision.change is change else (decision.change,)
         events = decision.events
-        if (death := self.deaths.news(self.sight.router, now)) is not None:
-            events = ((None if change is None else int(change.id), death), *events)
+        belongs_to = None if change is None else int(change.id)
+        events = (*((belongs_to, death) for death in self.deaths.news(self.sight.router, now)), *events)
         self.state.commit(now, changes=changed, rollouts=decision.rollouts, events=events)
         self._hands.begin(decision.actions)
         if decision.has_ended:

@@ -48,7 +48,7 @@ class RouterSeen(msgspec.Struct, frozen=True):
     counts: tuple[RevisionCount, ...]
     pid: int
     started_at: float
-    death: RouterDeath | None = None  # of the router before this one
+    deaths: tuple[RouterDeath, ...] = ()  # of routers before this one, the last ones, oldest first
 
 
 class Router(Protocol):

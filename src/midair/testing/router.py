@@ -36,7 +36,7 @@ class FakeGate:
         self.performed: list[SetRoutes] = []
         self.running = False
         self.started_at = 0.0
-        self.death: RouterDeath | None = None  # of the one before
+        self.deaths: tuple[RouterDeath, ...] = ()  # of those before
         self.nudges: list[Callable[[], None]] = []
         self._open: dict[ReplicaId, int] = {}
         self._counts: dict[tuple[str, str], RevisionCount] = {}
@@ -69,7 +69,7 @@ class FakeGate:
         routes = {service: self._route_seen(action) for service, action in self.settled.items()}
         for service in self.problems.keys() - routes.keys():
             routes[service] = RouteSeen(settled=0, problem=self.problems[service])
-        return RouterSeen(routes, tuple(self._counts.values()), 1, self.started_at, self.death)
+        return RouterSeen(routes, tuple(self._counts.values()), 1, self.started_at, self.deaths)
 
     def _route_seen(self, action: SetRoutes) -> RouteSeen:
         routed = [route.replica for route in action.routes]

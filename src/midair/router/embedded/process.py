@@ -1,6 +1,7 @@
 """The router process: its services and ports, what it is asked through the admin socket, and its end."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -27,6 +28,7 @@ from midair.router.embedded.sockets import bind, reason
 from midair.router.embedded.state import State, forget_state, read_state, write_state
 
 Answer = tuple[Any, tuple[int, ...]]  # and descriptors
+DEATHS_KEPT = 16
 
 
 class RouterProcess:
@@ -39,7 +41,7 @@ class RouterProcess:
         self.services: dict[str, Service] = {}
         self.listeners: dict[Place, Listener] = {}
         self.started_at = time.time()
-        self.death: RouterDeath | None = None  # of the router before
+        self.deaths = read_state(folder).deaths  # of the routers before
         self.ended = asyncio.Event()
         self._changing = asyncio.Lock()
         self._wires: set[wire.Wire] = set()
@@ -65,7 +67,7 @@ class RouterProcess:
             sock.close()
         if ports:
             took_s = None if heritage.died_at is None else time.monotonic() - heritage.died_at
-            self.death = RouterDeath(time.time(), self.hub.book.found_open, took_s, refused)
+            self._remember(RouterDeath(time.time(), self.hub.book.found_open, took_s, refused))
 
     def open_admin(self) -> None:
         """Answer on the admin socket, in place of any other."""
@@ -75,7 +77,7 @@ class RouterProcess:
     def observe(self) -> RouterSeen:
         """All that is known here."""
         routes = {name: service.seen() for name, service in self.services.items()}
-        return RouterSeen(routes, self.hub.book.read(), os.getpid(), self.started_at, self.death)
+        return RouterSeen(routes, self.hub.book.read(), os.getpid(), self.started_at, self.deaths)
 
     async def perform(self, action: SetRoutes) -> None:
         """Put routes in force, once every port of theirs is listened on."""
@@ -200,7 +202,12 @@ class RouterProcess:
         return Listening(listener.service.name, listener.port), tuple(os.dup(s.fileno()) for s in listener.sockets)
 
     def _save(self) -> None:
-        write_state(self.folder, State(tuple(service.action for service in self.services.values())))
+        write_state(self.folder, State(tuple(service.action for service in self.services.values()), self.deaths))
+
+    def _remember(self, death: RouterDeath) -> None:
+        self.deaths = (*self.deaths, death)[-DEATHS_KEPT:]
+        with contextlib.suppress(OSError):  # without room for it the routes matter more
+            self._save()
 
     def _accept_admin(self) -> None:
         assert self._admin is not None, "the admin socket is open"
@@ -216,7 +223,7 @@ class RouterProcess:
         if self.predecessor is not None and self.predecessor.is_at(end):
             lost = self.predecessor.absorb()
             if lost:
-                self.death = RouterDeath(time.time(), lost, took_s=0.0, refused=False)
+                self._remember(RouterDeath(time.time(), lost, took_s=0.0, refused=False))
             self.hub.run(self.predecessor.bury())
         if self.retirement is not None and self.retirement.is_for(end):
             if self.retirement.begun:

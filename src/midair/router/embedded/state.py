@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from midair.model.action import SetRoutes
+from midair.router.base import RouterDeath
 
 FILE = "router.json"
 
@@ -14,6 +15,7 @@ class State(msgspec.Struct, frozen=True):
     """What a router needs to go on where another one ended."""
 
     services: tuple[SetRoutes, ...] = ()
+    deaths: tuple[RouterDeath, ...] = ()  # the last ones: one that dies at once must not hide what the one before lost
 
 
 def read_state(folder: Path) -> State:
