@@ -5,15 +5,8 @@ from msgspec.structs import replace
 from midair.model.ids import replica_id
 from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.runtime.docker import limits
-from midair.runtime.docker.translate import (
-    Placement,
-    address_of,
-    attempt_of,
-    create_body,
-    healthcheck,
-    replica_of,
-    route_to,
-)
+from midair.runtime.docker.container import address_of, attempt_of, replica_of, route_to
+from midair.runtime.docker.translate import Placement, create_body, healthcheck
 
 PROJECT = Project(
     name="shop",

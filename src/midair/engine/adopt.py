@@ -5,12 +5,10 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from midair import change as changes
-from midair.model.ids import ChangeId, RevisionId, revision_of, service_of
+from midair.model.ids import FOREIGN, ChangeId, revision_of, service_of
 from midair.model.project import Applied, Project, Revision
 from midair.model.rollout import Goal, Rollout
 from midair.model.seen import ReplicaSeen
-
-FOREIGN = RevisionId("compose")  # what runtimes call the revision of replicas that midair did not make
 
 
 def foreign(project: Project, replicas: Iterable[ReplicaSeen]) -> dict[str, tuple[ReplicaSeen, ...]]:

@@ -7,6 +7,8 @@ RevisionId = NewType("RevisionId", str)  # content address, 8 hex digits
 ReplicaId = NewType("ReplicaId", str)  # web/7f3a91c2/0: service / revision / ordinal
 ChangeId = NewType("ChangeId", int)  # 1, 2, 3 … within a project
 
+FOREIGN = RevisionId("compose")  # what runtimes call the revision of replicas that midair did not make
+
 
 def replica_id(service: str, revision: str, ordinal: int) -> ReplicaId:
     """The id of the replica of `service` at `revision` that has place `ordinal`, counted from 0."""

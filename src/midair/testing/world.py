@@ -17,7 +17,7 @@ from midair.model.action import (
     StartReplica,
     StopReplica,
 )
-from midair.model.ids import ReplicaId, replica_id, revision_of
+from midair.model.ids import FOREIGN, ReplicaId, replica_id, revision_of
 from midair.model.moment import Moment
 from midair.model.seen import ReplicaSeen, ReplicaState, RouteSeen
 from midair.testing.choose import Chooser
@@ -27,7 +27,6 @@ START_S = (0.5, 0.2, 1.5, 4.0)
 REQUEST_S = (0.3, 0.05, 2.0, 9.0, 60.0)
 OPEN_MAX = 12  # requests inside at a time: enough to drain, few enough to be quick
 FOREVER = float("inf")
-FOREIGN = "compose"  # the revision of what midair did not make
 TOO_LITTLE = "1b"  # a limit that no running replica takes
 
 

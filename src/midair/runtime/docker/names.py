@@ -8,7 +8,8 @@ import aiodocker
 
 from midair.model.project import Service
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.translate import COMPOSE, container_name
+from midair.runtime.docker.container import COMPOSE
+from midair.runtime.docker.translate import container_name
 
 
 class Names:

@@ -13,7 +13,7 @@ from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.project import Ready
 from midair.model.seen import ReplicaSeen, ReplicaState
 from midair.runtime.ask import ask_http, ask_tcp
-from midair.runtime.docker.translate import Kept, address_of, attempt_of, is_foreign, is_published, kept_by, route_to
+from midair.runtime.docker.container import Kept, address_of, attempt_of, is_foreign, is_published, kept_by, route_to
 from midair.runtime.health import Judge, Kind, Verdict, judged, wait_s
 
 Key = tuple[str, str]  # a container, and when it was started: by midair, or again by the engine

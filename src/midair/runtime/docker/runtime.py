@@ -9,39 +9,25 @@ from typing import Any
 
 import aiodocker
 from aiodocker.exceptions import DockerError
-from msgspec.structs import replace
 
-from midair.errors import BuildTrouble, RuntimeTrouble
+from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
-from midair.model.ids import ReplicaId, service_of
+from midair.model.ids import FOREIGN, ReplicaId, service_of
 from midair.model.project import Hook, Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.client import connect, remembered, trouble
+from midair.runtime.docker.container import is_foreign, kept_by, replica_of
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
-from midair.runtime.docker.limits import IN_PLACE
-from midair.runtime.docker.names import Names, taken_names
+from midair.runtime.docker.make import Maker
+from midair.runtime.docker.names import taken_names
 from midair.runtime.docker.readiness import Readiness
-from midair.runtime.docker.translate import (
-    Placement,
-    attempt_of,
-    clone_body,
-    container_name,
-    create_body,
-    inside,
-    is_foreign,
-    kept_by,
-    kept_of,
-    network_endpoints,
-    replica_of,
-    target_ports,
-)  # fmt: skip
+from midair.runtime.docker.translate import kept_of
 from midair.runtime.docker.watch import Containers
 
 _ENDED = ("exited", "dead", "created", "removing")
-FOREIGN = "compose"  # revision of containers that `docker compose up` made
 
 
 class DockerRuntime:
@@ -57,11 +43,11 @@ class DockerRuntime:
         self._inside = self._folder / "inside"  # where the daemon serves the project's flags
         self._project = Project(name=project, services={})
         self._client: aiodocker.Docker | None = None
-        self._containers: Containers | None = None
+        self._watched: Containers | None = None
+        self._maker: Maker | None = None
         self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json", self._execute)
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._starting: set[ReplicaId] = set()
-        self._names = Names(project)
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
         self._cpus = 1
@@ -76,8 +62,10 @@ class DockerRuntime:
             info = await self._client.system.info()
         self._cpus = int(info["NCPU"])
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
-        self._containers = Containers(self._client, self._name)
-        await self._containers.open(self._nudge)
+        self._watched = Containers(self._client, self._name)
+        reachable = None if self._desktop else self._inside  # sockets do not cross the border of its machine
+        self._maker = Maker(self._client, self._name, self._watched, self._files, reachable, self._delete)
+        await self._watched.open(self._nudge)
 
     async def close(self) -> None:
         """Let go. Containers go on."""
@@ -85,8 +73,8 @@ class DockerRuntime:
             task.cancel()
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
         await self._readiness.close()
-        if self._containers is not None:
-            await self._containers.close()
+        if self._watched is not None:
+            await self._watched.close()
         if self._client is not None:
             await self._client.close()
 
@@ -97,22 +85,14 @@ class DockerRuntime:
         try:
             await shared.ensure_networks(self._engine, project, made)
             await shared.ensure_volumes(self._engine, project)
-            return await self._addresses(project, made)
+            if self._desktop:
+                return {}  # the gateways of its networks are inside its machine, where the router is not
+            return await shared.ensure_addresses(self._engine, project, self.name, made)
         except RuntimeTrouble:
             for network in made:  # nothing comes of it
                 with suppress(RuntimeTrouble):
                     await shared.remove_network(self._engine, network)
             raise
-
-    async def _addresses(self, project: Project, made: list[str]) -> dict[str, tuple[Port, ...]]:
-        names: dict[str, tuple[Port, ...]] = {}
-        for service in project.services.values():
-            ports = await self._ports_of(service)
-            if service.runtime == self.name and ports and not self._desktop and not service.fields.get("network_mode"):
-                address = await shared.ensure_address(self._engine, project.name, service.name, made)
-                if address:
-                    names[service.name] = tuple(inside(service, port, address) for port in ports)
-        return names
 
     def in_force(self, project: Project) -> None:
         """Limits are compared with this project's, and new containers get its hosts."""
@@ -120,7 +100,6 @@ class DockerRuntime:
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every container of the project that belongs to a service."""
-        assert self._containers is not None
         return tuple(
             self._seen(container)
             for container in self._containers.current()
@@ -131,10 +110,11 @@ class DockerRuntime:
         """Carry out an action, or begin to."""
         if isinstance(action, StartReplica):
             assert revision is not None, "a start needs its revision"
+            assert self._maker is not None, "open() comes first"
             if action.replica not in self._starting:
                 self._starting.add(action.replica)
                 try:
-                    await self._start(action, revision)
+                    await self._maker.start(action, revision, self._project)
                 finally:
                     self._starting.discard(action.replica)
         elif isinstance(action, StopReplica):
@@ -162,7 +142,6 @@ class DockerRuntime:
 
     async def prune(self, keep: set[str]) -> None:
         """Forget built images and files that nobody needs, replaced containers of Compose, and unused networks."""
-        assert self._containers is not None
         await asyncio.to_thread(self._files.prune, keep)
         await images.prune(self._engine, self._name, keep)
         for container in self._containers.current():
@@ -188,7 +167,6 @@ class DockerRuntime:
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """The engine's own log files, where this user may read them."""
-        assert self._containers is not None
         found = [
             (str(replica), str(container.get("LogPath") or ""))
             for container in self._containers.current()
@@ -202,9 +180,9 @@ class DockerRuntime:
         return self._client
 
     @property
-    def _known(self) -> tuple[dict[str, Any], ...]:
-        assert self._containers is not None, "open() comes first"
-        return self._containers.current()
+    def _containers(self) -> Containers:
+        assert self._watched is not None, "open() comes first"
+        return self._watched
 
     def _nudge(self) -> None:
         for listener in self._listeners:
@@ -212,10 +190,6 @@ class DockerRuntime:
 
     async def _execute(self, container: str, words: tuple[str, ...]) -> None:
         await run_hook(self._engine, container, Hook(words))
-
-    def _find(self, replica: ReplicaId) -> dict[str, Any] | None:
-        assert self._containers is not None
-        return next((found for found in self._containers.current() if replica_of(found) == replica), None)
 
     def _seen(self, container: dict[str, Any]) -> ReplicaSeen:
         replica = replica_of(container)
@@ -230,62 +204,8 @@ class DockerRuntime:
             resize=wrong,
         )
 
-    async def _start(self, action: StartReplica, revision: Revision) -> None:
-        found = self._find(action.replica)
-        if found is not None:
-            if attempt_of(found) >= action.attempt or found["State"]["Status"] == "restarting":
-                return await self._start_created(found, revision)
-            if found["State"]["Running"]:
-                raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
-            await self._delete(found["Id"])
-        if revision.id == FOREIGN:
-            return await self._clone(action)
-        image = await self._image(revision)
-        taken = await taken_names(self._engine)
-        number = self._names.number(revision.service.name, self._known, taken)
-        self._inside.mkdir(mode=0o755, parents=True, exist_ok=True)
-        placement = self._placement(revision.service)
-        revision = self._with_limits_of_today(revision)
-        body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
-        name = self._names.name(revision.service, number, taken)
-        assert self._containers is not None
-        try:
-            async with trouble(f'create container "{name}"'):
-                created = await self._engine.containers.create(body, name=name)
-            endpoints = network_endpoints(revision.service, placement, action.replica)
-            for network, settings in list(endpoints.items())[1:]:
-                async with trouble(f'connect container "{name}" to network "{network}"'):
-                    await (await self._engine.networks.get(network)).connect(
-                        {"Container": created.id, "EndpointConfig": settings}
-                    )
-            fresh = await self._containers.refresh(created.id)
-            if fresh is not None:
-                await self._start_created(fresh, revision)
-        finally:
-            self._names.made(number)
-
-    async def _start_created(self, container: dict[str, Any], revision: Revision) -> None:
-        """A daemon that died between creating and starting left a container in state "created"."""
-        assert self._containers is not None
-        if container["State"]["Status"] != "created":
-            return
-        async with trouble(f'start container "{container["Name"].lstrip("/")}"'):
-            await self._engine.containers.container(container["Id"]).start()
-        await self._containers.refresh(container["Id"])
-        for hook in revision.service.post_start:
-            await self._post_start(container["Id"], hook)
-
-    async def _post_start(self, container: str, hook: Hook) -> None:
-        try:
-            await run_hook(self._engine, container, hook)
-        except RuntimeTrouble:
-            # Compose: a container whose post_start fails is stopped.
-            with suppress(RuntimeTrouble, DockerError):
-                await self._engine.containers.container(container).kill()
-            raise
-
     def _stop(self, action: StopReplica) -> None:
-        found = self._find(action.replica)
+        found = self._containers.of(action.replica)
         if found is None or action.replica in self._ending or found["State"]["Status"] in _ENDED:
             return
         task = asyncio.create_task(self._end(action, found["Id"], kept_by(found).pre_stop))
@@ -293,31 +213,12 @@ class DockerRuntime:
         self._nudge()
 
     async def _resize(self, action: ResizeReplica) -> None:
-        found, service = self._find(action.replica), self._project.services.get(service_of(action.replica))
+        found, service = self._containers.of(action.replica), self._project.services.get(service_of(action.replica))
         if found is not None and service is not None and found["State"]["Running"]:
-            assert self._containers is not None
             await resize.resize(self._engine, found, service, self._cpus)
             await self._containers.refresh(found["Id"])
 
-    async def _clone(self, action: StartReplica) -> None:
-        """Bring back what Compose had made, out of its container that has ended: for the way back of an adoption."""
-        assert self._containers is not None
-        service = service_of(action.replica)
-        originals = [found for found in self._containers.current() if is_foreign(found)]
-        model = next((found for found in originals if service_of(replica_of(found) or action.replica) == service), None)
-        if model is None:
-            raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
-        number = self._names.number(service, self._known, await taken_names(self._engine))
-        name = container_name(self._name, service, number)
-        async with trouble(f'create container "{name}"'):
-            body = clone_body(model, action.replica, action.attempt, number)
-            created = await self._engine.containers.create(body, name=name)
-            await self._engine.containers.container(created.id).start()
-        self._names.made(number)
-        await self._containers.refresh(created.id)
-
     async def _end(self, action: StopReplica, container: str, hooks: tuple[Hook, ...]) -> None:
-        assert self._containers is not None
         try:
             with suppress(RuntimeTrouble):  # it is still seen running, so the core asks again
                 await end(self._engine, container, action, hooks)
@@ -327,7 +228,7 @@ class DockerRuntime:
             self._nudge()
 
     async def _remove(self, action: RemoveReplica) -> None:
-        found = self._find(action.replica)
+        found = self._containers.of(action.replica)
         if found is None:
             return
         restarts = bool(found.get("RestartCount"))  # it had ended, and the engine was quicker
@@ -336,7 +237,6 @@ class DockerRuntime:
         await self._delete(found["Id"], force=restarts)
 
     async def _delete(self, container: str, *, force: bool = False) -> None:
-        assert self._containers is not None
         async with trouble(f'remove container "{container[:12]}"'):
             try:
                 await self._engine.containers.container(container).delete(v=True, force=force)
@@ -345,44 +245,3 @@ class DockerRuntime:
                     raise
         await self._containers.refresh(container)
         self._readiness.forget(container)
-
-    async def _image(self, revision: Revision) -> str:
-        wanted = revision.release or revision.service.image
-        assert wanted is not None
-        if await images.present(self._engine, wanted) is None:
-            if "@" in wanted:  # somebody removed it; the registry has the same bytes
-                with suppress(BuildTrouble):
-                    await images.pull(self._engine, wanted, lambda line: None)
-                    return wanted
-            raise RuntimeTrouble(
-                f'cannot start a replica of "{revision.service.name}": image "{wanted}" is not here any more',
-                hint="pull or build it again with midair up",
-            )
-        return wanted
-
-    async def _ports_of(self, service: Service) -> tuple[int, ...]:
-        """Ports that the name of the service has: those of the file, and those that its image exposes."""
-        named = set(target_ports(service))
-        if service.image:
-            with suppress(DockerError, RuntimeTrouble):
-                async with trouble("inspect the image"):
-                    config = (await self._engine.images.inspect(service.image)).get("Config") or {}
-                for entry in config.get("ExposedPorts") or {}:
-                    port, _, protocol = entry.partition("/")
-                    if protocol == "tcp":
-                        named.add(int(port))
-        return tuple(sorted(named))
-
-    def _placement(self, service: Service) -> Placement:
-        inside = "" if self._desktop else str(self._inside)  # sockets do not cross the border of its machine
-        files = self._files.mounts(service)
-        return Placement(self._project, files=files, inside=inside, publish_loopback=self._desktop)
-
-    def _with_limits_of_today(self, revision: Revision) -> Revision:
-        """Limits change in place and so are no part of a revision: a new replica gets those of the project."""
-        service = self._project.services.get(revision.service.name)
-        if service is None:
-            return revision
-        fields = {name: value for name, value in revision.service.fields.items() if name not in IN_PLACE}
-        fields |= {name: value for name, value in service.fields.items() if name in IN_PLACE}
-        return replace(revision, service=replace(revision.service, fields=fields, restart=service.restart))

@@ -7,15 +7,17 @@ Nothing is ever attached to these networks; an address of this machine can be re
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import aiodocker
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
-from midair.model.project import Project
+from midair.model.project import Port, Project, Service
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.translate import COMPOSE, Placement
+from midair.runtime.docker.container import COMPOSE
+from midair.runtime.docker.translate import Placement, inside, target_ports
 
 NAME_OF = "io.midair.name-of"  # label of a network that holds a service's address
 PROJECT_OF = "io.midair.project"  # label of the same: whose it is
@@ -105,11 +107,38 @@ async def ensure_volumes(client: aiodocker.Docker, project: Project) -> None:
                 )
 
 
-async def ensure_address(client: aiodocker.Docker, project: str, service: str, made: list[str]) -> str | None:
-    """The address at which the router answers for the service's name, made if it is not there yet.
+async def ensure_addresses(
+    client: aiodocker.Docker, project: Project, runtime: str, made: list[str]
+) -> dict[str, tuple[Port, ...]]:
+    """By service: where the router is to answer for its name. `made` takes the id of each network made for it."""
+    names: dict[str, tuple[Port, ...]] = {}
+    for service in project.services.values():
+        ports = await _ports_of(client, service)
+        if service.runtime == runtime and ports and not service.fields.get("network_mode"):
+            address = await _ensure_address(client, project.name, service.name, made)
+            if address:
+                names[service.name] = tuple(inside(service, port, address) for port in ports)
+    return names
+
+
+async def _ports_of(client: aiodocker.Docker, service: Service) -> tuple[int, ...]:
+    """Ports that the name of the service has: those of the file, and those that its image exposes."""
+    named = set(target_ports(service))
+    if service.image:
+        with suppress(DockerError, RuntimeTrouble):
+            async with trouble("inspect the image"):
+                config = (await client.images.inspect(service.image)).get("Config") or {}
+            for entry in config.get("ExposedPorts") or {}:
+                port, _, protocol = entry.partition("/")
+                if protocol == "tcp":
+                    named.add(int(port))
+    return tuple(sorted(named))
+
+
+async def _ensure_address(client: aiodocker.Docker, project: str, service: str, made: list[str]) -> str | None:
+    """The address for the service's name, made if it is not there yet.
 
     None when the engine has no address pool left: the name then leads to the replicas themselves.
-    `made` takes the id of a network that was made for it.
     """
     name = f"{project}_midair_{service}"
     found = await _network(client, name)

@@ -1,4 +1,4 @@
-"""Model → bodies of the engine's API, and the engine's answers → `ReplicaSeen`. Pure; `limits.py` has the resources.
+"""Model → bodies of the engine's API. Pure; `limits.py` has the resources.
 
 Names and labels are Compose's own, so that `docker compose ps`, `logs`, `exec` and `down` see midair's containers.
 Field names on the right are those of the Docker Engine API v1.41.
@@ -10,16 +10,13 @@ from typing import Any
 
 import msgspec
 
-from midair.model.ids import ReplicaId, replica_id
+from midair.model.ids import ReplicaId
 from midair.model.moment import parse_span
-from midair.model.project import Hook, Port, Project, Ready, Revision, Service
+from midair.model.project import Port, Project, Revision, Service
 from midair.model.protocol import likely_protocol
+from midair.runtime.docker.container import ATTEMPT, COMPOSE, KEPT, REPLICA, Kept, kept_by
 from midair.runtime.docker.limits import resources, restart_policy
 
-KEPT = "io.midair.kept"
-REPLICA = "io.midair.replica"  # web/7f3a91c2/0
-ATTEMPT = "io.midair.attempt"
-COMPOSE = "com.docker.compose."
 FLAGS = "MIDAIR_FLAGS"  # where midair's flag client looks by itself
 _INSIDE = "/run/midair"
 
@@ -36,15 +33,6 @@ _HOST = {
     "security_opt": "SecurityOpt", "storage_opt": "StorageOpt", "sysctls": "Sysctls", "userns_mode": "UsernsMode",
     "uts": "UTSMode", "device_cgroup_rules": "DeviceCgroupRules", "pid": "PidMode", "ipc": "IpcMode",
 }  # fmt: skip
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """What midair has to know of a replica for as long as it lives, whatever becomes of the project. A label."""
-
-    port: int | None = None  # that requests go to
-    listens: bool = False  # a service that publishes ports is ready when one accepts connections
-    ready: Ready | None = None
-    pre_stop: tuple[Hook, ...] = ()
 
 
 class Placement:
@@ -116,26 +104,6 @@ def labels(project: Project, revision: Revision, replica: ReplicaId, attempt: in
 def kept_of(service: Service) -> Kept:
     """What is kept of a service."""
     return Kept(next(iter(target_ports(service)), None), bool(service.ports), service.ready, service.pre_stop)
-
-
-def kept_by(container: dict[str, Any]) -> Kept:
-    """What a container keeps. One that Compose made has its ports in its configuration alone."""
-    found = (container["Config"].get("Labels") or {}).get(KEPT)
-    if found is not None:
-        return msgspec.json.decode(found, type=Kept)
-    ports = [int(entry.split("/")[0]) for entry in container["Config"].get("ExposedPorts") or {} if "/tcp" in entry]
-    return Kept(port=min(ports, default=None), listens=is_published(container))
-
-
-def is_published(container: dict[str, Any]) -> bool:
-    """Whether the engine itself has bound ports of this machine for the container."""
-    bindings = (container.get("HostConfig") or {}).get("PortBindings") or {}
-    return any(entry.get("HostPort") for bound in bindings.values() for entry in bound or [])
-
-
-def is_foreign(container: dict[str, Any]) -> bool:
-    """Whether `docker compose up` made it."""
-    return REPLICA not in (container["Config"].get("Labels") or {})
 
 
 def clone_body(container: dict[str, Any], replica: ReplicaId, attempt: int, number: int) -> dict[str, Any]:
@@ -327,43 +295,3 @@ def mount(entry: dict[str, Any], placement: Placement) -> dict[str, Any]:
 
 def _absolute(path: str, folder: str) -> str:
     return path if path.startswith("/") else f"{folder}/{path.removeprefix('./')}"
-
-
-def replica_of(container: dict[str, Any]) -> ReplicaId | None:
-    """Which replica a container is. One that `docker compose` made belongs to the revision "compose"."""
-    found = (container.get("Config") or {}).get("Labels") or {}
-    if REPLICA in found:
-        return ReplicaId(found[REPLICA])
-    service, number = found.get(f"{COMPOSE}service"), found.get(f"{COMPOSE}container-number", "")
-    if service and number.isdigit():
-        return replica_id(service, "compose", int(number))
-    return None
-
-
-def attempt_of(container: dict[str, Any]) -> int:
-    """Which start this is: the one it was made for, and those the engine added."""
-    first = int(((container.get("Config") or {}).get("Labels") or {}).get(ATTEMPT, "1"))
-    return first + int(container.get("RestartCount") or 0)
-
-
-def address_of(container: dict[str, Any], port: int) -> str:
-    """host:port at which this machine reaches `port` of the container, or "" when it has no address now."""
-    if (container.get("HostConfig") or {}).get("NetworkMode") == "host":
-        return f"127.0.0.1:{port}"
-    own = _own_address(container)
-    if own:
-        return f"{own}:{port}"
-    bound = ((container.get("NetworkSettings") or {}).get("Ports") or {}).get(f"{port}/tcp") or []
-    return f"{bound[0]['HostIp']}:{bound[0]['HostPort']}" if bound else ""
-
-
-def route_to(container: dict[str, Any], port: int) -> str:
-    """What the router is told: a container with an address of its own is reached at whatever port is asked for."""
-    own = _own_address(container)
-    return f"{own}:*" if own else address_of(container, port)
-
-
-def _own_address(container: dict[str, Any]) -> str:
-    networks = ((container.get("NetworkSettings") or {}).get("Networks") or {}).values()
-    kinds = ("IPAddress", "GlobalIPv6Address")  # newer engines have networks without the first
-    return next((str(network[kind]) for kind in kinds for network in networks if network.get(kind)), "")

@@ -11,8 +11,9 @@ import aiohttp
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
+from midair.model.ids import ReplicaId
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.translate import COMPOSE, is_foreign, replica_of
+from midair.runtime.docker.container import COMPOSE, is_foreign, replica_of
 
 _AGAIN_S = 15.0  # events may be missed; a look this often puts that right
 _RETRY_S = 1.0
@@ -57,6 +58,10 @@ class Containers:
         if self._trouble is not None:
             raise self._trouble
         return tuple(self._known.values())
+
+    def of(self, replica: ReplicaId) -> dict[str, Any] | None:
+        """The container of a replica."""
+        return next((found for found in self.current() if replica_of(found) == replica), None)
 
     async def look(self) -> None:
         """Inspect all of them."""

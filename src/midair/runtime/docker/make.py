@@ -1,0 +1,147 @@
+"""Makes the containers of one project and starts them: of a revision, or like one that Compose had made."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiodocker
+from aiodocker.exceptions import DockerError
+from msgspec.structs import replace
+
+from midair.errors import BuildTrouble, RuntimeTrouble
+from midair.model.action import StartReplica
+from midair.model.ids import FOREIGN, service_of
+from midair.model.project import Hook, Project, Revision
+from midair.runtime.docker import images
+from midair.runtime.docker.client import trouble
+from midair.runtime.docker.container import attempt_of, is_foreign, replica_of
+from midair.runtime.docker.ending import run_hook
+from midair.runtime.docker.files import Files
+from midair.runtime.docker.limits import IN_PLACE
+from midair.runtime.docker.names import Names, taken_names
+from midair.runtime.docker.translate import Placement, clone_body, container_name, create_body, network_endpoints
+from midair.runtime.docker.watch import Containers
+
+
+class Maker:
+    """`inside`: folder in which the daemon serves the project's flags; None where containers cannot reach it."""
+
+    def __init__(
+        self,
+        client: aiodocker.Docker,
+        name: str,
+        containers: Containers,
+        files: Files,
+        inside: Path | None,
+        delete: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._engine, self._containers, self._files, self._delete = client, containers, files, delete
+        self._inside = inside
+        self._names = Names(name)
+
+    async def start(self, action: StartReplica, revision: Revision, project: Project) -> None:
+        """Start a replica of the project in force; harmless when it runs. Raises RuntimeTrouble."""
+        found = self._containers.of(action.replica)
+        if found is not None:
+            if attempt_of(found) >= action.attempt or found["State"]["Status"] == "restarting":
+                await self._start_created(found, revision)
+                return
+            if found["State"]["Running"]:
+                raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
+            await self._delete(found["Id"])
+        if revision.id == FOREIGN:
+            await self._clone(action, project)
+        else:
+            await self._make(action, _with_limits_of(revision, project), project)
+
+    async def _make(self, action: StartReplica, revision: Revision, project: Project) -> None:
+        service = revision.service
+        image = await self._image(revision)
+        taken = await taken_names(self._engine)
+        number = self._names.number(service.name, self._containers.current(), taken)
+        placement = self._placement(revision, project)
+        body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
+        name = self._names.name(service, number, taken)
+        try:
+            async with trouble(f'create container "{name}"'):
+                created = await self._engine.containers.create(body, name=name)
+            endpoints = network_endpoints(service, placement, action.replica)
+            for network, settings in list(endpoints.items())[1:]:
+                async with trouble(f'connect container "{name}" to network "{network}"'):
+                    await (await self._engine.networks.get(network)).connect(
+                        {"Container": created.id, "EndpointConfig": settings}
+                    )
+            fresh = await self._containers.refresh(created.id)
+            if fresh is not None:
+                await self._start_created(fresh, revision)
+        finally:
+            self._names.made(number)
+
+    async def _start_created(self, container: dict[str, Any], revision: Revision) -> None:
+        """A daemon that died between creating and starting left a container in state "created"."""
+        if container["State"]["Status"] != "created":
+            return
+        async with trouble(f'start container "{container["Name"].lstrip("/")}"'):
+            await self._engine.containers.container(container["Id"]).start()
+        await self._containers.refresh(container["Id"])
+        for hook in revision.service.post_start:
+            await self._post_start(container["Id"], hook)
+
+    async def _post_start(self, container: str, hook: Hook) -> None:
+        try:
+            await run_hook(self._engine, container, hook)
+        except RuntimeTrouble:
+            # Compose: a container whose post_start fails is stopped.
+            with suppress(RuntimeTrouble, DockerError):
+                await self._engine.containers.container(container).kill()
+            raise
+
+    async def _clone(self, action: StartReplica, project: Project) -> None:
+        """Bring back what Compose had made, out of its container that has ended: for the way back of an adoption."""
+        service, known = service_of(action.replica), self._containers.current()
+        originals = [found for found in known if is_foreign(found)]
+        model = next((found for found in originals if service_of(replica_of(found) or action.replica) == service), None)
+        if model is None:
+            raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
+        number = self._names.number(service, known, await taken_names(self._engine))
+        name = container_name(project.name, service, number)
+        try:
+            async with trouble(f'create container "{name}"'):
+                body = clone_body(model, action.replica, action.attempt, number)
+                created = await self._engine.containers.create(body, name=name)
+                await self._engine.containers.container(created.id).start()
+            await self._containers.refresh(created.id)
+        finally:
+            self._names.made(number)
+
+    async def _image(self, revision: Revision) -> str:
+        wanted = revision.release or revision.service.image
+        assert wanted is not None
+        if await images.present(self._engine, wanted) is None:
+            if "@" in wanted:  # somebody removed it; the registry has the same bytes
+                with suppress(BuildTrouble):
+                    await images.pull(self._engine, wanted, lambda line: None)
+                    return wanted
+            raise RuntimeTrouble(
+                f'cannot start a replica of "{revision.service.name}": image "{wanted}" is not here any more',
+                hint="pull or build it again with midair up",
+            )
+        return wanted
+
+    def _placement(self, revision: Revision, project: Project) -> Placement:
+        inside, files = self._inside, self._files.mounts(revision.service)
+        if inside is None:
+            return Placement(project, files=files, publish_loopback=True)
+        inside.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return Placement(project, files=files, inside=str(inside))
+
+
+def _with_limits_of(revision: Revision, project: Project) -> Revision:
+    """Limits change in place and so are no part of a revision: a new replica gets those of the project."""
+    service = project.services.get(revision.service.name)
+    if service is None:
+        return revision
+    fields = {name: value for name, value in revision.service.fields.items() if name not in IN_PLACE}
+    fields |= {name: value for name, value in service.fields.items() if name in IN_PLACE}
+    return replace(revision, service=replace(revision.service, fields=fields, restart=service.restart))
