@@ -5,6 +5,7 @@ import time
 
 import pytest
 from tests.docker import engine as engines
+from tests.runtime.contract_app import APP
 
 from midair.model.action import StartReplica
 from midair.model.ids import replica_id
@@ -14,33 +15,6 @@ from midair.testing.runtime_contract import RuntimeContract, eventually
 
 pytestmark = [pytest.mark.docker]
 
-APP = """
-import http.server, signal, socketserver, sys, time
-
-kind = sys.argv[1]
-if kind == "broken":
-    print("no luck", flush=True)
-    sys.exit(3)
-signal.signal(signal.SIGTERM, signal.SIG_IGN if kind == "deaf" else lambda *_: sys.exit(0))
-if kind == "mute":
-    time.sleep(3600)
-born = time.monotonic()
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        well = kind != "sick" or time.monotonic() - born < 1.5
-        self.send_response(200 if well else 500)
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_):
-        pass
-
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-
-Server(("0.0.0.0", 8000), Handler).serve_forever()
-"""
 PROBE = "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/', timeout=1)"
 
 

@@ -6,8 +6,8 @@ import signal
 import time
 
 import pytest
-from tests.router.place import answer, eventually, free_port, looped, read_message
-from tests.router.test_survival import GET, action, connect, is_running, reaches, routing, total
+from tests.router.place import eventually, free_port, looped
+from tests.router.test_survival import GET, action, connect, is_running, reaches, routing, slow_until, total
 
 from midair.errors import RouterTrouble
 from midair.model.action import SetRoutes
@@ -60,15 +60,7 @@ async def test_whoever_comes_while_the_router_is_dead_waits_and_is_answered(tmp_
 @looped
 async def test_a_death_is_told_with_what_was_inside_and_that_nobody_was_refused(tmp_path):
     gate = asyncio.Event()
-
-    async def serve(backend, reader, writer):
-        while True:
-            head, _ = await read_message(reader)
-            if b"/slow" in head:
-                await gate.wait()
-            writer.write(answer(b"ok"))
-
-    async with routing(tmp_path, serve) as (router, _backend, port):
+    async with routing(tmp_path, slow_until(gate)) as (router, _backend, port):
         assert (await router.observe()).deaths == ()
         inside = [await connect(port) for _ in range(3)]
         for client in inside:

@@ -35,6 +35,19 @@ async def connect(port):
     return Client(*await asyncio.open_connection("127.0.0.1", port))
 
 
+def slow_until(gate):
+    """An application whose answers to /slow wait for the gate."""
+
+    async def serve(backend, reader, writer):
+        while True:
+            head, _ = await read_message(reader)
+            if b"/slow" in head:
+                await gate.wait()
+            writer.write(answer(b"ok"))
+
+    return serve
+
+
 @asynccontextmanager
 async def routing(folder, serve=None, **limits):
     """A router process with one replica, and the port it listens on."""
@@ -99,15 +112,7 @@ async def test_it_outlives_those_who_use_it(tmp_path):
 @looped
 async def test_killed_it_is_back_within_a_second_with_the_same_routes_and_says_what_was_lost(tmp_path):
     gate = asyncio.Event()
-
-    async def serve(backend, reader, writer):
-        while True:
-            head, _ = await read_message(reader)
-            if b"/slow" in head:
-                await gate.wait()
-            writer.write(answer(b"ok"))
-
-    async with routing(tmp_path, serve) as (router, _backend, port):
+    async with routing(tmp_path, slow_until(gate)) as (router, _backend, port):
         for _ in range(5):
             client = await connect(port)
             await client.ask(GET)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from tests.runtime.contract_app import APP
 
 from midair.model.action import StartReplica, StopReplica
 from midair.model.ids import replica_id
@@ -14,34 +15,6 @@ from midair.runtime.process.layout import Layout
 from midair.runtime.process.leftover import find_marked, kill_strays
 from midair.runtime.process.runtime import ProcessRuntime
 from midair.testing.runtime_contract import eventually
-
-APP = """
-import http.server, os, signal, socketserver, sys, time
-
-kind = sys.argv[1]
-if kind == "broken":
-    sys.exit(3)
-if kind == "deaf":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if kind == "mute":
-    time.sleep(3600)
-born = time.monotonic()
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        well = kind != "sick" or time.monotonic() - born < 1.5
-        self.send_response(200 if well else 500)
-        self.end_headers()
-        self.wfile.write(b"hello")
-
-    def log_message(self, *_):
-        pass
-
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-
-Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"""
 
 
 class ProcessHarness:

@@ -36,7 +36,18 @@ def _painted(line: str) -> str:
     return line
 
 
-def check(plan: Plan, *, yes: bool) -> bool:
+def agreed(plan: Plan, *, yes: bool, as_json: bool) -> bool:
+    """Show a plan that is to be carried out, and say whether somebody agreed to what users would notice."""
+    if as_json:
+        out.json_line({"type": "plan", "plan": plan})
+    else:
+        show(plan)
+        if not plan.is_empty:
+            out.say()
+    return _check(plan, yes=yes)
+
+
+def _check(plan: Plan, *, yes: bool) -> bool:
     """Whether somebody agreed to what users would notice. Raises when the plan cannot be carried out like this."""
     if plan.refusals:
         raise errors.PlanRefused(

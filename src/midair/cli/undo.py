@@ -2,7 +2,7 @@
 
 import click
 
-from midair.cli import out, planned
+from midair.cli import planned
 from midair.cli.follow import see_to, stay
 from midair.cli.session import Session, file_options, json_option, pass_session, who
 
@@ -29,13 +29,7 @@ def command(session: Session, change: int | None, detach: bool, yes: bool, timeo
     client = session.running()
     project = session.project(client)
     plan = client.undo_plan(project, change)
-    if as_json:
-        out.json_line({"type": "plan", "plan": plan})
-    else:
-        planned.show(plan)
-        if not plan.is_empty:
-            out.say()
-    confirmed = planned.check(plan, yes=yes)
+    confirmed = planned.agreed(plan, yes=yes, as_json=as_json)
     if plan.is_empty:
         return stay(client, project, detach=detach, as_json=as_json, timeout=timeout)
     accepted = client.undo(project, change, digest=plan.digest, confirmed=confirmed, by=who())

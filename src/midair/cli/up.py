@@ -41,13 +41,7 @@ def command(
     project = session.load()
     client = session.running()
     plan = client.plan(project, services=services)
-    if as_json:
-        out.json_line({"type": "plan", "plan": plan})
-    else:
-        planned.show(plan)
-        if not plan.is_empty:
-            out.say()
-    confirmed = planned.check(plan, yes=yes)
+    confirmed = planned.agreed(plan, yes=yes, as_json=as_json)
     if plan.is_empty:
         return stay(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
