@@ -7,6 +7,7 @@ import pytest
 from tests.docker import engine as engines
 from tests.runtime.contract_app import APP
 
+from midair.errors import RuntimeTrouble
 from midair.model.action import StartReplica
 from midair.model.ids import replica_id
 from midair.model.project import Build, HealthCheck, Port, Project, Restart, Revision, Service
@@ -92,6 +93,42 @@ class TestDockerContract(RuntimeContract):
                 await successor.close()
 
         self._prove(claim, tmp_path)
+
+    def test_what_the_engine_started_again_gets_no_twin(self, tmp_path):
+        async def claim(harness, runtime):
+            good = await harness.revision("good", runtime)
+            one = replica_id("web", good.id, 0)
+            await runtime.perform(StartReplica(one), good)
+            await eventually(runtime, one, lambda seen: seen.state == "ready")
+            blind = harness.runtime()
+            await blind.open()
+            try:
+                blind.in_force(Project(name=harness.project, services={"web": good.service}))
+                await forget_news(blind)
+                [container] = made = containers_of(self.engine, one)
+                self.engine.docker("stop", "-t", "0", container)
+                await blind._containers.look()
+                self.engine.docker("start", container)  # as an engine does that begins
+                with pytest.raises(RuntimeTrouble, match="still running"):
+                    await blind.perform(StartReplica(one, attempt=9), good)
+                assert containers_of(self.engine, one) == made
+            finally:
+                await blind.close()
+            for _ in range(2):
+                await runtime.perform(StartReplica(one), good)
+            assert containers_of(self.engine, one) == made
+
+        self._prove(claim, tmp_path)
+
+
+async def forget_news(runtime):
+    """From now on it knows only what it looks at."""
+    for task in runtime._containers._tasks:
+        task.cancel()
+
+
+def containers_of(engine, replica):
+    return engine.docker("ps", "-aq", "--no-trunc", "--filter", f"label=io.midair.replica={replica}").split()
 
 
 def labels_of(engine, container):

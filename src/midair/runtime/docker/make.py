@@ -42,7 +42,7 @@ class Maker:
 
     async def start(self, action: StartReplica, revision: Revision, project: Project) -> None:
         """Start a replica of the project in force; harmless when it runs. Raises RuntimeTrouble."""
-        found = self._containers.of(action.replica)
+        found = await self._containers.find(action.replica)
         if found is not None:
             if attempt_of(found) >= action.attempt or found["State"]["Status"] == "restarting":
                 await self._start_created(found, revision)

@@ -243,5 +243,7 @@ class DockerRuntime:
             except DockerError as error:
                 if error.status not in (404, 409):
                     raise
-        await self._containers.refresh(container)
+        left = await self._containers.refresh(container)
+        if left is not None and left["State"]["Running"]:
+            raise RuntimeTrouble(f'cannot remove container "{container[:12]}": the engine has started it again')
         self._readiness.forget(container)

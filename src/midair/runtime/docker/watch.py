@@ -13,7 +13,7 @@ from aiodocker.exceptions import DockerError
 from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.container import COMPOSE, is_foreign, replica_of
+from midair.runtime.docker.container import COMPOSE, REPLICA, is_foreign, replica_of
 
 _AGAIN_S = 15.0  # events may be missed; a look this often puts that right
 _RETRY_S = 1.0
@@ -62,6 +62,16 @@ class Containers:
     def of(self, replica: ReplicaId) -> dict[str, Any] | None:
         """The container of a replica."""
         return next((found for found in self.current() if replica_of(found) == replica), None)
+
+    async def find(self, replica: ReplicaId) -> dict[str, Any] | None:
+        """The same, asked of the engine: what is remembered may be old, and no replica may get a second container."""
+        known = self.of(replica)
+        async with trouble("list containers"):
+            labels = {"label": [f"{COMPOSE}project={self._project}", f"{REPLICA}={replica}"]}
+            listed = await self._client.containers.list(all=True, filters=labels)
+        for container in {entry.id for entry in listed} | ({known["Id"]} if known else set()):
+            await self.refresh(container)
+        return self.of(replica)
 
     async def look(self) -> None:
         """Inspect all of them."""
