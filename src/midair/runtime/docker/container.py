@@ -3,6 +3,7 @@
 Labels are Compose's own and midair's three. Field names are those of the Docker Engine API v1.41.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ KEPT = "io.midair.kept"
 REPLICA = "io.midair.replica"  # web/7f3a91c2/0
 ATTEMPT = "io.midair.attempt"
 COMPOSE = "com.docker.compose."
+_ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -23,6 +25,7 @@ class Kept(msgspec.Struct, frozen=True):
     listens: bool = False  # a service that publishes ports is ready when one accepts connections
     ready: Ready | None = None
     pre_stop: tuple[Hook, ...] = ()
+    post_start: tuple[Hook, ...] = ()
 
 
 def replica_of(container: dict[str, Any]) -> ReplicaId | None:
@@ -34,6 +37,28 @@ def replica_of(container: dict[str, Any]) -> ReplicaId | None:
     if service and number.isdigit():
         return replica_id(service, FOREIGN, int(number))
     return None
+
+
+def has_ended(container: dict[str, Any]) -> bool:
+    """Whether no process of it is left, or ever was."""
+    return container["State"]["Status"] in ("exited", "dead", "created", "removing")
+
+
+def is_left(container: dict[str, Any]) -> bool:
+    """Whether it is one of Compose's that was replaced, and is only kept for a way back."""
+    return is_foreign(container) and has_ended(container)
+
+
+def stop_signal_of(container: dict[str, Any]) -> str:
+    """The signal that a plain stop sends: the container's own, its image's, or SIGTERM."""
+    found = str(container["Config"].get("StopSignal") or "SIGTERM")
+    return found if found.startswith("SIG") or found.isdigit() else f"SIG{found}"
+
+
+def anonymous_volumes(container: dict[str, Any]) -> dict[str, str]:
+    """Names of the volumes that the engine made for it alone, by their place in the container."""
+    volumes = [one for one in container.get("Mounts") or [] if one.get("Type") == "volume"]
+    return {one["Destination"]: one["Name"] for one in volumes if _ANONYMOUS.fullmatch(one.get("Name") or "")}
 
 
 def is_foreign(container: dict[str, Any]) -> bool:

@@ -1,18 +1,20 @@
 """The ordered end of a container: `pre_stop` inside it, stop signal, grace period, kill."""
 
+import asyncio
+from contextlib import suppress
+
 import aiodocker
+from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
-from midair.model.action import StopReplica
 from midair.model.project import Hook
 from midair.runtime.docker.client import trouble
-
-_HOOK_S = 600.0
+from midair.runtime.docker.container import stop_signal_of
 
 
 async def run_hook(client: aiodocker.Docker, container: str, hook: Hook) -> None:
-    """Run a hook inside the container. Raises RuntimeTrouble when it ends with anything but 0."""
+    """Run a hook inside the container, however long it takes. Raises RuntimeTrouble when it does not end with 0."""
     async with trouble(f'run a hook in container "{container[:12]}"'):
         found = client.containers.container(container)
         execution = await found.exec(
@@ -21,36 +23,54 @@ async def run_hook(client: aiodocker.Docker, container: str, hook: Hook) -> None
             workdir=hook.working_dir,
             user=hook.user or "",
         )
-        async with execution.start(detach=False, timeout=_HOOK_S) as stream:
+        async with execution.start(detach=False) as stream:
             last = b""
             while (message := await stream.read_out()) is not None:
                 last = message.data
         code = (await execution.inspect()).get("ExitCode")
+    if code is None:
+        raise RuntimeTrouble(f'cannot run hook "{hook.command[0]}": the container ended before it')
     if code:
         raise RuntimeTrouble(
             f'cannot run hook "{hook.command[0]}": it ended with {code}: {last.decode()[-200:].strip()}'
         )
 
 
-async def end(client: aiodocker.Docker, container: str, action: StopReplica, hooks: tuple[Hook, ...]) -> None:
-    """Bring the container to its end; harmless when it has ended. A failing `pre_stop` does not keep it up."""
-    for hook in hooks:
-        try:
-            await run_hook(client, container, hook)
-        except RuntimeTrouble:
-            continue
+async def end(client: aiodocker.Docker, container: str, signal: str, grace_s: float, hooks: tuple[Hook, ...]) -> None:
+    """Bring the container to its end; harmless when it has ended. A failing `pre_stop` does not keep it up.
+
+    Hooks have one grace period together, the signal a whole one of its own. Raises RuntimeTrouble.
+    """
+    await _leave_down(client, container)
+    with suppress(TimeoutError, RuntimeTrouble):
+        async with asyncio.timeout(grace_s):
+            for hook in hooks:
+                with suppress(RuntimeTrouble):
+                    await run_hook(client, container, hook)
     async with trouble(f'stop container "{container[:12]}"'):
         try:
-            await _stop(client, container, action)
+            await _stop(client.containers.container(container), signal, grace_s)
         except DockerError as error:
-            if error.status not in (304, 404):
+            if error.status not in (304, 404, 409):  # it has ended
                 raise
 
 
-async def _stop(client: aiodocker.Docker, container: str, action: StopReplica) -> None:
-    # Engines before 23 take the signal from the container alone, so a signal that was changed live is sent by hand
-    # first; the stop that follows waits out the grace period and kills.
-    found = await client.containers.container(container).show()
-    if action.signal != (found["Config"].get("StopSignal") or "SIGTERM"):
-        await client.containers.container(container).kill(signal=action.signal)
-    await client.containers.container(container).stop(t=round(action.grace_s), timeout=action.grace_s + 30)
+async def _leave_down(client: aiodocker.Docker, container: str) -> None:
+    """Nothing but midair may start it from now on: engines that begin start what `always` says, stopped or not."""
+    async with trouble(f'change the restart policy of container "{container[:12]}"'):
+        with suppress(DockerError):  # gone; or it has none that could be changed
+            body = {"RestartPolicy": {"Name": "no"}}
+            await client._query_json(f"containers/{container}/update", method="POST", data=body)
+
+
+async def _stop(container: DockerContainer, signal: str, grace_s: float) -> None:
+    # Engines before 23 take the signal from the container alone: another one is sent, waited for, and followed by
+    # SIGKILL by hand.
+    if signal == stop_signal_of(await container.show()):
+        await container.stop(t=round(grace_s), timeout=grace_s + 30)
+        return
+    await container.kill(signal=signal, timeout=30)
+    try:
+        await container.wait(timeout=max(grace_s, 0.1))
+    except TimeoutError:
+        await container.kill(timeout=30)

@@ -16,7 +16,7 @@ import aiohttp
 from aiodocker.exceptions import DockerError
 from pathspec import GitIgnoreSpec
 
-from midair.errors import BuildTrouble
+from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.moment import parse_span
 from midair.model.project import Build, Service
 from midair.runtime.base import Progress
@@ -142,11 +142,13 @@ async def prepare(
 async def prune(client: aiodocker.Docker, project: str, keep: set[str]) -> None:
     """Delete images that were built for the project and that no revision needs. Pulled ones are the user's."""
     async with trouble("list images"):
-        listed = await client.images.list(filters={"reference": [f"{_TAGS}/{project}-*".lower()]})
+        tags, label = f"{_TAGS}/{project}-*".lower(), f"com.docker.compose.project={project}"  # not those of shop-two
+        listed = await client.images.list(filters={"reference": [tags], "label": [label]})
     for tag in {tag for image in listed for tag in image.get("RepoTags") or ()} - keep:
         if tag.startswith(f"{_TAGS}/"):
-            with suppress(DockerError):  # in use
-                await client.images.delete(tag)
+            with suppress(RuntimeTrouble):  # in use
+                async with trouble(f'remove image "{tag}"'):
+                    await client.images.delete(tag)
 
 
 async def pull(client: aiodocker.Docker, name: str, progress: Progress) -> None:

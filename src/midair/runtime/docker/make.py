@@ -6,21 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import aiodocker
-from aiodocker.exceptions import DockerError
 from msgspec.structs import replace
 
 from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import StartReplica
 from midair.model.ids import FOREIGN, service_of
-from midair.model.project import Hook, Project, Revision
-from midair.runtime.docker import images
+from midair.model.project import Project, Revision
+from midair.runtime.docker import images, shared
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.container import attempt_of, is_foreign, replica_of
-from midair.runtime.docker.ending import run_hook
+from midair.runtime.docker.container import anonymous_volumes, attempt_of, is_foreign, replica_of
 from midair.runtime.docker.files import Files
 from midair.runtime.docker.limits import IN_PLACE
 from midair.runtime.docker.names import Names, taken_names
-from midair.runtime.docker.translate import Placement, clone_body, container_name, create_body, network_endpoints
+from midair.runtime.docker.post_start import PostStart
+from midair.runtime.docker.translate import (
+    Placement,
+    clone_body,
+    clone_endpoints,
+    container_name,
+    create_body,
+    network_endpoints,
+)
 from midair.runtime.docker.watch import Containers
 
 
@@ -34,10 +40,11 @@ class Maker:
         containers: Containers,
         files: Files,
         inside: Path | None,
-        delete: Callable[[str], Awaitable[None]],
+        post_start: PostStart,
+        delete: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
         self._engine, self._containers, self._files, self._delete = client, containers, files, delete
-        self._inside = inside
+        self._inside, self._post_start = inside, post_start
         self._names = Names(name)
 
     async def start(self, action: StartReplica, revision: Revision, project: Project) -> None:
@@ -45,57 +52,60 @@ class Maker:
         found = await self._containers.find(action.replica)
         if found is not None:
             if attempt_of(found) >= action.attempt or found["State"]["Status"] == "restarting":
-                await self._start_created(found, revision)
+                await self._start_created(found)
                 return
             if found["State"]["Running"]:
                 raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
-            await self._delete(found["Id"])
+            await self._delete(found)
         if revision.id == FOREIGN:
             await self._clone(action, project)
         else:
-            await self._make(action, _with_limits_of(revision, project), project)
+            kept = anonymous_volumes(found) if found is not None else {}
+            await self._make(action, _with_limits_of(revision, project), project, kept)
 
-    async def _make(self, action: StartReplica, revision: Revision, project: Project) -> None:
+    async def _make(self, action: StartReplica, revision: Revision, project: Project, volumes: dict[str, str]) -> None:
+        """`volumes`: what the container before it had in volumes without a name goes on in this one."""
         service = revision.service
         image = await self._image(revision)
         taken = await taken_names(self._engine)
         number = self._names.number(service.name, self._containers.current(), taken)
         placement = self._placement(revision, project)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
+        mounts = body["HostConfig"]["Mounts"]
+        places = {one["Target"] for one in mounts}
+        mounts += [
+            {"Type": "volume", "Source": volume, "Target": place}
+            for place, volume in volumes.items()
+            if place not in places
+        ]
+        await shared.ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
         name = self._names.name(service, number, taken)
+        endpoints = network_endpoints(service, placement, action.replica)
         try:
-            async with trouble(f'create container "{name}"'):
-                created = await self._engine.containers.create(body, name=name)
-            endpoints = network_endpoints(service, placement, action.replica)
-            for network, settings in list(endpoints.items())[1:]:
-                async with trouble(f'connect container "{name}" to network "{network}"'):
-                    await (await self._engine.networks.get(network)).connect(
-                        {"Container": created.id, "EndpointConfig": settings}
-                    )
-            fresh = await self._containers.refresh(created.id)
-            if fresh is not None:
-                await self._start_created(fresh, revision)
+            await self._create(name, body, endpoints)
         finally:
             self._names.made(number)
 
-    async def _start_created(self, container: dict[str, Any], revision: Revision) -> None:
+    async def _create(self, name: str, body: dict[str, Any], endpoints: dict[str, dict[str, Any]]) -> None:
+        """Create, join the networks after the first one, which the body names, and start."""
+        async with trouble(f'create container "{name}"'):
+            created = await self._engine.containers.create(body, name=name)
+        for network, settings in list(endpoints.items())[1:]:
+            async with trouble(f'connect container "{name}" to network "{network}"'):
+                joined = await self._engine.networks.get(network)
+                await joined.connect({"Container": created.id, "EndpointConfig": settings})
+        fresh = await self._containers.refresh(created.id)
+        if fresh is not None:
+            await self._start_created(fresh)
+
+    async def _start_created(self, container: dict[str, Any]) -> None:
         """A daemon that died between creating and starting left a container in state "created"."""
         if container["State"]["Status"] != "created":
             return
+        self._post_start.expect(container)
         async with trouble(f'start container "{container["Name"].lstrip("/")}"'):
             await self._engine.containers.container(container["Id"]).start()
         await self._containers.refresh(container["Id"])
-        for hook in revision.service.post_start:
-            await self._post_start(container["Id"], hook)
-
-    async def _post_start(self, container: str, hook: Hook) -> None:
-        try:
-            await run_hook(self._engine, container, hook)
-        except RuntimeTrouble:
-            # Compose: a container whose post_start fails is stopped.
-            with suppress(RuntimeTrouble, DockerError):
-                await self._engine.containers.container(container).kill()
-            raise
 
     async def _clone(self, action: StartReplica, project: Project) -> None:
         """Bring back what Compose had made, out of its container that has ended: for the way back of an adoption."""
@@ -106,12 +116,11 @@ class Maker:
             raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
         number = self._names.number(service, known, await taken_names(self._engine))
         name = container_name(project.name, service, number)
+        wanted = project.services.get(service)
+        restart = wanted.restart if wanted is not None else None
+        body = clone_body(model, action.replica, restart, attempt=action.attempt, number=number)
         try:
-            async with trouble(f'create container "{name}"'):
-                body = clone_body(model, action.replica, action.attempt, number)
-                created = await self._engine.containers.create(body, name=name)
-                await self._engine.containers.container(created.id).start()
-            await self._containers.refresh(created.id)
+            await self._create(name, body, clone_endpoints(model))
         finally:
             self._names.made(number)
 

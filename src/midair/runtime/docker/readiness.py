@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ class Readiness:
         """Replicas of a revision are judged by other settings from now on."""
         self._adapted[service, revision] = kept
 
+    def kept(self, container: dict[str, Any], replica: ReplicaId) -> Kept:
+        """What is kept of the replica's service, as it was changed last."""
+        return self._adapted.get((service_of(replica), revision_of(replica))) or kept_by(container)
+
     async def close(self) -> None:
         """Ask no more."""
         tasks = list(self._asking.values())
@@ -56,14 +61,19 @@ class Readiness:
     def seen(
         self, container: dict[str, Any], replica: ReplicaId, *, starting: bool, stopping: bool, resize: bool
     ) -> ReplicaSeen:
-        """What the core is told about this container. One that was made and that nobody is starting has ended."""
+        """What the core is told about this container. One that was made and that nobody is starting has ended.
+
+        `starting`: something is still to be done before it may be used.
+        """
         attempt = attempt_of(container)
         key = (str(container["Id"]), str(container["State"].get("StartedAt", "")))
-        kept = self._adapted.get((service_of(replica), revision_of(replica))) or kept_by(container)
+        kept = self.kept(container, replica)
         address = address_of(container, kept.port) if kept.port else ""
         state = self._state(container, key, kept, address, stopping)
         if state == "starting" and container["State"]["Status"] == "created" and not starting:
             state = "exited"
+        if starting and state in ("ready", "unhealthy"):
+            state = "starting"
         before = self._since.get(key)
         if before is None or before[0] != state:
             self._since[key] = (state, self._clock())
@@ -94,8 +104,10 @@ class Readiness:
         if status in ("created", "paused"):
             return "starting" if status == "created" else "unhealthy"
         health = (container["State"].get("Health") or {}).get("Status", "none")
-        if health in ("starting", "unhealthy"):
-            return "starting" if health == "starting" else "unhealthy"
+        if health == "starting":  # again, for an engine that begins while its containers run
+            return "ready" if key in self._ready_at else "starting"
+        if health == "unhealthy":
+            return "unhealthy"
         check = kept.ready or (_LISTENING if kept.listens else None)
         if check is None or not (address or check.command):
             return "ready"
@@ -154,10 +166,11 @@ def _read(file: Path) -> dict[Key, float]:
 
 
 def _write(file: Path, ready_at: dict[Key, float]) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps([[*key, at] for key, at in ready_at.items()]))
-    fresh.replace(file)
+    with suppress(OSError):  # without room for it the next daemon takes them for ready since it looked
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.write_text(json.dumps([[*key, at] for key, at in ready_at.items()]))
+        fresh.replace(file)
 
 
 def _detail(state: dict[str, Any], seen: ReplicaState) -> str:

@@ -18,16 +18,23 @@ from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.client import connect, remembered, trouble
-from midair.runtime.docker.container import is_foreign, kept_by, replica_of
+from midair.runtime.docker.container import (
+    anonymous_volumes,
+    has_ended,
+    is_foreign,
+    is_left,
+    replica_of,
+    stop_signal_of,
+)
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
 from midair.runtime.docker.make import Maker
 from midair.runtime.docker.names import taken_names
+from midair.runtime.docker.notes import Notes
+from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.readiness import Readiness
 from midair.runtime.docker.translate import kept_of
 from midair.runtime.docker.watch import Containers
-
-_ENDED = ("exited", "dead", "created", "removing")
 
 
 class DockerRuntime:
@@ -42,11 +49,15 @@ class DockerRuntime:
         self._files = Files(self._folder / "files")
         self._inside = self._folder / "inside"  # where the daemon serves the project's flags
         self._project = Project(name=project, services={})
+        self._is_told = False  # what the project is to be
         self._client: aiodocker.Docker | None = None
         self._watched: Containers | None = None
         self._maker: Maker | None = None
         self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json", self._execute)
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
+        self._not_ended: dict[ReplicaId, RuntimeTrouble] = {}  # why, for those that are asked again
+        self._replaced = Notes(self._folder / "replaced.json")  # containers of Compose that midair has stopped
+        self._post_start: PostStart | None = None
         self._starting: set[ReplicaId] = set()
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
@@ -64,8 +75,11 @@ class DockerRuntime:
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
         self._watched = Containers(self._client, self._name)
         reachable = None if self._desktop else self._inside  # sockets do not cross the border of its machine
-        self._maker = Maker(self._client, self._name, self._watched, self._files, reachable, self._delete)
-        await self._watched.open(self._nudge)
+        self._post_start = PostStart(self._client, Notes(self._folder / "post-start.json"), self._nudge)
+        self._maker = Maker(
+            self._client, self._name, self._watched, self._files, reachable, self._post_start, self._delete
+        )
+        await self._watched.open(self._nudge, self._restore)
 
     async def close(self) -> None:
         """Let go. Containers go on."""
@@ -73,6 +87,8 @@ class DockerRuntime:
             task.cancel()
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
         await self._readiness.close()
+        if self._post_start is not None:
+            await self._post_start.close()
         if self._watched is not None:
             await self._watched.close()
         if self._client is not None:
@@ -83,7 +99,7 @@ class DockerRuntime:
         await asyncio.to_thread(self._files.keep, project)
         made: list[str] = []
         try:
-            await shared.ensure_networks(self._engine, project, made)
+            await shared.ensure_networks(self._engine, project, made, project.services.values())
             await shared.ensure_volumes(self._engine, project)
             if self._desktop:
                 return {}  # the gateways of its networks are inside its machine, where the router is not
@@ -96,15 +112,11 @@ class DockerRuntime:
 
     def in_force(self, project: Project) -> None:
         """Limits are compared with this project's, and new containers get its hosts."""
-        self._project = project
+        self._project, self._is_told = project, True
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every container of the project that belongs to a service."""
-        return tuple(
-            self._seen(container)
-            for container in self._containers.current()
-            if not (is_foreign(container) and container["State"]["Status"] in _ENDED)  # kept for a way back alone
-        )
+        return tuple(self._seen(container) for container in self._containers.current() if not is_left(container))
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to."""
@@ -142,17 +154,19 @@ class DockerRuntime:
 
     async def prune(self, keep: set[str]) -> None:
         """Forget built images and files that nobody needs, replaced containers of Compose, and unused networks."""
+        if not self._is_told:
+            return
         await asyncio.to_thread(self._files.prune, keep)
         await images.prune(self._engine, self._name, keep)
         for container in self._containers.current():
-            if is_foreign(container) and container["State"]["Status"] == "exited" and self._is_done(container, keep):
-                await self._delete(container["Id"])
+            if is_left(container) and self._is_done(container, keep):
+                await self._delete(container)
+                self._replaced.discard(container["Id"])
         await shared.sweep(self._engine, self._project, self._name)
 
     def _is_done(self, container: dict[str, Any], keep: set[str]) -> bool:
-        """A container of Compose stays for as long as somebody can go back to it; none outlives the project."""
-        services, replica = self._project.services, replica_of(container)
-        return not services or (FOREIGN not in keep and replica is not None and service_of(replica) in services)
+        """What replaced it can be undone for a while. What midair has not replaced is not its own to remove."""
+        return not self._project.services or (FOREIGN not in keep and container["Id"] in self._replaced)
 
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here."""
@@ -196,20 +210,25 @@ class DockerRuntime:
         assert replica is not None
         service = self._project.services.get(service_of(replica))
         wrong = service is not None and not is_foreign(container) and resize.differs(container, service, self._cpus)
+        waits = self._post_start is not None and self._post_start.is_due(container)
         return self._readiness.seen(
             container,
             replica,
-            starting=replica in self._starting,
+            starting=replica in self._starting or waits,
             stopping=replica in self._ending,
             resize=wrong,
         )
 
     def _stop(self, action: StopReplica) -> None:
         found = self._containers.of(action.replica)
-        if found is None or action.replica in self._ending or found["State"]["Status"] in _ENDED:
+        if found is None or action.replica in self._ending or has_ended(found):
             return
-        task = asyncio.create_task(self._end(action, found["Id"], kept_by(found).pre_stop))
-        self._ending[action.replica] = task
+        if (reason := self._not_ended.pop(action.replica, None)) is not None:
+            raise reason  # so that it is told, and asked again after a while
+        if is_foreign(found):
+            with suppress(RuntimeTrouble):  # without room for it the container is kept for ever
+                self._replaced.add(found["Id"])
+        self._ending[action.replica] = asyncio.create_task(self._end(action, found))
         self._nudge()
 
     async def _resize(self, action: ResizeReplica) -> None:
@@ -218,14 +237,22 @@ class DockerRuntime:
             await resize.resize(self._engine, found, service, self._cpus)
             await self._containers.refresh(found["Id"])
 
-    async def _end(self, action: StopReplica, container: str, hooks: tuple[Hook, ...]) -> None:
+    async def _end(self, action: StopReplica, container: dict[str, Any]) -> None:
+        hooks = self._readiness.kept(container, action.replica).pre_stop
         try:
-            with suppress(RuntimeTrouble):  # it is still seen running, so the core asks again
-                await end(self._engine, container, action, hooks)
-                await self._containers.refresh(container)
+            await end(self._engine, container["Id"], self._signal(action, container), action.grace_s, hooks)
+            await self._containers.refresh(container["Id"])
+        except RuntimeTrouble as error:
+            self._not_ended[action.replica] = error
         finally:
             self._ending.pop(action.replica, None)
             self._nudge()
+
+    def _signal(self, action: StopReplica, container: dict[str, Any]) -> str:
+        """The file's own word, else the container's: its image knows what ends it well."""
+        service = self._project.services.get(service_of(action.replica))
+        said = action.signal != "SIGTERM" if service is None else bool(service.fields.get("stop_signal"))
+        return action.signal if said else stop_signal_of(container)
 
     async def _remove(self, action: RemoveReplica) -> None:
         found = self._containers.of(action.replica)
@@ -234,16 +261,27 @@ class DockerRuntime:
         restarts = bool(found.get("RestartCount"))  # it had ended, and the engine was quicker
         if found["State"]["Running"] and not restarts:
             raise RuntimeTrouble(f'cannot remove replica "{action.replica}": it is still running')
-        await self._delete(found["Id"], force=restarts)
+        await self._delete(found, force=restarts)
+        for volume in anonymous_volumes(found).values():  # those that went from one container to the next are left
+            with suppress(DockerError):
+                await self._engine._query_json(f"volumes/{volume}", method="DELETE")
 
-    async def _delete(self, container: str, *, force: bool = False) -> None:
-        async with trouble(f'remove container "{container[:12]}"'):
+    async def _delete(self, container: dict[str, Any], *, force: bool = False) -> None:
+        """Remove a container that has ended, and none of what it kept. Raises RuntimeTrouble if it is not gone then."""
+        one = str(container["Id"])
+        async with trouble(f'remove container "{one[:12]}"'):
             try:
-                await self._engine.containers.container(container).delete(v=True, force=force)
+                await self._engine.containers.container(one).delete(force=force, timeout=60)
             except DockerError as error:
                 if error.status not in (404, 409):
                     raise
-        left = await self._containers.refresh(container)
-        if left is not None and left["State"]["Running"]:
-            raise RuntimeTrouble(f'cannot remove container "{container[:12]}": the engine has started it again')
-        self._readiness.forget(container)
+        if await self._containers.refresh(one) is not None:
+            raise RuntimeTrouble(f'cannot remove container "{one[:12]}": it runs again, or its end takes long')
+        self._readiness.forget(one)
+        if self._post_start is not None:
+            self._post_start.forget(one)
+
+    async def _restore(self) -> None:
+        """What somebody may have removed and the names of services need."""
+        if not self._desktop:
+            await shared.restore_addresses(self._engine, self._project)

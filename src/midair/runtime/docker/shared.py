@@ -7,7 +7,9 @@ Nothing is ever attached to these networks; an address of this machine can be re
 """
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
+from ipaddress import ip_interface
 from typing import Any
 
 import aiodocker
@@ -15,7 +17,7 @@ from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
 from midair.model.project import Port, Project, Service
-from midair.runtime.docker.client import trouble
+from midair.runtime.docker.client import reason, trouble
 from midair.runtime.docker.container import COMPOSE
 from midair.runtime.docker.translate import Placement, inside, target_ports
 
@@ -23,14 +25,16 @@ NAME_OF = "io.midair.name-of"  # label of a network that holds a service's addre
 PROJECT_OF = "io.midair.project"  # label of the same: whose it is
 
 
-async def ensure_networks(client: aiodocker.Docker, project: Project, made: list[str]) -> None:
-    """Make the networks that the file names and the engine does not have. Raises RuntimeTrouble.
+async def ensure_networks(
+    client: aiodocker.Docker, project: Project, made: list[str], services: Iterable[Service]
+) -> None:
+    """Make the networks of these services that the engine does not have. Raises RuntimeTrouble.
 
     `made` takes the id of each, also of those before the one that failed.
     """
     placement = Placement(project)
     wanted: set[str] = set()
-    for service in project.services.values():
+    for service in services:
         if not service.fields.get("network_mode"):
             wanted |= set(service.fields.get("networks") or {"default": None})
     for key in sorted(wanted):
@@ -143,19 +147,35 @@ async def _ensure_address(client: aiodocker.Docker, project: str, service: str, 
     name = f"{project}_midair_{service}"
     found = await _network(client, name)
     if found is None:
-        body = {
-            "Name": name,
-            "CheckDuplicate": True,
-            "Driver": "bridge",
-            "Labels": {NAME_OF: service, PROJECT_OF: project},
-        }
-        try:
-            made.append((await client.networks.create(body)).id)
-        except DockerError:
-            return None
+        async with trouble(f'create network "{name}"'):
+            try:
+                made.append((await client.networks.create(_address_body(project, service))).id)
+            except DockerError as error:
+                if "address pool" in reason(error):
+                    return None
+                raise
         found = await _network(client, name)
     pools = ((found or {}).get("IPAM") or {}).get("Config") or []
     return next((str(pool["Gateway"]) for pool in pools if pool.get("Gateway")), None)
+
+
+def _address_body(project: str, service: str) -> dict[str, Any]:
+    labels = {NAME_OF: service, PROJECT_OF: project}
+    return {"Name": f"{project}_midair_{service}", "CheckDuplicate": True, "Driver": "bridge", "Labels": labels}
+
+
+async def restore_addresses(client: aiodocker.Docker, project: Project) -> None:
+    """Bring back the networks that hold addresses of names: to `docker network prune` they look unused.
+
+    The same addresses, since running containers know them. Raises RuntimeTrouble.
+    """
+    for service in project.services.values():
+        body = _address_body(project.name, service.name)
+        if service.names and await _network(client, body["Name"]) is None:
+            gateway = service.names[0].host
+            pool = {"Subnet": str(ip_interface(f"{gateway}/29").network), "Gateway": gateway}
+            async with trouble(f'create network "{body["Name"]}"'):
+                await client.networks.create({**body, "IPAM": {"Driver": "default", "Config": [pool]}})
 
 
 async def sweep(client: aiodocker.Docker, project: Project, name: str) -> None:

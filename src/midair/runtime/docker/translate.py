@@ -12,7 +12,7 @@ import msgspec
 
 from midair.model.ids import ReplicaId
 from midair.model.moment import parse_span
-from midair.model.project import Port, Project, Revision, Service
+from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.model.protocol import likely_protocol
 from midair.runtime.docker.container import ATTEMPT, COMPOSE, KEPT, REPLICA, Kept, kept_by
 from midair.runtime.docker.limits import resources, restart_policy
@@ -103,11 +103,22 @@ def labels(project: Project, revision: Revision, replica: ReplicaId, attempt: in
 
 def kept_of(service: Service) -> Kept:
     """What is kept of a service."""
-    return Kept(next(iter(target_ports(service)), None), bool(service.ports), service.ready, service.pre_stop)
+    return Kept(
+        next(iter(target_ports(service)), None),
+        bool(service.ports),
+        service.ready,
+        service.pre_stop,
+        service.post_start,
+    )
 
 
-def clone_body(container: dict[str, Any], replica: ReplicaId, attempt: int, number: int) -> dict[str, Any]:
-    """The body of a container like one that Compose made, with the same networks and without its published ports."""
+def clone_body(
+    container: dict[str, Any], replica: ReplicaId, restart: Restart | None, *, attempt: int, number: int
+) -> dict[str, Any]:
+    """The body of a container like one that Compose made: the same bytes, none of its published ports.
+
+    `restart` is the policy that it had: it was taken away when the container was stopped.
+    """
     config, host = dict(container["Config"]), dict(container["HostConfig"])
     config["Labels"] = {
         **(config.get("Labels") or {}),
@@ -117,11 +128,20 @@ def clone_body(container: dict[str, Any], replica: ReplicaId, attempt: int, numb
         KEPT: msgspec.json.encode(kept_by(container)).decode(),
     }
     config.pop("Hostname", None)
+    config["Image"] = container["Image"]  # its name may stand for other bytes by now
     host["PortBindings"] = {}
-    aliases = [config["Labels"][f"{COMPOSE}service"]]
-    endpoints = {name: {"Aliases": aliases} for name in container["NetworkSettings"]["Networks"]}
-    first = dict(list(endpoints.items())[:1])
+    if restart is not None:
+        host["RestartPolicy"] = restart_policy(restart)
+    first = dict(list(clone_endpoints(container).items())[:1])
     return {**config, "HostConfig": host, "NetworkingConfig": {"EndpointsConfig": first}}
+
+
+def clone_endpoints(container: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The networks of a container that Compose made, by name. The first is joined when the clone is made."""
+    aliases = [container["Config"]["Labels"][f"{COMPOSE}service"]]
+    mode = container["HostConfig"].get("NetworkMode")
+    names = sorted(container["NetworkSettings"]["Networks"], key=lambda name: name != mode)
+    return {name: {"Aliases": aliases} for name in names}
 
 
 def create_body(

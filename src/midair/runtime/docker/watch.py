@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +13,10 @@ from aiodocker.exceptions import DockerError
 from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.container import COMPOSE, REPLICA, is_foreign, replica_of
+from midair.runtime.docker.container import COMPOSE, REPLICA, has_ended, is_foreign, is_left, replica_of
 
 _AGAIN_S = 15.0  # events may be missed; a look this often puts that right
-_RETRY_S = 1.0
+_RETRY_S = 0.2  # an engine that begins again may give containers other addresses
 _FOREVER = aiohttp.ClientTimeout(total=None)
 _WORTH = {"create", "start", "die", "stop", "destroy", "rename", "pause", "unpause", "oom", "update"}
 
@@ -30,11 +30,15 @@ class Containers:
         self._known: dict[str, dict[str, Any]] = {}
         self._trouble: RuntimeTrouble | None = None
         self._nudge: Callable[[], None] = lambda: None
+        self._tend: Callable[[], Awaitable[None]]
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def open(self, nudge: Callable[[], None]) -> None:
-        """Look once, then follow. Raises RuntimeTrouble when the engine cannot be asked."""
-        self._nudge = nudge
+    async def open(self, nudge: Callable[[], None], tend: Callable[[], Awaitable[None]]) -> None:
+        """Look once, then follow. Raises RuntimeTrouble when the engine cannot be asked.
+
+        `tend` looks after what else the engine has to have, whenever everything is looked at again.
+        """
+        self._nudge, self._tend = nudge, tend
         await self.look()
         await self._remove_unstarted()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._look_again())]
@@ -60,8 +64,9 @@ class Containers:
         return tuple(self._known.values())
 
     def of(self, replica: ReplicaId) -> dict[str, Any] | None:
-        """The container of a replica."""
-        return next((found for found in self.current() if replica_of(found) == replica), None)
+        """The container of a replica. One of Compose's that has ended is kept for a way back alone."""
+        found = [one for one in self.current() if replica_of(one) == replica and not is_left(one)]
+        return next(iter(sorted(found, key=has_ended)), None)
 
     async def find(self, replica: ReplicaId) -> dict[str, Any] | None:
         """The same, asked of the engine: what is remembered may be old, and no replica may get a second container."""
@@ -75,28 +80,36 @@ class Containers:
 
     async def look(self) -> None:
         """Inspect all of them."""
+        before = {*self._known}
         try:
             async with trouble("list containers"):
                 labels = {"label": [f"{COMPOSE}project={self._project}", f"{COMPOSE}oneoff=False"]}
                 listed = await self._client.containers.list(all=True, filters=labels)
-            fresh = [await self._inspect(entry.id) for entry in listed]
+            for container in before - {entry.id for entry in listed}:
+                self._known.pop(container, None)
+            for entry in listed:  # one by one: nothing that is heard meanwhile gives way to what was before it
+                self._take_in(entry.id, await self._inspect(entry.id))
         except RuntimeTrouble as error:
+            is_news = self._trouble is None or self._trouble.message != error.message
             self._trouble = error
-            self._nudge()
+            if is_news:
+                self._nudge()
             raise
         self._trouble = None
-        self._known = {entry["Id"]: entry for entry in fresh if entry is not None and replica_of(entry)}
         self._nudge()
 
     async def refresh(self, container: str) -> dict[str, Any] | None:
         """Inspect one of them; None when it is gone."""
         found = await self._inspect(container)
+        self._take_in(container, found)
+        self._nudge()
+        return found
+
+    def _take_in(self, container: str, found: dict[str, Any] | None) -> None:
         if found is None:
             self._known.pop(container, None)
         elif replica_of(found):
             self._known[found["Id"]] = found
-        self._nudge()
-        return found
 
     async def _inspect(self, container: str) -> dict[str, Any] | None:
         async with trouble(f'inspect container "{container[:12]}"'):
@@ -111,7 +124,7 @@ class Containers:
     async def _follow(self) -> None:
         filters = {"type": ["container"], "label": [f"{COMPOSE}project={self._project}"]}
         while True:
-            with suppress(RuntimeTrouble):
+            with suppress(RuntimeTrouble, ValueError):  # the latter: half a line, which an engine that dies leaves
                 async with trouble("follow the engine's events"):
                     await self._follow_once(json.dumps(filters))
             await asyncio.sleep(_RETRY_S)
@@ -138,3 +151,4 @@ class Containers:
             await asyncio.sleep(_AGAIN_S)
             with suppress(RuntimeTrouble):
                 await self.look()
+                await self._tend()
