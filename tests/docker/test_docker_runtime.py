@@ -12,6 +12,7 @@ from tests.docker.test_docker_contract import DockerHarness
 from midair.model.action import RemoveReplica, StartReplica, StopReplica
 from midair.model.ids import FOREIGN, replica_id
 from midair.model.project import Hook, Project, Restart, Revision
+from midair.runtime.docker.container import anonymous_volumes
 from midair.testing.runtime_contract import eventually
 
 pytestmark = [pytest.mark.docker]
@@ -194,7 +195,7 @@ def test_volumes_without_a_name_go_on_when_a_replica_is_started_again_and_end_wi
         async with opened(harness) as runtime:
             made, container = await started(harness, runtime, restart=Restart("none"))
             harness.engine.docker("exec", container, "python3", "-c", "open('/data/kept', 'w')")
-            [volume] = [one["Name"] for one in inspected(harness, container)["Mounts"]]
+            [volume] = anonymous_volumes(inspected(harness, container)).values()
             for attempt in (2, 3):
                 harness.engine.docker("kill", container_of(harness, ONE))
                 await eventually(runtime, ONE, lambda seen: seen.state == "exited")
@@ -279,7 +280,7 @@ def test_what_compose_had_made_comes_back_with_its_bytes_its_networks_and_its_po
             assert clone["Image"] == first
             assert set(clone["NetworkSettings"]["Networks"]) == set(networks)
             assert clone["HostConfig"]["NetworkMode"] == networks[0]
-            assert clone["HostConfig"]["RestartPolicy"]["Name"] == "always"
+            assert clone["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
             await runtime.prune({FOREIGN})
             assert inspected(harness, container), "it is kept for the way back"
             await runtime.prune(set())
