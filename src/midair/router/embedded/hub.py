@@ -63,7 +63,10 @@ class Hub:
             nudge()
 
     def _sweep(self) -> None:
+        self.loop.call_later(self.limits.sweep_s, self._sweep)
         now = time.monotonic()
         for timed in list(self.timed):
-            timed.look(now)
-        self.loop.call_later(self.limits.sweep_s, self._sweep)
+            try:
+                timed.look(now)
+            except Exception as error:  # one that fails must not stop the clock for all others
+                self.loop.call_exception_handler({"message": "cannot look at a connection", "exception": error})

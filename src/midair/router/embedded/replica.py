@@ -61,7 +61,8 @@ class Replica:
                     continue
                 upstream.begin(client)
                 return
-        self.hub.run(self._connect_for(client, port))
+        client.awaited = upstream = Upstream(self, port)
+        self.hub.run(self._connect_for(client, upstream))
 
     def drain(self, timeout_s: float, politely: bool) -> None:
         """No request begins here any more."""
@@ -118,12 +119,11 @@ class Replica:
             self.service.table.rebuild()
             self.hub.changed()
 
-    async def _connect_for(self, client: "Downstream", port: int) -> None:
-        upstream = Upstream(self, port)
-        client.awaited = upstream
-        connected = await self.connect(upstream, port)
+    async def _connect_for(self, client: "Downstream", upstream: Upstream) -> None:
+        connected = await self.connect(upstream, upstream.port)
         if client.awaited is not upstream:  # it went away meanwhile
-            upstream.rest()
+            if connected:
+                upstream.rest()
         elif connected:
             client.awaited = None
             upstream.begin(client)

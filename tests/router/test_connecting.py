@@ -1,0 +1,78 @@
+"""Connections to replicas that are not made, or die before they are used: no request and no other client suffers."""
+
+import asyncio
+import contextlib
+import socket
+
+from tests.router.place import eventually, looped, placed
+
+GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
+
+
+class Mute:
+    """Stands for a replica that answers no attempt to connect: its queue is full until it is made to accept."""
+
+    def __init__(self):
+        self._sock = socket.socket()
+        self._sock.bind(("127.0.0.1", 0))
+        self._sock.listen(0)
+        self.port = self._sock.getsockname()[1]
+        self._fillers = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self._fillers.append(socket.create_connection(("127.0.0.1", self.port), 0.1))
+
+    async def stop(self):
+        for sock in (self._sock, *self._fillers):
+            sock.close()
+
+
+@looped
+async def test_a_connection_that_is_not_made_for_a_client_that_left_is_not_kept_for_others():
+    async with placed(connect_s=0.2, idle_s=0.2) as place:
+        place.backends.append(Mute())
+        await place.route(*place.backends)
+        (replica,) = place.service.replicas()
+        client = await place.connect()
+        client.send(GET)
+        await eventually(lambda: place.inside() == 1)
+        client.close()
+        await place.counted(aborted=1)
+        await eventually(lambda: replica.failures == 1)
+        assert not any(replica.pools.values())
+        await place.route(await place.backend())
+        assert (await place.get())[0].startswith(b"HTTP/1.1 200")
+        assert await (await place.connect()).rest() == b"", "the clock goes on: idle connections are closed"
+
+
+@looped
+async def test_a_request_that_is_refused_right_after_its_head_reaches_no_replica():
+    async with placed() as place:
+        backend = await place.backend()
+        await place.route(backend)
+        client = await place.connect()
+        await eventually(lambda: len(place.router.hub.timed) == 2)  # the service is the other one
+        (connection,) = place.router.hub.timed - {place.service}
+        connection.data_received(b"POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.data_received(b"zz\r\n")
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 400")
+        await place.counted(refused=1)
+        await eventually(lambda: backend.open == 1)
+        assert connection.upstream is None
+
+
+@looped
+async def test_one_that_cannot_be_looked_at_does_not_stop_the_clock():
+    class Broken:
+        def look(self, now):
+            raise ValueError("broken")
+
+    async with placed(idle_s=0.2) as place:
+        await place.route(await place.backend())
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+        place.router.hub.timed.add(Broken())
+        for _ in range(2):
+            assert await (await place.connect()).rest() == b""
+        assert all(isinstance(error, ValueError) for error in told)
+        assert told
