@@ -215,6 +215,25 @@ async def test_held_requests_wait_for_a_replica_and_are_all_answered():
         await place.counted(answered=10)
 
 
+@pytest.mark.parametrize("protocol", ["http", "tcp"])
+@looped
+async def test_what_waits_when_a_hold_begins_waits_as_long_as_that(protocol):
+    async with placed(park_s=0.4) as place:
+        dead = await place.backend()
+        dead.stop_accepting()
+        await place.route(dead, protocol=protocol)
+        client = await place.connect()
+        client.send(POST)
+        await eventually(lambda: place.service.seen().held == 1)
+        await place.route(hold=True, hold_timeout_s=30, protocol=protocol)
+        await asyncio.sleep(0.6)
+        assert place.service.seen().held == 1
+        await place.route(await place.backend(), protocol=protocol)
+        assert (await client.answer())[1].endswith(b"hi")
+        client.close()
+        await place.counted(answered=1)
+
+
 @pytest.mark.parametrize(("routed", "outcome"), [(False, "lost"), (True, "refused")])
 @looped
 async def test_held_for_too_long_is_lost_unless_an_operator_wanted_it(routed, outcome):

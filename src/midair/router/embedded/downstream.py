@@ -37,7 +37,7 @@ class Downstream(Reader):
     """One client. What is said of a request is said of the one in hand."""
 
     __slots__ = ("answering", "attempts", "awaited", "closing", "count", "framed", "head", "repeats", "replica",
-                 "status", "wait_until")  # fmt: skip
+                 "status", "wait_until", "waits_since")  # fmt: skip
 
     def __init__(self, listener: "Listener") -> None:
         super().__init__(listener)
@@ -50,7 +50,7 @@ class Downstream(Reader):
         self.upstream: Upstream | None = None
         self.awaited: Upstream | None = None  # being connected
         self.attempts = self.repeats = 0
-        self.wait_until = 0.0
+        self.waits_since = self.wait_until = 0.0
         self.answering = False  # part of the answer was sent
         self.framed = True  # the client can see where the answer ends
         self.status = 0

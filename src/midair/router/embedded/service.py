@@ -16,7 +16,8 @@ _RETRY_S = 0.1
 class Waiter(Protocol):
     """A request, or a TCP connection, that no replica has taken yet."""
 
-    wait_until: float  # on the loop's clock; 0: it has not waited yet
+    waits_since: float  # on the loop's clock; 0: it has not waited yet
+    wait_until: float
 
     def dispatch(self) -> None:
         """Try again."""
@@ -83,8 +84,9 @@ class Service:
         if not action.hold and not self.table.replicas:
             waiter.give_up("no replica of this service is ready", refused=False)
             return
-        if not waiter.wait_until:
-            waiter.wait_until = now + (action.hold_timeout_s if action.hold else limits.park_s)
+        waiter.waits_since = waiter.waits_since or now
+        patience_s = action.hold_timeout_s if action.hold else limits.park_s
+        waiter.wait_until = max(waiter.wait_until, waiter.waits_since + patience_s)
         if now >= waiter.wait_until or len(self._waiting) >= action.hold_max_requests:
             self._give_up(waiter)
             return

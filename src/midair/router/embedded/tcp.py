@@ -22,7 +22,7 @@ class TcpDownstream(asyncio.Protocol):
         self.hub = listener.hub
         self.service = listener.service
         self.target = listener.port.target
-        self.wait_until = 0.0
+        self.waits_since = self.wait_until = 0.0
         self.upstream: TcpUpstream | None = None
         self.stalled = 0.0
         self._replica: Replica | None = None
