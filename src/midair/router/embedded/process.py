@@ -255,14 +255,16 @@ class RouterProcess:
 
     async def _answer_router(self, asker: wire.Wire, message: wire.Message, fds: list[int]) -> Answer:
         """What a predecessor or successor says, or somebody else who keeps listening sockets."""
-        if message.do == "offer" and (self.retirement is None or not self.retirement.begun):
+        if message.do == "offer":
+            if self.retirement is not None:
+                raise RouterTrouble("cannot replace the router: another one is about to")
             self.retirement = Retirement(self, asker)
             return self.retirement.offer()
         if message.do == "listeners":
             return len(self.listeners), ()
         if message.do == "listener":
             return self._listener(msgspec.json.decode(message.body, type=int))
-        if message.do == "retire" and self.retirement is not None:
+        if message.do == "retire" and self.retirement is not None and self.retirement.is_for(asker):
             self._close_admin(asker)
             self.retirement.begin()
             return None, ()
@@ -306,7 +308,8 @@ async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | Non
     if router.predecessor is not None:
         await router.predecessor.retire()
     if ready is not None:
-        os.write(ready, b"ready\n")
+        with contextlib.suppress(OSError):  # who started it may be gone; the ports are its own by now
+            os.write(ready, b"ready\n")
         os.close(ready)
     router.hub.run(_end_with_folder(router))
     await router.ended.wait()

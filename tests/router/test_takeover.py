@@ -1,0 +1,74 @@
+"""A router takes the place of another one, and something dies or is in doubt on the way."""
+
+import asyncio
+import os
+
+import pytest
+from tests.router.place import eventually, looped
+from tests.router.test_held_sockets import ask
+from tests.router.test_survival import is_running, routing
+
+from midair.errors import RouterTrouble
+from midair.router.embedded import spawn, wire
+from midair.router.embedded.handover import Offer
+from midair.router.embedded.limits import Limits
+from midair.router.embedded.spawn import start_process
+
+pytestmark = pytest.mark.e2e
+
+
+class Heir:
+    """What a successor says, step by step."""
+
+    def __init__(self, folder):
+        self.wire = wire.Wire(wire.connect(folder), self._hear, lambda end: None)
+
+    async def _hear(self, end, message, descriptors):
+        return None, ()
+
+    async def offer(self):
+        _, descriptors = await self.wire.ask_for_descriptors("offer", None, Offer)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    async def retire(self):
+        await self.wire.ask("retire", None, type(None))
+
+
+@looped
+async def test_a_control_plane_that_dies_meanwhile_takes_no_router_with_it(tmp_path, monkeypatch):
+    async with routing(tmp_path) as (router, _backend, port):
+        old = (await router.observe()).pid
+        await router.close()
+        with monkeypatch.context() as patch:
+            patch.setattr(spawn, "_START_S", 0)  # nobody waits for the new one
+            with pytest.raises(RouterTrouble, match="cannot start the router"):
+                await start_process(tmp_path, Limits(), "--takeover")
+        await eventually(lambda: not is_running(old))
+        assert await ask(port)
+        await router.open()
+        assert (await router.observe()).deaths == ()
+
+
+@looped
+async def test_there_is_one_successor_at_a_time_and_only_that_one_makes_it_retire(tmp_path):
+    async with routing(tmp_path) as (_router, _backend, port):
+        one, other = Heir(tmp_path), Heir(tmp_path)
+        await one.offer()
+        with pytest.raises(RouterTrouble, match="another one is about to"):
+            await other.offer()
+        with pytest.raises(RouterTrouble, match="retire"):
+            await other.retire()
+        one.wire.close()
+        await eventually_offered(other)
+        other.wire.close()
+        assert await ask(port)
+
+
+async def eventually_offered(heir):
+    """The router notices soon that the one before is gone."""
+    while True:
+        try:
+            return await heir.offer()
+        except RouterTrouble:
+            await asyncio.sleep(0.01)
