@@ -6,9 +6,11 @@ import os
 import pytest
 from tests.router.place import eventually, looped
 from tests.router.test_held_sockets import ask
-from tests.router.test_survival import is_running, routing
+from tests.router.test_survival import GET, action, connect, is_running, reaches, routing, total
 
 from midair.errors import RouterTrouble
+from midair.model.project import Port
+from midair.model.seen import Tally
 from midair.router.embedded import spawn, wire
 from midair.router.embedded.handover import Offer
 from midair.router.embedded.limits import Limits
@@ -72,3 +74,20 @@ async def eventually_offered(heir):
             return await heir.offer()
         except RouterTrouble:
             await asyncio.sleep(0.01)
+
+
+@looped
+async def test_http_connections_of_a_port_inside_the_project_stay_http(tmp_path):
+    async with routing(tmp_path) as (router, backend, port):
+        inside = Port(port, 80, "127.0.0.1", inside=True)
+        await router.perform(action(2, port, backend, ports=(inside,)))
+        client = await connect(port)
+        await client.ask(GET)
+        old = (await router.observe()).pid
+        await router.restart()
+        await eventually(lambda: not is_running(old))
+        await asyncio.sleep(1.2)  # silent for so long, a new connection would be one that waits to be spoken to
+        assert await total(router) == Tally(1, 1)
+        await client.ask(GET)
+        await reaches(router, Tally(2, 2))
+        client.close()

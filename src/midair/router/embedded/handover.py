@@ -26,6 +26,7 @@ from midair.router.base import RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.connection import CLOSED, IDLE, Connection
 from midair.router.embedded.counts import Book, merged
+from midair.router.embedded.downstream import Downstream
 from midair.router.embedded.held import Listening
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Retirement:
 
 
 async def adopt(router: "RouterProcess", port: Port, descriptor: int) -> None:
-    """Go on with a connection that a predecessor accepted."""
+    """Go on with a connection that a predecessor accepted, and on which HTTP is spoken."""
     sock = socket.socket(fileno=descriptor)
     listener = router.listeners.get((port.host, port.port))
     if listener is None:
@@ -190,7 +191,7 @@ async def adopt(router: "RouterProcess", port: Port, descriptor: int) -> None:
         return
     sock.setblocking(False)
     try:
-        await router.hub.loop.connect_accepted_socket(listener.connection, sock)
+        await router.hub.loop.connect_accepted_socket(lambda: Downstream(listener), sock)
     except OSError:
         sock.close()  # the client has gone away on the way
 
