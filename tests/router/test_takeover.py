@@ -14,6 +14,7 @@ from midair.model.seen import Tally
 from midair.router.embedded import spawn, wire
 from midair.router.embedded.handover import Offer
 from midair.router.embedded.limits import Limits
+from midair.router.embedded.router import EmbeddedRouter
 from midair.router.embedded.spawn import start_process
 
 pytestmark = pytest.mark.e2e
@@ -91,3 +92,57 @@ async def test_http_connections_of_a_port_inside_the_project_stay_http(tmp_path)
         await client.ask(GET)
         await reaches(router, Tally(2, 2))
         client.close()
+
+
+@looped
+async def test_a_successor_that_dies_before_it_has_taken_over_leaves_no_trace(tmp_path):
+    async with routing(tmp_path) as (router, _backend, port):
+        before = await router.observe()
+        heir = Heir(tmp_path)
+        await heir.offer()
+        admin = wire.listen(tmp_path)  # in the place of the router's
+        admin.close()
+        heir.wire.close()
+        await eventually(lambda: is_reachable(tmp_path), "a way to reach the router")
+        await router.close()
+        await router.open()
+        after = await router.observe()
+        assert (after.pid, after.deaths) == (before.pid, ())
+        await router.restart()
+        assert (await router.observe()).pid != before.pid
+        assert await ask(port)
+
+
+def is_reachable(folder):
+    try:
+        wire.connect(folder).close()
+    except OSError:
+        return False
+    return True
+
+
+@looped
+async def test_a_successor_lives_on_when_the_one_before_dies_instead_of_retiring(tmp_path):
+    gone = asyncio.Event()
+
+    async def dies(end, message, descriptors):
+        if message.do == "offer":
+            lock = os.open(tmp_path / "router.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+            return Offer((), 0, ""), (lock,)
+        assert message.do == "retire"
+        gone.set()
+        end.close()
+        return None, ()
+
+    admin = wire.listen(tmp_path)
+    starting = asyncio.create_task(start_process(tmp_path, Limits(), "--takeover"))
+    sock, _ = await asyncio.get_running_loop().sock_accept(admin)
+    wire.Wire(sock, dies, lambda end: None)
+    await asyncio.wait_for(gone.wait(), 10)
+    admin.close()
+    await starting
+    router = EmbeddedRouter(tmp_path)
+    await router.open()
+    assert (await router.observe()).pid != os.getpid()
+    await router.stop()
+    await router.close()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from midair.router.embedded.process import RouterProcess
 
 _LOOK_S = 0.02
-_ASK_S = 4.0
+_ASK_S, _RETIRE_S = 4.0, 10.0
 _UNSENT_MAX = 100  # connections on their way to the heir
 
 
@@ -67,12 +67,16 @@ class Predecessor:
 
     async def retire(self) -> None:
         """From here on the predecessor only ends what it has."""
-        await self._wire.ask("retire", None, type(None))
+        await self._ask("retire", None, _RETIRE_S)
 
     async def perform(self, action: SetRoutes) -> None:
         """Let it use the new routes, too. If it can't be told, `observe` will tell that they have not settled."""
+        await self._ask("perform", action, _ASK_S)
+
+    async def _ask(self, do: str, body: object, timeout_s: float) -> None:
+        """Ask for what need not be done when it is gone."""
         try:
-            await self._wire.ask("perform", action, type(None), timeout_s=_ASK_S)
+            await self._wire.ask(do, body, type(None), timeout_s=timeout_s)
         except RouterTrouble:
             if not self._wire.closed:
                 raise

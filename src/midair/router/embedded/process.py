@@ -71,6 +71,7 @@ class RouterProcess:
 
     def open_admin(self) -> None:
         """Answer on the admin socket, in place of any other."""
+        self._close_admin()
         self._admin = wire.listen(self.folder)
         self.hub.loop.add_reader(self._admin.fileno(), self._accept_admin)
 
@@ -143,16 +144,20 @@ class RouterProcess:
         """Let the next router begin while the last requests end here."""
         if self.retirement is None:
             fcntl.flock(self.lock, fcntl.LOCK_UN)
-            self._close_admin()
+            self._leave_admin()
 
-    def _close_admin(self, heir: wire.Wire | None = None) -> None:
+    def _leave_admin(self, heir: wire.Wire | None = None) -> None:
+        """Answer nobody but the heir."""
+        self._close_admin()
+        for asker in tuple(self._wires):
+            if asker is not heir:
+                asker.close()
+
+    def _close_admin(self) -> None:
         if self._admin is not None:
             self.hub.loop.remove_reader(self._admin.fileno())
             self._admin.close()
             self._admin = None
-        for asker in tuple(self._wires):
-            if asker is not heir:
-                asker.close()
 
     def _inside(self) -> list[int]:
         return [replica.open for service in self.services.values() for replica in service.replicas()]
@@ -231,6 +236,7 @@ class RouterProcess:
                     listener.closed = True  # nobody is left to pass connections on to
             else:
                 self.retirement = None
+                self.open_admin()  # it may have taken the socket's place
 
     def _tell(self) -> None:
         for watcher in tuple(self._wires):
@@ -265,7 +271,7 @@ class RouterProcess:
         if message.do == "listener":
             return self._listener(msgspec.json.decode(message.body, type=int))
         if message.do == "retire" and self.retirement is not None and self.retirement.is_for(asker):
-            self._close_admin(asker)
+            self._leave_admin(asker)
             self.retirement.begin()
             return None, ()
         if message.do == "adopt":
