@@ -42,6 +42,7 @@ class RouterProcess:
         self.listeners: dict[Place, Listener] = {}
         self.started_at = time.time()
         self.deaths = read_state(folder).deaths  # of the routers before
+        self._unsaved = True  # the file may say something else than what is in force
         self.ended = asyncio.Event()
         self._changing = asyncio.Lock()
         self._wires: set[wire.Wire] = set()
@@ -101,6 +102,7 @@ class RouterProcess:
                 f'cannot route "{action.service}": generation "{action.generation}" is older than "{newest}"'
             )
         if action == service.action and not service.problem:
+            self.save_again()
             return
         _check_addresses(action)
         fresh = self._bind(service, action.ports)
@@ -126,6 +128,7 @@ class RouterProcess:
     async def stop(self, *, forget: bool) -> None:
         """Listen no more, give requests a moment to end, and exit."""
         if forget:
+            self._unsaved = False
             forget_state(self.folder)
             (self.folder / wire.SOCKET).unlink(missing_ok=True)
         else:
@@ -206,8 +209,15 @@ class RouterProcess:
         listener = list(self.listeners.values())[number]
         return Listening(listener.service.name, listener.port), tuple(os.dup(s.fileno()) for s in listener.sockets)
 
+    def save_again(self) -> None:
+        """Write down what could not be written, if anything. Raises OSError when it still can't be."""
+        if self._unsaved and self.retirement is None:
+            self._save()
+
     def _save(self) -> None:
+        self._unsaved = True
         write_state(self.folder, State(tuple(service.action for service in self.services.values()), self.deaths))
+        self._unsaved = False
 
     def _remember(self, death: RouterDeath) -> None:
         self.deaths = (*self.deaths, death)[-DEATHS_KEPT:]
@@ -293,9 +303,11 @@ def _check_addresses(action: SetRoutes) -> None:
 _FOLDER_LOOK_S = 5.0
 
 
-async def _end_with_folder(router: RouterProcess) -> None:
-    """Nobody could ever reach or end a router whose folder was deleted."""
-    while router.folder.exists():  # noqa: ASYNC110 - nobody tells when a folder is deleted
+async def look_after_folder(router: RouterProcess) -> None:
+    """Nobody could ever reach or end a router whose folder was deleted. One on a full disk has room again some day."""
+    while router.folder.exists():  # nobody tells when a folder is deleted
+        with contextlib.suppress(OSError):
+            router.save_again()
         await asyncio.sleep(_FOLDER_LOOK_S)
     router.ended.set()
 
@@ -317,6 +329,6 @@ async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | Non
         with contextlib.suppress(OSError):  # who started it may be gone; the ports are its own by now
             os.write(ready, b"ready\n")
         os.close(ready)
-    router.hub.run(_end_with_folder(router))
+    router.hub.run(look_after_folder(router))
     await router.ended.wait()
     os._exit(0)  # all that matters is in files; closing the loop could wait for connections that never end
