@@ -1,11 +1,14 @@
 """Nothing that two parsers could read differently reaches a replica, and nobody can hold the router up."""
 
 import asyncio
+import contextlib
+import os
+import socket
 
 import h11
 import pytest
 from tests.router.corpus import CORPUS
-from tests.router.place import answer, eventually, looped, placed, read_head, says
+from tests.router.place import Client, answer, eventually, looped, placed, read_head, says
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 # h11 takes these, as the older standards allow or because they are a matter of policy; the router does not.
@@ -153,3 +156,91 @@ async def test_garbage_of_every_length_is_refused_or_waited_for():
             client.close()
         await eventually(lambda: place.tally().accepted == 8)
         assert not backend.requests
+
+
+async def one_that_reads_when_told(place):
+    """A client that reads nothing by itself, and for whom the kernel keeps little."""
+    for listener in place.router.listeners.values():
+        for sock in listener.sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", place.port))
+    place.clients.append(Client(*await asyncio.open_connection(sock=sock, limit=2**24)))
+    place.clients[-1].writer.transport.pause_reading()
+    return place.clients[-1]
+
+
+LAST = b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"
+
+
+@looped
+async def test_a_client_that_never_reads_the_last_bytes_is_let_go():
+    async with placed(stall_s=0.3) as place:
+        await place.route(await place.backend(says(answer(b"x" * 60_000))))
+        client = await one_that_reads_when_told(place)
+        client.send(LAST)
+        await place.counted(answered=1)
+        await eventually(lambda: place.router.hub.timed == {place.service})
+
+
+@pytest.mark.parametrize("protocol", ["http", "tcp"])
+@looped
+async def test_a_client_that_reads_slowly_gets_all_of_it(protocol):
+    async with placed(stall_s=0.4) as place:
+        reply = answer(b"x" * 500_000)
+        await place.route(await place.backend(says(reply, then_close=True)), protocol=protocol)
+        client = await one_that_reads_when_told(place)
+        client.send(LAST)
+        left = len(reply) if protocol == "tcp" else len(reply) + len(b"Connection: close\r\n")
+        descriptor = client.writer.get_extra_info("socket").fileno()
+        while left:
+            with contextlib.suppress(BlockingIOError):
+                data = os.read(descriptor, 8192)
+                assert data, f"cut with {left} bytes to come"
+                left -= len(data)
+            await asyncio.sleep(0.02)
+        client.close()
+        await place.counted(answered=1)
+
+
+@looped
+async def test_a_client_with_more_to_say_gets_the_whole_answer_however_slowly_it_reads():
+    async with placed(linger_s=0.1) as place:
+        await place.route(await place.backend(says(answer(b"x" * 60_000))))
+        client = await one_that_reads_when_told(place)
+        client.send(LAST + b"more")
+        await place.counted(answered=1)
+        await asyncio.sleep(0.4)
+        client.writer.transport.resume_reading()
+        assert (await client.answer())[1] == b"x" * 60_000
+
+
+@looped
+async def test_a_refused_client_may_go_on_sending_for_longer_than_it_takes_to_read_why():
+    async with placed(linger_s=0.3) as place:
+        await place.route(await place.backend())
+        client = await place.connect()
+        client.writer.transport.pause_reading()
+        client.send(b"GET / HTTP/1.1\r\nHost: web\r\nX Y: z\r\n\r\n")
+        for _ in range(12):
+            await asyncio.sleep(0.05)
+            client.send(b"x" * 1000)
+        client.writer.transport.resume_reading()
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 400 ")
+        assert await client.rest() == b""
+        await place.counted(refused=1)
+
+
+@looped
+async def test_the_kernel_asks_quiet_clients_whether_they_are_there():
+    async with placed() as place:
+        await place.route(await place.backend())
+        await place.connect()
+        await eventually(lambda: len(place.router.hub.timed) == 2)
+        (connection,) = place.router.hub.timed - {place.service}
+        sock = connection.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 600

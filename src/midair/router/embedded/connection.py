@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from midair.router.embedded.sockets import is_gone
 
 if TYPE_CHECKING:
+    from midair.router.embedded.hub import Hub
     from midair.router.embedded.listen import Listener
     from midair.router.embedded.service import Service
     from midair.router.embedded.upstream import Upstream
@@ -14,11 +15,31 @@ if TYPE_CHECKING:
 IDLE, BODY, ANSWERING, TUNNEL, LINGER, CLOSED = range(6)
 
 
+class Client(Protocol):
+    """Somebody who is sent something."""
+
+    hub: "Hub"
+    transport: asyncio.Transport
+    stalled: float
+    unsent: int
+
+
+def is_stuck(client: Client, now: float, *, last: bool) -> bool:
+    """True when it has taken nothing for too long of what waits for it. `last`: nothing more will be sent."""
+    if not client.stalled and not last:
+        return False
+    unsent = client.transport.get_write_buffer_size()
+    if not client.stalled or unsent < client.unsent:
+        client.stalled = now
+    client.unsent = unsent
+    return now - client.stalled > client.hub.limits.stall_s
+
+
 class Connection(asyncio.Protocol):
     """A client, with nothing known of HTTP."""
 
     __slots__ = ("buffer", "hub", "listener", "paused", "peer", "service", "since", "stalled", "state", "transport",
-                 "upstream")  # fmt: skip
+                 "unsent", "upstream")  # fmt: skip
     transport: asyncio.Transport
     service: "Service"
     upstream: "Upstream | None"
@@ -31,6 +52,7 @@ class Connection(asyncio.Protocol):
         self.paused: set[str] = set()  # why nothing is read
         self.since = time.monotonic()  # of the state, or of the last byte of a head or body
         self.stalled = 0.0  # since when the client reads nothing; 0: it reads
+        self.unsent = 0  # bytes, when that was last looked at
         self.peer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -70,12 +92,15 @@ class Connection(asyncio.Protocol):
     def look(self, now: float) -> None:
         """End what has taken too long."""
         limits, spent = self.hub.limits, now - self.since
-        stuck = self.stalled and now - self.stalled > limits.stall_s
-        if stuck or (self.paused and is_gone(self.transport.get_extra_info("socket"))):
+        if is_stuck(self, now, last=self.state >= LINGER) or (
+            self.paused and is_gone(self.transport.get_extra_info("socket"))
+        ):
             self.transport.abort()
         elif self.state == IDLE and not self.buffer and spent > limits.idle_s:
             self.state = CLOSED
             self.transport.close()
+        elif self.state == LINGER and self.unsent:
+            self.since = now
         elif self.state == LINGER and spent > limits.linger_s:
             self.transport.abort()
 

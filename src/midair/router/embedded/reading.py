@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from midair.router.embedded.body import BadChunk, Chunks
-from midair.router.embedded.connection import ANSWERING, BODY, IDLE, TUNNEL, Connection
+from midair.router.embedded.connection import ANSWERING, BODY, IDLE, LINGER, TUNNEL, Connection
 from midair.router.embedded.head import REQUEST_LINE, BadHead, Block, check_line, check_partial, check_target
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Reader(Connection):
             self.buffer += data
             if len(self.buffer) > self.hub.limits.buffer_bytes:
                 self.pause("early")
+        elif state == LINGER:
+            self.since = time.monotonic()
 
     def _read_head(self, data: bytes) -> None:
         line = REQUEST_LINE.match(data)

@@ -9,6 +9,7 @@ import socket
 from midair.model.project import Port
 
 _BACKLOG = 4096
+_ALIVE = {socket.TCP_KEEPIDLE: 120, socket.TCP_KEEPINTVL: 30, socket.TCP_KEEPCNT: 4}  # seconds, seconds, times
 
 
 def bind(port: Port) -> list[socket.socket]:
@@ -48,6 +49,10 @@ def _listen(family: socket.AddressFamily, address: str, port: int, *, inside: bo
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Each connection inherits this: a client that vanished without a word is noticed, however quiet it was before.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _ALIVE.items():
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # Names inside a project have addresses of their own, at which a port may be listened on although another

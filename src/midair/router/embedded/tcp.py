@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, cast
 
+from midair.router.embedded.connection import is_stuck
 from midair.router.embedded.counts import ABORTED, ACCEPTED, CONNECTIONS, LOST, REFUSED, RETRIED, STATUS
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class TcpDownstream(asyncio.Protocol):
         self.waits_since = self.wait_until = 0.0
         self.upstream: TcpUpstream | None = None
         self.stalled = 0.0
+        self.unsent = 0
         self._replica: Replica | None = None
         self._count: memoryview | None = None
         self._attempts = 0
@@ -109,7 +111,7 @@ class TcpDownstream(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """A client that reads nothing for too long is let go."""
-        if self.stalled and now - self.stalled > self.hub.limits.stall_s:
+        if is_stuck(self, now, last=self.transport.is_closing()):
             self.transport.abort()
 
     def _wait(self) -> None:
