@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.router.place import answer, eventually, free_port, gated, looped, placed, says
+from tests.router.place import answer, eventually, free_port, gated, looped, placed, read_head, read_message, says
 
 from midair.errors import RouterTrouble
 from midair.model.action import SetRoutes
@@ -243,6 +243,42 @@ async def test_held_for_too_long_is_lost_unless_an_operator_wanted_it(routed, ou
         head, _ = await place.get()
         assert head.startswith(b"HTTP/1.1 503 ")
         await place.counted(**{outcome: 1})
+
+
+@looped
+async def test_time_that_a_request_was_held_is_not_its_replicas():
+    async def serve(backend, reader, writer):
+        await read_message(reader)
+        await asyncio.sleep(0.2)
+        writer.write(answer(b"late"))
+
+    async with placed(answer_s=0.7) as place:
+        await place.route(hold=True)
+        client = await place.connect()
+        client.send(POST)
+        await asyncio.sleep(0.8)
+        await place.route(await place.backend(serve))
+        assert (await client.answer())[1] == b"late"
+        await place.counted(answered=1)
+
+
+@looped
+async def test_a_held_client_that_waits_to_be_told_to_go_on_is_not_too_slow():
+    async def serve(backend, reader, writer):
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.write(answer(await reader.readexactly(2)))
+
+    async with placed(body_s=0.2) as place:
+        await place.route(hold=True)
+        client = await place.connect()
+        client.send(b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        await asyncio.sleep(0.4)
+        assert place.service.seen().held == 1
+        await place.route(await place.backend(serve))
+        assert await read_head(client.reader) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert (await client.ask(b"hi"))[1] == b"hi"
+        await place.counted(answered=1)
 
 
 @looped

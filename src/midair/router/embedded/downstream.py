@@ -78,7 +78,7 @@ class Downstream(Reader):
         limits, state, spent = self.hub.limits, self.state, now - self.since
         if state == IDLE and self.buffer and spent > limits.head_s:
             self.refuse(BadHead(408, "the request head took too long"))
-        elif state == BODY and not self.paused and spent > limits.body_s:
+        elif state == BODY and not self.paused and spent > limits.body_s and self.upstream is not None:
             self.refuse(BadHead(408, "the request body took too long"))
         elif spent > limits.answer_s and not self.answering and self.upstream is not None:
             self._drop_upstream()
@@ -139,7 +139,8 @@ class Downstream(Reader):
         self.service.wait(self)
 
     def leave_queue(self) -> None:
-        """It waits no longer: it is dispatched again."""
+        """It waits no longer: it is dispatched again, and its next replica has as much time as any."""
+        self.since = time.monotonic()
         if self.count is not None:
             self.count[ACCEPTED] -= 1
             self.count = None
