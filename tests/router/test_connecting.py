@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import socket
 
-from tests.router.place import eventually, looped, placed
+from tests.router.place import answer, eventually, looped, placed, read_head
+
+from midair.router.embedded.sockets import is_gone, reset
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 
@@ -59,6 +61,32 @@ async def test_a_request_that_is_refused_right_after_its_head_reaches_no_replica
         await place.counted(refused=1)
         await eventually(lambda: backend.open == 1)
         assert connection.upstream is None
+
+
+@looped
+async def test_an_early_answer_is_passed_on_also_when_the_rest_of_the_request_can_not_be_sent():
+    async def serve(backend, reader, writer):
+        await read_head(reader)
+        await told.wait()
+        writer.write(answer(b"too much", "413 Content Too Large", b"Connection: close\r\n"))
+        await eventually(lambda: not writer.transport.get_write_buffer_size())
+        reset(writer.get_extra_info("socket"))
+        writer.transport.abort()
+
+    told = asyncio.Event()
+    async with placed() as place:
+        await place.route(await place.backend(serve))
+        client = await place.connect()
+        client.send(b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 50000000\r\n\r\n" + b"x" * 100)
+        await eventually(lambda: any(replica.connections for replica in place.service.replicas()))
+        ((upstream,),) = (replica.connections for replica in place.service.replicas())
+        upstream.transport.pause_reading()  # so that the client's next bytes come first
+        told.set()
+        await eventually(lambda: is_gone(upstream.transport.get_extra_info("socket")))
+        client.send(b"x" * 100)
+        head, body = await client.answer()
+        assert (head[:12], body) == (b"HTTP/1.1 413", b"too much")
+        await place.counted(answered=1)
 
 
 @looped

@@ -1,6 +1,8 @@
 """A connection to a replica: sends it one request at a time and passes each answer on as it arrives."""
 
 import asyncio
+import contextlib
+import os
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -105,6 +107,8 @@ class Upstream(asyncio.Protocol):
             client.tunnel.from_upstream(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and self.state == HEAD and self.client is not None:
+            self._read_last()
         replica, client, state = self.replica, self.client, self.state
         replica.connections.discard(self)
         self.state, self.client = CLOSED, None
@@ -122,6 +126,13 @@ class Upstream(asyncio.Protocol):
             client.lose(502, "the replica broke off its answer")
         else:
             client.cut_short()
+
+    def _read_last(self) -> None:
+        """Nothing can be sent any more. What the replica said before that may not have been read: an early answer."""
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        with contextlib.suppress(OSError):
+            while data := os.read(descriptor, HEAD_MAX_BYTES):
+                self.data_received(data)
 
     def eof_received(self) -> bool:
         client = self.client
