@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import socket
 
-from tests.router.place import answer, eventually, looped, placed, read_head
+from tests.router.place import Backend, answer, eventually, looped, placed, read_head
 
 from midair.router.embedded.sockets import is_gone, reset
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\nhi"
 
 
 class Mute:
@@ -104,3 +105,36 @@ async def test_one_that_cannot_be_looked_at_does_not_stop_the_clock():
             assert await (await place.connect()).rest() == b""
         assert all(isinstance(error, ValueError) for error in told)
         assert told
+
+
+class Fickle(Backend):
+    """Takes connections, and closes each at once before the first request."""
+
+    async def start(self, port=0):
+        self._sock = socket.create_server(("127.0.0.1", port))
+        self._sock.setblocking(False)
+        self.port = self._sock.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._sock, self._accept)
+        return self
+
+    def _accept(self):
+        taken, _ = self._sock.accept()
+        taken.close()
+        self.connections += 1
+
+    async def stop(self):
+        asyncio.get_running_loop().remove_reader(self._sock)
+        self._sock.close()
+
+
+@looped
+async def test_a_connection_that_dies_before_it_is_used_has_not_seen_the_request():
+    async with placed() as place:
+        fickle, live = await Fickle().start(), await place.backend()
+        place.backends.append(fickle)
+        await place.route(fickle, live)
+        client = await place.connect()
+        for _ in range(10):
+            assert (await client.ask(POST))[1].endswith(b"hi")
+        assert fickle.connections > 2
+        await place.counted(answered=10)

@@ -124,12 +124,14 @@ class Replica:
         if client.awaited is not upstream:  # it went away meanwhile
             if connected:
                 upstream.rest()
-        elif connected:
-            client.awaited = None
+            return
+        client.awaited = None
+        if connected and upstream.is_open(careful=not client.repeatable):
             upstream.begin(client)
-        else:
-            client.awaited = None
-            client.not_taken()
+            return
+        if connected:
+            upstream.drop()
+        client.not_taken()
 
     async def connect(self, upstream: asyncio.Protocol, port: int) -> bool:
         """Make a connection. False when the replica takes none."""
