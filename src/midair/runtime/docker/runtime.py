@@ -210,12 +210,13 @@ class DockerRuntime:
         assert replica is not None
         service = self._project.services.get(service_of(replica))
         wrong = service is not None and not is_foreign(container) and resize.differs(container, service, self._cpus)
-        waits = self._post_start is not None and self._post_start.is_due(container)
+        stops = replica in self._ending
+        waits = not stops and self._post_start is not None and self._post_start.is_due(container)
         return self._readiness.seen(
             container,
             replica,
             starting=replica in self._starting or waits,
-            stopping=replica in self._ending,
+            stopping=stops,
             resize=wrong,
         )
 
