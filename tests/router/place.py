@@ -231,6 +231,11 @@ class Place:
         self.clients.append(Client(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**24)))
         return self.clients[-1]
 
+    def connection(self):
+        """The router's end of the only client's connection."""
+        (connection,) = self.router.hub.timed - {self.service}
+        return connection
+
     async def get(self, path="/"):
         """One request on a connection of its own."""
         client = await self.connect()

@@ -55,7 +55,7 @@ async def test_a_request_that_is_refused_right_after_its_head_reaches_no_replica
         await place.route(backend)
         client = await place.connect()
         await eventually(lambda: len(place.router.hub.timed) == 2)  # the service is the other one
-        (connection,) = place.router.hub.timed - {place.service}
+        connection = place.connection()
         connection.data_received(b"POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n")
         connection.data_received(b"zz\r\n")
         assert (await client.answer())[0].startswith(b"HTTP/1.1 400")
@@ -138,3 +138,44 @@ async def test_a_connection_that_dies_before_it_is_used_has_not_seen_the_request
             assert (await client.ask(POST))[1].endswith(b"hi")
         assert fickle.connections > 2
         await place.counted(answered=10)
+
+
+class Deaf(Backend):
+    """Takes connections and reads nothing; the kernel keeps little for it."""
+
+    async def start(self, port=0):
+        self._sock = socket.socket()
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+        self._sock.bind(("127.0.0.1", port))
+        self._sock.listen()
+        self.port = self._sock.getsockname()[1]
+        return self
+
+    async def stop(self):
+        self._sock.close()
+
+
+@looped
+async def test_a_client_that_was_slowed_down_for_a_replica_is_not_for_the_next_one():
+    async with placed() as place:
+        deaf, live = await Deaf().start(), await place.backend()
+        place.backends.append(deaf)
+        await place.route(hold=True)
+        for (
+            listener
+        ) in place.router.listeners.values():  # so that more comes at once than a dead replica's kernel takes
+            for sock in listener.sockets:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)
+        client = await place.connect()
+        body = b"x" * 900_000
+        client.send(b"PUT / HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await eventually(lambda: place.service.seen().held == 1)
+        connection = place.connection()
+        await eventually(lambda: connection.paused == {"connecting"})
+        await place.route(deaf)
+        await eventually(lambda: connection.paused == {"upstream"})
+        await place.route(live)
+        await deaf.stop()
+        assert (await client.answer())[1].endswith(body)
+        await place.counted(answered=1)

@@ -240,7 +240,6 @@ async def test_the_kernel_asks_quiet_clients_whether_they_are_there():
         await place.route(await place.backend())
         await place.connect()
         await eventually(lambda: len(place.router.hub.timed) == 2)
-        (connection,) = place.router.hub.timed - {place.service}
-        sock = connection.transport.get_extra_info("socket")
+        sock = place.connection().transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 600

@@ -53,7 +53,7 @@ class Upstream(asyncio.Protocol):
         if client.stalled:
             self.transport.pause_reading()
         if client.paused:
-            client.resume("connecting")
+            client.resume("connecting", "upstream")  # the latter from a connection before this one
         self.transport.write(client.outgoing)
 
     def is_open(self, *, careful: bool) -> bool:
@@ -281,7 +281,7 @@ class Upstream(asyncio.Protocol):
         self.client = None
         if client.stalled:
             self.transport.resume_reading()
-        if client.request_ended:
+        if client.request_ended and not self.transport.get_write_buffer_size():
             self.rest()
         else:
             self.abort()
