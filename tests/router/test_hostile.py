@@ -243,3 +243,16 @@ async def test_the_kernel_asks_quiet_clients_whether_they_are_there():
         sock = place.connection().transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) < 600
+
+
+@looped
+async def test_an_empty_line_after_a_request_is_no_request():
+    async with placed(head_s=0.1) as place:
+        await place.route(await place.backend())
+        client = await place.connect()
+        await client.ask(GET)
+        for byte in b"\r\n":
+            client.send(bytes([byte]))
+            await asyncio.sleep(0.2)
+        assert (await client.ask(GET))[0].startswith(b"HTTP/1.1 200")
+        await place.counted(answered=2)

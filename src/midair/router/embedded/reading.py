@@ -92,9 +92,10 @@ class Reader(Connection):
         try:
             if len(data) - len(stripped) > 8:
                 raise BadHead(400, "too many empty lines before a request")
-            if stripped is not data and stripped:
+            if stripped is not data:
                 self.buffer = b""
-                self._read_head(stripped)
+                if stripped:
+                    self._read_head(stripped)
                 return
             check_partial(stripped)
             if b"\r\n" in stripped and not REQUEST_LINE.match(stripped):
