@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 
-from tests.router.place import Backend, answer, eventually, looped, placed, read_head
+from tests.router.place import Backend, answer, eventually, gated, looped, placed, read_head
 
 from midair.router.embedded.sockets import is_gone, reset
 
@@ -179,3 +179,30 @@ async def test_a_client_that_was_slowed_down_for_a_replica_is_not_for_the_next_o
         await deaf.stop()
         assert (await client.answer())[1].endswith(body)
         await place.counted(answered=1)
+
+
+@looped
+async def test_a_replica_that_was_drained_while_it_took_no_connections_is_tried_again_when_it_is_routed_again():
+    async with placed() as place:
+        gate, started = asyncio.Event(), asyncio.Event()
+        one, other = await place.backend(gated(gate, started)), await place.backend()
+        other.revision = "bbbb"  # or it would be given all requests: it is less busy
+        await place.route(one)
+        inside = await place.connect()
+        inside.send(GET)
+        await started.wait()
+        one.stop_accepting()
+        await place.route(one, other)
+        for _ in range(6):
+            await place.get()
+        assert place.service.seen().failing
+        await place.route(other)
+        await eventually(lambda: not place.router.hub._tasks)  # nothing looks after it any more
+        back = await Backend().start(one.port)
+        place.backends.append(back)
+        await place.route(one, other)
+        for _ in range(4):
+            await place.get()
+        assert back.requests
+        gate.set()
+        await inside.answer()

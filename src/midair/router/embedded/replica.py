@@ -83,8 +83,9 @@ class Replica:
         self.drained_by = loop.call_at(deadline, self._end_long_lived)
 
     def undrain(self) -> None:
-        """Routed again."""
-        self.draining = False
+        """Routed again. Whether it takes connections by now was not looked at while it drained."""
+        if self.draining:
+            self.draining = self.ejected = False
         if self.drained_by is not None and not self.hub.retiring:
             self.drained_by.cancel()
             self.drained_by = None
