@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 
 from tests.router.place import Backend, answer, eventually, gated, looped, placed, read_head
@@ -206,3 +207,23 @@ async def test_a_replica_that_was_drained_while_it_took_no_connections_is_tried_
         assert back.requests
         gate.set()
         await inside.answer()
+
+
+@looped
+async def test_a_body_where_none_may_be_is_no_answer_to_the_next_client():
+    async def serve(backend, reader, writer):
+        while head := await read_head(reader):
+            backend.writer = writer
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + (b"" if head[:4] == b"HEAD" else b"good"))
+
+    async with placed() as place:
+        backend = await place.backend(serve)
+        await place.route(backend)
+        client = await place.connect()
+        client.send(b"HEAD / HTTP/1.1\r\nHost: web\r\n\r\n")
+        await read_head(client.reader)
+        stray = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+        os.write(backend.writer.get_extra_info("socket").fileno(), stray)
+        place.connection().data_received(GET)  # before the router has read that
+        assert (await client.answer())[1] == b"good"
+        await place.counted(answered=2)

@@ -22,8 +22,8 @@ _NO_BODY = frozenset((204, 304))
 class Upstream(asyncio.Protocol):
     """Belongs to a replica's pool while idle, and to one request otherwise."""
 
-    __slots__ = ("buffer", "chunks", "client", "ending", "idle_since", "left", "port", "replica", "reusable", "spoke",
-                 "state", "stream", "transport")  # fmt: skip
+    __slots__ = ("bodyless", "buffer", "chunks", "client", "ending", "idle_since", "left", "port", "replica",
+                 "reusable", "spoke", "state", "stream", "transport")  # fmt: skip
     transport: asyncio.Transport
 
     def __init__(self, replica: "Replica", port: int) -> None:
@@ -38,6 +38,7 @@ class Upstream(asyncio.Protocol):
         self.spoke = False  # part of an answer has come
         self.stream = False  # the answer is an event stream
         self.ending = False  # the drain deadline has passed: end it where that can be done cleanly
+        self.bodyless = False  # the last answer may have none; a replica that sends one all the same sends it later
         self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,7 +50,7 @@ class Upstream(asyncio.Protocol):
         self.client = client
         client.upstream = self
         self.state = HEAD
-        self.spoke = self.stream = self.ending = False
+        self.spoke = self.stream = self.ending = self.bodyless = False
         if client.stalled:
             self.transport.pause_reading()
         if client.paused:
@@ -60,7 +61,7 @@ class Upstream(asyncio.Protocol):
         """False when the replica has closed it. `careful` also asks the kernel: the news may not have been read yet."""
         if self.state == CLOSED or self.transport.is_closing():
             return False
-        return not careful or is_quiet(self.transport.get_extra_info("socket"))
+        return not (careful or self.bodyless) or is_quiet(self.transport.get_extra_info("socket"))
 
     def rest(self) -> None:
         """Be idle until somebody needs it."""
@@ -183,6 +184,7 @@ class Upstream(asyncio.Protocol):
         length = answer.length
         if client.method == b"HEAD" or answer.status in _NO_BODY:
             length = 0
+            self.bodyless = True
         elif answer.chunked:
             self.stream = answer.event_stream
             client.begin_answer(answer, not client.block.old)
