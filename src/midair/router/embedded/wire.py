@@ -161,7 +161,10 @@ class Wire:
                 return
 
     def _take(self, message: Message) -> None:
-        descriptors = [self._descriptors.popleft() for _ in range(message.fds)]
+        descriptors = [self._descriptors.popleft() for _ in range(min(message.fds, len(self._descriptors)))]
+        if len(descriptors) < message.fds:  # as many are open here as may be: the kernel has closed the others
+            _close_all(descriptors)
+            message, descriptors = Message(id=message.id, error="cannot take descriptors: too many are open"), []
         if not message.do:
             asked = self._asked.get(message.id)
             if asked is not None and not asked.done():
