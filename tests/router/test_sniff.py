@@ -55,7 +55,7 @@ def sniffed(monkeypatch, *parts):
     monkeypatch.setattr(sniff, "TcpDownstream", Bytes)
 
     async def run():
-        listener = types.SimpleNamespace(hub=types.SimpleNamespace(loop=asyncio.get_running_loop()))
+        listener = types.SimpleNamespace(hub=types.SimpleNamespace(loop=asyncio.get_running_loop(), timed=set()))
         transport, protocol = Transport(), sniff.Sniffed(listener)
         protocol.connection_made(transport)
         for part in parts:

@@ -146,3 +146,14 @@ async def test_a_successor_lives_on_when_the_one_before_dies_instead_of_retiring
     assert (await router.observe()).pid != os.getpid()
     await router.stop()
     await router.close()
+
+
+@looped
+async def test_a_connection_that_has_not_said_yet_what_it_speaks_is_not_cut(tmp_path):
+    async with routing(tmp_path) as (router, backend, port):
+        await router.perform(action(2, port, backend, ports=(Port(port, 80, "127.0.0.1", inside=True),)))
+        client = await connect(port)
+        await router.restart()
+        assert (await client.ask(GET))[0].startswith(b"HTTP/1.1 200")
+        client.close()
+        await reaches(router, Tally(1, 1))

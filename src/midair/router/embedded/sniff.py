@@ -30,6 +30,7 @@ class Sniffed(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self._listener.hub.timed.add(self)  # a router that retires waits until it is known what this is
         self._timer = self._listener.hub.loop.call_later(_SILENT_S, self._become, TcpDownstream)
 
     def data_received(self, data: bytes) -> None:
@@ -38,7 +39,11 @@ class Sniffed(asyncio.Protocol):
             return  # still either of the two
         self._become(Downstream if _METHOD.match(self._begun) else TcpDownstream)
 
+    def look(self, now: float) -> None:
+        """It has a clock of its own."""
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.hub.timed.discard(self)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -47,6 +52,7 @@ class Sniffed(asyncio.Protocol):
         self._timer.cancel()
         if self.transport.is_closing():
             return
+        self._listener.hub.timed.discard(self)
         protocol = kind(self._listener)
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
