@@ -77,12 +77,17 @@ class World:
         await self.router.restart()
 
     async def stop_router(self) -> None:
-        """End the router: nothing is left that it could route to."""
+        """End the router: nothing is left that it could route to.
+
+        One that routes all the same is let go of: what it serves is on record no more, since the database was lost.
+        """
         async with self._moving:
             if self.router is None:
                 return
             router, self.router = self.router, None
-            await _quietly(router.stop())
+            seen = (await observe({}, router)).router
+            if seen is not None and not any(route.routes for route in seen.routes.values()):
+                await _quietly(router.stop())
             await _quietly(router.close())
 
     async def end_router(self) -> None:
