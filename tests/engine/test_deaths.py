@@ -7,6 +7,7 @@ from midair.engine import show
 from midair.engine.deaths import NEWS_S, RECENT_S
 from midair.model.event import RouterDied
 from midair.router.base import RouterDeath
+from midair.store import Store
 
 from .conftest import shop, web
 
@@ -79,6 +80,21 @@ def test_deaths_in_a_row_are_all_in_the_history(site):
         site.gate.deaths += (RouterDeath(now + 2, lost=1, took_s=0.1),)
         await look(site)
         assert len(deaths(site)) == 4
+        await site.end()
+
+    run(story())
+
+
+def test_a_death_is_told_also_after_the_wall_clock_was_set_back(site):
+    async def story():
+        store = Store(site.home)
+        store.meta.set_moment(time.time() + 3 * NEWS_S)  # where midair's own clock goes on
+        store.close()
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        site.gate.deaths += (RouterDeath(back_at=time.time(), lost=1, took_s=0.1),)
+        assert (await look(site)).router.death
+        assert len(deaths(site)) == 1
         await site.end()
 
     run(story())

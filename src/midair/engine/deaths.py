@@ -1,9 +1,9 @@
 """Deaths of a project's router. Each becomes one event, also over restarts of the daemon: the history remembers."""
 
 import logging
+import time
 
 from midair.model.event import RouterDied
-from midair.model.moment import Moment
 from midair.router.base import RouterDeath, RouterSeen
 from midair.store import Store
 from midair.view.event import describe
@@ -14,16 +14,19 @@ RECENT_S = 600.0  # so long it is shown beside the present state
 
 
 class Deaths:
-    """Made for one project. What it says is to be stored with the next commit."""
+    """Made for one project. What it says is to be stored with the next commit.
+
+    Routers know the wall clock only, which may be set back. So it is the one they are compared with.
+    """
 
     def __init__(self, store: Store, project: str) -> None:
         self._store, self._project = store, project
         self._told: RouterDied | None = None
         self._is_read = False
 
-    def news(self, seen: RouterSeen | None, now: Moment) -> tuple[RouterDied, ...]:
+    def news(self, seen: RouterSeen | None) -> tuple[RouterDied, ...]:
         """The deaths that are not in the history yet, oldest first."""
-        deaths = [one for one in seen.deaths if now - one.back_at <= NEWS_S] if seen is not None else []
+        deaths = [one for one in seen.deaths if _age_s(one) <= NEWS_S] if seen is not None else []
         if not self._untold(deaths):
             return ()
         self._is_read = False  # what was said last may have been stored since
@@ -33,10 +36,10 @@ class Deaths:
         self._is_read = False  # they will be there
         return events
 
-    def recent(self, now: Moment) -> str:
+    def recent(self) -> str:
         """In words, what happened not long ago; "" when nothing did."""
         last = self._last()
-        return describe(last) if last is not None and now - last.back_at < RECENT_S else ""
+        return describe(last) if last is not None and _age_s(last) < RECENT_S else ""
 
     def _untold(self, deaths: list[RouterDeath]) -> list[RouterDeath]:
         """Those after the one in the history: by place, since a wall clock may go back."""
@@ -50,3 +53,7 @@ class Deaths:
             self._told = found.event if found is not None and isinstance(found.event, RouterDied) else None
             self._is_read = True
         return self._told
+
+
+def _age_s(death: RouterDeath | RouterDied) -> float:
+    return time.time() - death.back_at

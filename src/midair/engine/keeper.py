@@ -145,7 +145,7 @@ class Keeper:
         changed = () if decision.change is None or decision.change is change else (decision.change,)
         events = decision.events
         belongs_to = None if change is None else int(change.id)
-        events = (*((belongs_to, death) for death in self.deaths.news(self.sight.router, now)), *events)
+        events = (*((belongs_to, death) for death in self.deaths.news(self.sight.router)), *events)
         self.state.commit(now, changes=changed, rollouts=decision.rollouts, events=events)
         self._hands.begin(decision.actions)
         if decision.has_ended:

@@ -66,7 +66,7 @@ def change(keeper: Keeper, number: int) -> ChangeView:
 
 
 def _router(keeper: Keeper, seen: RouterSeen) -> RouterView:
-    return RouterView(seen.pid, seen.started_at, keeper.deaths.recent(keeper.clock()))
+    return RouterView(seen.pid, seen.started_at, keeper.deaths.recent())
 
 
 def _change(keeper: Keeper, found: Change, changes: tuple[Change, ...] | None = None) -> ChangeView:
