@@ -1,8 +1,9 @@
 """Real processes for the tests of the process runtime, and the certainty that none is left behind."""
 
+import resource
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 import pytest
@@ -82,6 +83,17 @@ class ProcessHarness:
 
     def clean(self):
         kill_strays(lambda mark: mark.startswith(str(self.home)))
+
+
+@contextmanager
+def no_descriptors():
+    """This process can open nothing meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture

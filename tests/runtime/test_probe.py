@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.runtime.conftest import no_descriptors
 
 from midair.model.project import HealthCheck, Ready
 from midair.runtime.ask import ask_http, ask_tcp
+from midair.runtime.process import command
 from midair.runtime.process.command import Command
 from midair.runtime.process.probe import ask_command, probe_of
 from midair.testing.runtime_contract import eventually
@@ -189,5 +191,42 @@ def test_a_changed_check_is_asked_without_touching_the_process(harness):
             await runtime.adapt(replace(revision, service=replace(service, healthcheck=bad)))
         async with harness.open() as runtime:
             await eventually(runtime, seen.id, lambda seen: seen.state == "unhealthy")
+
+    asyncio.run(claim())
+
+
+def test_a_check_that_prints_needs_no_disk():
+    async def claim():
+        script = "ulimit -f 0; echo well || exit 1"  # no file may grow: as on a full disk
+        check = HealthCheck(("CMD-SHELL", script))
+        assert await probe_of("healthcheck", check, BASE, {"PORT": "4711"} | dict.fromkeys(NAMES, "x"), 1)() == ""
+
+    asyncio.run(claim())
+
+
+def test_only_the_last_of_what_a_check_says_is_kept(tmp_path):
+    async def claim():
+        script = f"setsid sh -c 'echo $$ > {tmp_path}/other; exec yes' & seq 1 100000; echo the end; exit 3"
+        ended = await command.run(Command(("/bin/sh", "-c", script), ENVIRONMENT, Path("/"), 20.0))
+        assert ended.code == 3
+        assert len(ended.output) <= 4096
+
+    try:
+        asyncio.run(claim())
+    finally:
+        with suppress(ProcessLookupError):  # the pipe it wrote to is gone
+            os.kill(int((tmp_path / "other").read_text()), 9)
+
+
+def test_a_replica_is_asked_again_after_a_question_that_could_not_be_asked(harness):
+    async def claim():
+        well = harness.home / "well"
+        check = HealthCheck(("CMD", "test", "-e", str(well)), interval_s=0.05, retries=1000)
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, harness.service("sleep", "60", healthcheck=check), until="starting")
+            with no_descriptors():
+                await eventually(runtime, seen.id, lambda seen: "Too many open files" in seen.detail)
+            well.touch()
+            await eventually(runtime, seen.id, lambda seen: seen.state == "ready")
 
     asyncio.run(claim())

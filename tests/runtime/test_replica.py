@@ -11,14 +11,16 @@ import time
 
 import msgspec
 import pytest
+from tests.runtime.conftest import no_descriptors
 
 from midair.errors import RuntimeTrouble
-from midair.model.action import RemoveReplica, StartReplica
+from midair.model.action import RemoveReplica, StartReplica, StopReplica
 from midair.model.ids import replica_id
 from midair.model.project import Hook, Port, Revision, Service
 from midair.runtime.process import identity as ids
-from midair.runtime.process import record
+from midair.runtime.process import record, stop
 from midair.runtime.process.layout import Layout
+from midair.runtime.process.watch import Watch
 from midair.testing.runtime_contract import eventually
 
 REPLICA = "web/0123abcd/0"
@@ -257,6 +259,36 @@ def test_pre_stop_hooks_that_hang_or_fail_do_not_keep_a_replica(harness):
             after = await harness.stop(runtime, seen.id, grace_s=0.5)
             assert 0.5 <= time.monotonic() - told < 5
             assert after.exit_code == -15
+
+    prove(claim)
+
+
+def test_a_replica_is_stopped_also_when_nothing_can_be_opened(harness):
+    async def claim():
+        hook = Hook(("true",))
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, shell(harness, "exec sleep 60", pre_stop=(hook,)))
+            with no_descriptors():
+                await harness.stop(runtime, seen.id, grace_s=30.0)
+
+    prove(claim)
+
+
+def test_a_replica_that_may_not_be_killed_is_told_of_and_tried_again(harness, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    async def claim():
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, shell(harness, "exec sleep 60"))
+            monkeypatch.setattr(stop, "_AGAIN_S", 0.05)
+            with monkeypatch.context() as patched:
+                patched.setattr(Watch, "send", refused)
+                patched.setattr(stop, "kill_replica", lambda *_: None)
+                await runtime.perform(StopReplica(seen.id, grace_s=0.1), None)
+                told = "does not end: cannot be killed: Operation not permitted"
+                await eventually(runtime, seen.id, lambda seen: seen.detail == told)
+            assert (await eventually(runtime, seen.id, lambda seen: seen.state == "exited")).exit_code == -9
 
     prove(claim)
 

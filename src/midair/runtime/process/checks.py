@@ -31,7 +31,10 @@ class Checks:
 
     async def _ask(self, number: int, probe: Probe) -> None:
         while health.wait_s(self._judges[number], self._clock()) is not None:
-            text = await probe()
+            try:
+                text = await probe()
+            except OSError as error:  # of this process: the next question may be possible again
+                text = f"could not be asked: {error.strerror}"
             now = self._clock()
             self._judges[number] = health.judged(self._judges[number], not text, text, now)
             self._told(*health.verdict_of(tuple(self._judges)))

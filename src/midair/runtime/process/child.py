@@ -3,14 +3,13 @@
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 from midair.runtime.process.identity import Identity, boot, identity_of, stat_of
 from midair.runtime.process.user import User
 
 
 def start_child(
-    argv: tuple[str, ...], environment: Mapping[str, str], folder: Path, user: User | None, output: int | IO[bytes]
+    argv: tuple[str, ...], environment: Mapping[str, str], folder: Path, user: User | None, output: int
 ) -> Identity:
     """Start a process in a session of its own, without input. Raises OSError or ValueError."""
     process = subprocess.Popen(

@@ -202,7 +202,8 @@ class Replica:
             watch.close()
             self._attend(first)  # an earlier daemon's start of this attempt came first
             return
-        await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
+        with contextlib.suppress(OSError):  # an end is an end; what is left behind then is killed by the next daemon
+            await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
         code = await self._exit_code(watch)
         watch.close()
         self._note_exit(code)

@@ -7,6 +7,7 @@ it with the time that is left. The hooks together have one grace period of their
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from midair.runtime.process.record import Stopping
 
 if TYPE_CHECKING:
     from midair.runtime.process.replica import Replica
+
+_AGAIN_S = 5.0  # between two attempts to kill
 
 
 async def carry_on(replica: Replica) -> None:
@@ -46,27 +49,36 @@ async def _hooks(replica: Replica) -> None:
         try:
             ended = await replica.hook(hook, left)
             trouble = ended.trouble
-        except RuntimeTrouble as error:
-            trouble = error.message
+        except (RuntimeTrouble, OSError) as error:
+            trouble = str(error)
         if trouble:  # it is told, but a replica that is to end ends
             replica.note(detail=f"pre_stop failed: {trouble}")
 
 
 def _send(replica: Replica) -> None:
-    if replica.watch is not None:
-        try:
-            replica.watch.send(signal_number(_stopping(replica).signal))
-        except PermissionError:
-            replica.note(detail="may not be sent a signal")
+    if trouble := _refused(replica, signal_number(_stopping(replica).signal)):
+        replica.note(detail=f"cannot be sent a signal: {trouble}")
 
 
 async def _kill(replica: Replica) -> None:
     while not replica.exited.is_set():
+        trouble = _refused(replica, signal.SIGKILL)
         if replica.watch is not None:
-            replica.watch.send(signal.SIGKILL)
-            await asyncio.to_thread(kill_replica, replica.watch.identity, replica.mark)
-        if not await _ended_by(replica, replica.around.clock() + 5.0):
-            replica.note(detail="does not end, although it was killed: the kernel holds it")
+            with contextlib.suppress(OSError):  # no descriptors left; the leader was told
+                await asyncio.to_thread(kill_replica, replica.watch.identity, replica.mark)
+        if not await _ended_by(replica, replica.around.clock() + _AGAIN_S):
+            why = f"cannot be killed: {trouble}" if trouble else "was killed, but the kernel holds it"
+            replica.note(detail=f"does not end: {why}")
+
+
+def _refused(replica: Replica, number: int) -> str:
+    """Send the process a signal; says why that could not be. A command may have become another user's, by sudo."""
+    try:
+        if replica.watch is not None:
+            replica.watch.send(number)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 async def _ended_by(replica: Replica, deadline: float) -> bool:
