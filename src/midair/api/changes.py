@@ -21,7 +21,8 @@ Accept = Callable[[Callable[[EventView], None]], Coroutine[None, None, ChangeVie
 EVENTS = {"progress": EventView, "accepted": ChangeView, "error": ErrorAnswer}
 PROGRESS = (
     "With `Accept: text/event-stream` the answer is a stream: `progress` events while code is built, then one "
-    "`accepted` event with the change, or one `error` event."
+    "`accepted` event with the change, or one `error` event. Who hangs up before that takes "
+    "back what was asked for."
 )
 
 
@@ -60,7 +61,7 @@ async def down(call: Call) -> ChangeView | Response:
 
 async def _accept(call: Call, accept: Accept) -> ChangeView | Response:
     if not call.wants_events:
-        return await accept(lambda line: None)
+        return await call.while_there(accept(lambda line: None))
     return stream(_tell(accept), status=202)
 
 

@@ -1,7 +1,8 @@
 """One thing that can be asked over HTTP: the table row that makes both the route and its description."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol, cast
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 from starlette.requests import Request
@@ -10,8 +11,9 @@ from starlette.routing import Route
 
 from midair.api.problem import TooLarge
 from midair.engine.engine import Engine
-from midair.errors import UsageRefused
+from midair.errors import Conflict, UsageRefused
 
+T = TypeVar("T")
 BODY_LIMIT = 64 * 1024 * 1024  # bytes
 
 
@@ -47,6 +49,24 @@ class Call:
     def wants_events(self) -> bool:
         """True when the caller would rather have progress than wait in silence."""
         return "text/event-stream" in self.request.headers.get("accept", "")
+
+    async def while_there(self, work: Coroutine[None, None, T]) -> T:
+        """What the work comes to. A caller who hangs up before wants it no more: it is cancelled."""
+        task, gone = asyncio.create_task(work), asyncio.create_task(self._gone())
+        try:
+            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not task.done():
+                task.cancel()
+            await asyncio.gather(task, gone, return_exceptions=True)
+        if task.cancelled():
+            raise Conflict("cannot go on: the caller hung up")  # which nobody reads
+        return task.result()
+
+    async def _gone(self) -> None:
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
 
 
 Handler = Callable[[Call], Awaitable[Any]]  # a value that is answered as JSON, or a Response

@@ -29,7 +29,7 @@ async def make_plan(call: Call) -> Plan:
 
 
 async def forget(call: Call) -> Done:
-    await call.engine.forget(call.project)
+    await call.while_there(call.engine.forget(call.project))
     return Done(f"project {call.project} is forgotten")
 
 

@@ -238,11 +238,11 @@ class Client:
 
     def scale(self, project: str, replicas: dict[str, int], *, by: str = "") -> ChangeView:
         """Change replica counts, by service. A change like any other."""
-        return self._post(f"{_project(project)}/scale", AskScale(replicas, by), ChangeView)
+        return self._accept(project, "scale", AskScale(replicas, by))
 
     def down(self, project: str, *, by: str = "") -> ChangeView:
         """Drain and stop everything of a project, then its router. The history stays."""
-        return self._post(f"{_project(project)}/down", AskDown(by), ChangeView)
+        return self._accept(project, "down", AskDown(by))
 
     def forget(self, project: str) -> None:
         """Remove all that is on record of a project: history, releases, logs. Raises Conflict while it runs."""
@@ -295,8 +295,8 @@ class Client:
         self,
         project: str,
         what: str,
-        ask: AskUp | AskUndo,
-        progress: Callable[[EventView], None] | None,
+        ask: AskUp | AskUndo | AskScale | AskDown,
+        progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
         url = f"{_project(project)}/{what}"
         try:
@@ -309,7 +309,7 @@ class Client:
                     progress(msgspec.json.decode(data, type=EventView))
         except ConnectionError:
             pass
-        return self._accepted_after_all(project, ask.digest)
+        return self._accepted_after_all(project, ask.digest if isinstance(ask, (AskUp, AskUndo)) else None)
 
     def _accepted_after_all(self, project: str, digest: str | None) -> ChangeView:
         """The change of an answer that never came: the daemon went away, and may have stored the change before."""

@@ -160,8 +160,7 @@ class Engine:
             del self._keepers[project]
             self.flags.forget(project)
             aside = forget.put_aside(self.home, project)
-        await keeper.close()
-        await forget.remove(aside)
+        await asyncio.shield(_end(keeper, aside))
 
     async def backup(self, path: str) -> BackupView:
         """Write the whole state into a file."""
@@ -259,6 +258,12 @@ class Engine:
             self.bus.tell(line)
 
         return tell
+
+
+async def _end(keeper: Keeper, aside: Path | None) -> None:
+    """Let go of a project that is forgotten, and of its files."""
+    await keeper.close()
+    await forget.remove(aside)
 
 
 def _is_there(keeper: Keeper, plan: Plan, after: Applied) -> bool:

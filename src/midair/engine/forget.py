@@ -65,5 +65,6 @@ async def remove_unused(home: Path, project: str) -> None:
     """Remove the folder that planning made for a project which never came, unless something is on record there."""
     folder = home / "projects" / project
     replicas = folder / "replicas"
-    if folder.is_dir() and not (folder / "router.sock").exists() and not (replicas.is_dir() and any(replicas.iterdir())):
+    runs = (folder / "router.sock").exists() or (replicas.is_dir() and any(replicas.iterdir()))
+    if folder.is_dir() and not runs:
         await remove(put_aside(home, project))
