@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ import pytest
 from midair.errors import BuildTrouble
 from midair.model.action import RemoveReplica
 from midair.model.project import Build, Service
-from midair.runtime.process import blob
+from midair.runtime.process import blob, translate
 from midair.runtime.process.digest import Digests
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.tree import Entry, Tree
@@ -171,6 +172,62 @@ def test_a_build_that_is_given_up_leaves_nothing_behind(harness, layout):
             await begun.wait()
             building.cancel()
             await asyncio.gather(building, return_exceptions=True)
+        assert list(layout.releases.iterdir()) == []
+
+    asyncio.run(claim())
+
+
+def test_a_snapshot_that_is_given_up_leaves_nothing_behind(harness, layout, monkeypatch):
+    begun, go = threading.Event(), threading.Event()
+    real = blob.Blobs.put
+
+    def put(*arguments, **fields):
+        begun.set()
+        assert go.wait(10)
+        real(*arguments, **fields)
+
+    async def claim():
+        async with harness.open() as runtime:
+            preparing = asyncio.create_task(runtime.prepare(service(harness), print))
+            await asyncio.to_thread(begun.wait, 10)
+            preparing.cancel()
+            pruning = asyncio.create_task(runtime.prune(set()))  # may delete what the snapshot has just taken in
+            await asyncio.wait({pruning}, timeout=0.2)
+            assert not pruning.done()
+            go.set()
+            await asyncio.gather(preparing, pruning, return_exceptions=True)
+            assert preparing.cancelled()
+            assert list(layout.releases.iterdir()) == []
+
+    monkeypatch.setattr(blob.Blobs, "put", put)
+    asyncio.run(claim())
+
+
+def test_what_a_build_made_is_on_the_disk_before_it_has_a_name(harness, layout, monkeypatch):
+    flushed = []
+
+    def sync():
+        flushed.extend(path.relative_to(layout.releases).parts for path in layout.releases.glob("*/made"))
+
+    monkeypatch.setattr(os, "sync", sync)
+    release, _ = prepared(harness, service(harness, "echo x > made"))
+    ((draft, _),) = flushed
+    assert draft.startswith(".new-")
+    assert (layout.release(release) / "made").exists()
+
+
+def test_a_build_that_outlived_its_daemon_leaves_nothing_behind(harness, layout):
+    async def claim():
+        layout.make()
+        draft = layout.releases / ".new-abc"
+        draft.mkdir()
+        script = f"while :; do mkdir -p {draft}/again/and/again; done"
+        mark = {"PATH": os.environ["PATH"], translate.MARK: f"{draft}#command"}
+        building = await asyncio.create_subprocess_exec("/bin/sh", "-c", script, env=mark)
+        while not list(draft.glob("*/*/*")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        async with harness.open():
+            assert await building.wait() == -9
         assert list(layout.releases.iterdir()) == []
 
     asyncio.run(claim())

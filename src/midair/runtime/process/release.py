@@ -6,11 +6,10 @@ from what was copied: a file that is edited meanwhile is in it either as it was 
 
 import asyncio
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from shutil import rmtree
-from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +24,7 @@ from midair.runtime.process.digest import Digests, digest_of, tree_digest
 from midair.runtime.process.ignore import read_ignore
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.place import shell_or_own
+from midair.runtime.process.thread import Made, to_its_end
 from midair.runtime.process.translate import MARK
 from midair.runtime.process.tree import Tree, read_tree
 
@@ -33,8 +33,6 @@ _BUILD_TIMEOUT_S: Span = 3600.0
 _DRAFT = ".new-"
 _LAST_LINES = 8
 _LEFT_OUT_SHOWN = 6
-
-Made = TypeVar("Made")
 
 
 class Releases:
@@ -51,23 +49,23 @@ class Releases:
         if service.build is None:
             return None
         async with self._lock:
-            return await asyncio.to_thread(self._fingerprint, service, service.build)
+            return await to_its_end(self._fingerprint, service, service.build)
 
     async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None) -> str | None:
         """Make the release, unless it is there."""
         if service.build is None:
             return None
-        async with self._lock:
-            tree, release, draft = await asyncio.to_thread(self._snapshot, service, service.build)
-        _tell(service, tree, release, draft is not None, progress)
-        if draft is None:
-            return release
+        draft = self._layout.release(_DRAFT + secrets.token_hex(8))
         try:
-            if service.build.command is not None:
-                await self._build(service, service.build, draft, progress, shell)
-            await asyncio.to_thread(self._name, draft, release)
+            async with self._lock:
+                tree, release, new = await to_its_end(self._snapshot, service, service.build, draft)
+            _tell(service, tree, release, new, progress)
+            if new:
+                if service.build.command is not None:
+                    await self._build(service, service.build, draft, progress, shell)
+                await to_its_end(self._name, draft, release)
         except BaseException as error:
-            await asyncio.to_thread(rmtree, draft, ignore_errors=True)
+            await to_its_end(_remove, draft)
             if isinstance(error, OSError):
                 raise _trouble(service, error) from error
             raise
@@ -76,13 +74,13 @@ class Releases:
     async def prune(self, keep: set[str]) -> None:
         """Delete all releases but these."""
         async with self._lock:
-            await asyncio.to_thread(self._prune, keep)
+            await to_its_end(self._prune, keep)
 
     def tidy(self) -> None:
         """Remove what a dead daemon left half-made."""
         if self._layout.releases.is_dir():
             for draft in self._layout.releases.glob(f"{_DRAFT}*"):
-                rmtree(draft, ignore_errors=True)
+                _remove(draft)
             self._blobs.tidy()
 
     def _fingerprint(self, service: Service, build: Build) -> str:
@@ -97,13 +95,14 @@ class Releases:
 
         return self._of_tree(service, build, read)
 
-    def _snapshot(self, service: Service, build: Build) -> tuple[Tree, str, Path | None]:
-        def copy(tree: Tree) -> tuple[Tree, str, Path | None]:
+    def _snapshot(self, service: Service, build: Build, draft: Path) -> tuple[Tree, str, bool]:
+        def copy(tree: Tree) -> tuple[Tree, str, bool]:
             digests = self._take_in(tree)
             release = tree_digest(tree, digests, *_recipe(service, build))
-            if self._layout.release(release).is_dir():
-                return tree, release, None
-            return tree, release, self._lay_out(tree, digests, writable=build.command is not None)
+            new = not self._layout.release(release).is_dir()
+            if new:
+                self._lay_out(tree, digests, draft, writable=build.command is not None)
+            return tree, release, new
 
         return self._of_tree(service, build, copy)
 
@@ -140,24 +139,20 @@ class Releases:
         self._blobs.flush(new)
         return digests
 
-    def _lay_out(self, tree: Tree, digests: dict[str, str], *, writable: bool) -> Path:
+    def _lay_out(self, tree: Tree, digests: dict[str, str], draft: Path, *, writable: bool) -> None:
         self._layout.releases.mkdir(mode=0o711, parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._layout.releases))
-        try:
-            draft.chmod(0o755)
-            for entry in tree.entries:
-                place = draft / entry.path
-                if entry.kind == "folder":
-                    place.mkdir()
-                    place.chmod(entry.mode | 0o700)
-                elif entry.kind == "link":
-                    place.symlink_to(entry.target)
-                else:
-                    self._blobs.put(digests[entry.path], entry.mode, place, writable=writable)
-        except BaseException:
-            rmtree(draft, ignore_errors=True)
-            raise
-        return draft
+        _remove(draft)  # of an attempt before this one
+        draft.mkdir()
+        draft.chmod(0o755)
+        for entry in tree.entries:
+            place = draft / entry.path
+            if entry.kind == "folder":
+                place.mkdir()
+                place.chmod(entry.mode | 0o700)
+            elif entry.kind == "link":
+                place.symlink_to(entry.target)
+            else:
+                self._blobs.put(digests[entry.path], entry.mode, place, writable=writable)
 
     async def _build(
         self, service: Service, build: Build, draft: Path, progress: Progress, shell: Mapping[str, str] | None
@@ -172,7 +167,8 @@ class Releases:
             lines = "".join(f"\n  {line}" for line in ended.output.splitlines()[-_LAST_LINES:])
             how = f"ended with code {ended.code}" if ended.code is not None else "did not end within an hour"
             raise BuildTrouble(f'cannot build service "{service.name}": "{build.command}" {how}{lines}')
-        await asyncio.to_thread(_protect, draft)
+        await to_its_end(_protect, draft)
+        await to_its_end(os.sync)  # what has a name is whole, also after a power failure
 
     def _name(self, draft: Path, release: str) -> None:
         try:
@@ -180,7 +176,7 @@ class Releases:
         except OSError:
             if not self._layout.release(release).is_dir():
                 raise
-            rmtree(draft, ignore_errors=True)  # somebody was faster
+            _remove(draft)  # somebody was faster
             return
         descriptor = os.open(self._layout.releases, os.O_RDONLY)
         try:
@@ -195,7 +191,7 @@ class Releases:
             if folder.name not in keep and not folder.name.startswith("."):
                 gone = folder.with_name(f"{_DRAFT}gone-{folder.name}")
                 folder.rename(gone)  # at once, so that no half of a release has its name
-                rmtree(gone, ignore_errors=True)
+                _remove(gone)
         self._blobs.tidy()
 
 
@@ -210,6 +206,10 @@ def _recipe(service: Service, build: Build) -> tuple[str, ...]:
         return ()
     settings = msgspec.json.encode((build.args, service.environment), order="sorted").decode()
     return build.command, settings
+
+
+def _remove(folder: Path) -> None:
+    rmtree(folder, ignore_errors=True)
 
 
 def _protect(folder: Path) -> None:

@@ -45,8 +45,8 @@ class ProcessRuntime:
             self._layout.make()
         except OSError as error:
             raise RuntimeTrouble(f'cannot open project "{self._layout.project}": {error}') from error
-        await asyncio.to_thread(self._releases.tidy)
         await asyncio.to_thread(kill_strays, self._is_command)  # hooks, probes and builds of a daemon that was killed
+        await asyncio.to_thread(self._releases.tidy)
         for known in self._records():
             self._replicas[known.id] = Replica(self._around, known)
         await asyncio.gather(*(replica.adopt() for replica in self._replicas.values()))
