@@ -14,6 +14,7 @@ import time
 import venv
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.api.conftest import await_follower, beginnings
@@ -23,8 +24,10 @@ from midair.cli.load import load_project
 from midair.client import Client
 from midair.client.home import has_daemon
 from midair.errors import Conflict, DaemonTrouble, StoreTrouble, UsageRefused
+from midair.model.ids import ReplicaId
 from midair.router.embedded.router import EmbeddedRouter
 from midair.router.embedded.spawn import reap
+from midair.runtime.process.translate import MARK, given
 from midair.view.ask import AskRestart
 from midair.view.daemon import Done
 
@@ -43,6 +46,34 @@ def test_it_starts_in_the_background_when_it_is_needed(client):
     first = client.ensure_daemon()
     assert client.ensure_daemon().pid == first.pid
     assert os.getsid(first.pid) != os.getsid(0), "closing the terminal would end it"
+
+
+def test_started_from_a_replica_it_is_no_part_of_that(client, monkeypatch):
+    names = {MARK, *given(ReplicaId("hook/aa/0"), SimpleNamespace(id="aa"), 1), "MIDAIR_FLAGS"}
+    for name in names:
+        monkeypatch.setenv(name, "hook/aa/0")
+    assert not names & environment_of(client.ensure_daemon().pid)
+    client.daemon_stop()
+    foreground = subprocess.Popen([sys.executable, "-m", "midair.daemon", "--home", str(client.home)])
+    monkeypatch.undo()
+    await_daemon(client)
+    assert not names & environment_of(client.daemon_restart().pid), "it would have given that to routers, too"
+    assert foreground.wait(10) == 0
+
+
+def environment_of(pid):
+    """The names in a process' environment."""
+    return {line.partition("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+
+
+def await_daemon(client):
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return client.health()
+        except DaemonTrouble:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_ten_callers_at_once_get_one_daemon(client):

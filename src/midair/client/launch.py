@@ -11,6 +11,16 @@ from midair import errors
 from midair.client.transport import error_of
 from midair.view.error import ErrorAnswer
 
+OF_A_REPLICA = ("PORT", "MIDAIR_SERVICE", "MIDAIR_REPLICA", "MIDAIR_REVISION", "MIDAIR_FLAGS", "MIDAIR_MARK")
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without what makes a process part of the replica that it was started from.
+
+    A daemon outlives that replica, and so do its routers: with the replica's mark they would be killed with it.
+    """
+    return {name: value for name, value in os.environ.items() if name not in OF_A_REPLICA}
+
 
 def launch(home: Path) -> None:
     """Start a daemon for `home` that outlives the caller. One that runs already is as good.
@@ -27,6 +37,7 @@ def launch(home: Path) -> None:
             stderr=subprocess.PIPE,
             pass_fds=(write_end,),
             cwd="/",
+            env=own_environment(),
             start_new_session=True,
         )
         os.close(write_end)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from midair.client.home import default_home
+from midair.client.launch import own_environment
 from midair.daemon.handover import Inherited, Report
 from midair.errors import DaemonTrouble, MidairError
 
@@ -15,6 +16,8 @@ log = logging.getLogger("midair.daemon")
 
 def main() -> int:
     """Run a daemon to its end. Returns the exit code."""
+    for name in os.environ.keys() - own_environment().keys():
+        del os.environ[name]
     options = _parse()
     if options.detach:
         if os.fork():
