@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import signal
 
 import pytest
 from tests.router.place import eventually, looped
 from tests.router.test_held_sockets import ask
-from tests.router.test_survival import GET, action, connect, is_running, reaches, routing, total
+from tests.router.test_survival import GET, action, connect, is_running, reaches, routing, slow_until, total
 
 from midair.errors import RouterTrouble
 from midair.model.project import Port
 from midair.model.seen import Tally
 from midair.router.embedded import spawn, wire
+from midair.router.embedded.counts import ACCEPTED, STATUS, Book
 from midair.router.embedded.handover import Offer
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.router import EmbeddedRouter
@@ -157,3 +159,66 @@ async def test_a_connection_that_has_not_said_yet_what_it_speaks_is_not_cut(tmp_
         assert (await client.ask(GET))[0].startswith(b"HTTP/1.1 200")
         client.close()
         await reaches(router, Tally(1, 1))
+
+
+@looped
+async def test_what_a_router_counts_that_was_told_to_leave_is_seen_beside_the_next_ones(tmp_path):
+    gate = asyncio.Event()
+    async with routing(tmp_path, slow_until(gate)) as (router, _backend, port):
+        await ask(port)
+        client = await connect(port)
+        client.send(b"GET /slow HTTP/1.1\r\nHost: web\r\n\r\n")
+        await reaches(router, Tally(2, 1))
+        old = (await router.observe()).pid
+        os.kill(old, signal.SIGTERM)
+        await ask(port)
+        assert (await router.observe()).pid != old
+        assert await total(router) == Tally(3, 2)
+        gate.set()
+        assert (await client.answer())[1] == b"ok"
+        await eventually(lambda: not is_running(old))
+        assert await total(router) == Tally(3, 3)
+        client.close()
+        await eventually(lambda: len(list(tmp_path.glob("*.counts"))) == 1)
+        assert await total(router) == Tally(3, 3)
+        assert (await router.observe()).deaths[1:] == ()
+
+
+@looped
+async def test_what_was_inside_one_that_died_with_nobody_beside_it_is_lost_and_told(tmp_path):
+    async with routing(tmp_path) as (router, _backend, port):
+        await ask(port)
+        book = Book(tmp_path / "router-9.counts")
+        assert book.lock()
+        book.count("web", "aaaa")[ACCEPTED] += 3
+        book.count("web", "aaaa")[STATUS + 2] += 1
+        assert await total(router) == Tally(4, 2)
+        book.close()
+        await reaches(router, Tally(4, 2, lost=2))
+        [death] = (await router.observe()).deaths
+        assert (death.lost, death.refused) == (2, False)
+        assert not book.path.exists()
+
+
+@looped
+async def test_the_counts_of_three_routers_in_a_row_are_each_counted_once(tmp_path):
+    gate, clients, pids = asyncio.Event(), [], []
+    async with routing(tmp_path, slow_until(gate)) as (router, _backend, port):
+        for number in range(1, 4):
+            clients.append(await connect(port))
+            clients[-1].send(b"GET /slow HTTP/1.1\r\nHost: web\r\n\r\n")
+            await reaches(router, Tally(number))
+            pids.append((await router.observe()).pid)
+            await router.restart()
+            assert await total(router) == Tally(number)
+        os.kill(pids[1], signal.SIGKILL)  # the first one goes on, and its successor is dead
+        await reaches(router, Tally(3, lost=1))
+        gate.set()
+        for client in (clients[0], clients[2]):
+            assert (await client.answer())[1] == b"ok"
+        for client in clients:
+            client.close()
+        await eventually(lambda: not any(is_running(pid) for pid in pids))
+        await reaches(router, Tally(3, 2, lost=1))
+        await eventually(lambda: len(list(tmp_path.glob("*.counts"))) == 1)
+        assert await total(router) == Tally(3, 2, lost=1)

@@ -5,10 +5,11 @@ it (before that, under the revision ""), and moves on if it is repeated elsewher
 death of the process, accepted = answered + refused + aborted + lost + open in every record.
 """
 
+import contextlib
 import fcntl
 import mmap
 import os
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from midair.model.seen import Tally
@@ -38,12 +39,12 @@ class Book:
         self._read()
 
     def lock(self) -> bool:
-        """Take the file for this process. False when another one has it."""
+        """Take the file for this process. False when another one has it, or has moved its counts away."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        return True
+        return os.fstat(self._file).st_nlink > 0
 
     def count(self, service: str, revision: str, in_use: Container[str] = ()) -> Count:
         """The record of a service's revision, made if there is none. No record of a revision in use is taken for it."""
@@ -133,6 +134,14 @@ def open_book(folder: Path) -> Book:
     for other in others:
         book.absorb(other)
     return book
+
+
+def books_of(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[Book]:
+    """Those in the folder whose names are wanted. One that is empty may be somebody's in a moment."""
+    for path in sorted(folder.glob("router-*.counts"), key=_number):
+        with contextlib.suppress(FileNotFoundError):  # it was just moved into another one
+            if is_wanted(path.name) and path.stat().st_size:
+                yield Book(path)
 
 
 def merged(*parts: tuple[RevisionCount, ...]) -> tuple[RevisionCount, ...]:

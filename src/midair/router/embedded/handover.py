@@ -43,6 +43,7 @@ class Offer(msgspec.Struct, frozen=True):
     services: tuple[SetRoutes, ...]
     listeners: int
     counts: str  # the name of its book
+    beside: tuple[str, ...] = ()  # and of those of its predecessors
 
 
 class Predecessor:
@@ -51,12 +52,12 @@ class Predecessor:
     def __init__(self, router: "RouterProcess", end: wire.Wire) -> None:
         self._router = router
         self._wire = end
-        self._counts = ""
+        self.books: tuple[str, ...] = ()  # names of those it speaks for, its own first
 
     async def take(self) -> int:
         """Routes, listening sockets and the lock, which is returned."""
         offer, (lock,) = await self._wire.ask_for_descriptors("offer", None, Offer)
-        self._counts = offer.counts
+        self.books = (offer.counts, *offer.beside)
         for action in offer.services:
             self._router.service(action.service).apply(action)
         for number in range(offer.listeners):
@@ -108,9 +109,9 @@ class Predecessor:
 
     def absorb(self) -> int:
         """It is gone; what it had not ended is lost, and the rest of its counts are ours. Returns how many are lost."""
-        path, book = self._router.folder / self._counts, self._router.hub.book
+        book = self._router.hub.book
         before = book.found_open
-        if self._counts and path.exists():
+        if self.books and (path := self._router.folder / self.books[0]).is_file():
             book.absorb(Book(path))
         return book.found_open - before
 
@@ -128,6 +129,7 @@ class Retirement:
         self._router = router
         self._heir = heir
         self.begun = False
+        self.beside: tuple[str, ...] = ()  # names of the books that the heir leaves to this one
 
     def is_for(self, end: wire.Wire) -> bool:
         """True for the connection to the heir."""
@@ -137,7 +139,8 @@ class Retirement:
         """State, and the lock of the folder."""
         router = self._router
         services = tuple(service.action for service in router.services.values())
-        return Offer(services, len(router.listeners), router.hub.book.path.name), (os.dup(router.lock),)
+        self.beside = () if router.predecessor is None else router.predecessor.books
+        return Offer(services, len(router.listeners), router.hub.book.path.name, self.beside), (os.dup(router.lock),)
 
     def begin(self) -> None:
         """The heir has taken over."""

@@ -17,7 +17,7 @@ from midair.model.action import SetRoutes
 from midair.model.project import Port
 from midair.router.base import RouterDeath, RouterSeen
 from midair.router.embedded import wire
-from midair.router.embedded.counts import open_book
+from midair.router.embedded.counts import books_of, merged, open_book
 from midair.router.embedded.handover import Predecessor, Retirement, adopt, take_over
 from midair.router.embedded.held import Heritage, Listening, Place
 from midair.router.embedded.hub import Hub
@@ -79,7 +79,29 @@ class RouterProcess:
     def observe(self) -> RouterSeen:
         """All that is known here."""
         routes = {name: service.seen() for name, service in self.services.items()}
-        return RouterSeen(routes, self.hub.book.read(), os.getpid(), self.started_at, self.deaths)
+        counts = [self.hub.book.read()]
+        for book in books_of(self.folder, self._is_orphan):
+            counts.append(book.read())
+            book.close()
+        return RouterSeen(routes, merged(*counts), os.getpid(), self.started_at, self.deaths)
+
+    def absorb_orphans(self) -> None:
+        """Move the counts of those that are dead by now here."""
+        before = self.hub.book.found_open
+        for book in books_of(self.folder, self._is_orphan):
+            if book.lock():
+                self.hub.book.absorb(book)
+            else:
+                book.close()
+        self._note_lost(self.hub.book.found_open - before)
+
+    def _is_orphan(self, book: str) -> bool:
+        """Whether nobody else speaks for its router: the successor died, or it was told to leave, or it died early."""
+        if self.predecessor is not None and book in self.predecessor.books:
+            return False
+        if self.retirement is not None and self.retirement.begun:
+            return book in self.retirement.beside
+        return book != self.hub.book.path.name
 
     async def perform(self, action: SetRoutes) -> None:
         """Put routes in force, once every port of theirs is listened on."""
@@ -127,8 +149,8 @@ class RouterProcess:
 
     async def stop(self, *, forget: bool) -> None:
         """Listen no more, give requests a moment to end, and exit."""
+        self._unsaved = False  # the file is the next one's, or nobody's
         if forget:
-            self._unsaved = False
             forget_state(self.folder)
             (self.folder / wire.SOCKET).unlink(missing_ok=True)
         else:
@@ -224,6 +246,11 @@ class RouterProcess:
         with contextlib.suppress(OSError):  # without room for it the routes matter more
             self._save()
 
+    def _note_lost(self, lost: int) -> None:
+        """So many requests were inside a router that died beside this one."""
+        if lost:
+            self._remember(RouterDeath(time.time(), lost, took_s=0.0, refused=False))
+
     def _accept_admin(self) -> None:
         assert self._admin is not None, "the admin socket is open"
         try:
@@ -236,9 +263,7 @@ class RouterProcess:
         """One of those who asked has hung up, or the predecessor or heir is gone."""
         self._wires.discard(end)
         if self.predecessor is not None and self.predecessor.is_at(end):
-            lost = self.predecessor.absorb()
-            if lost:
-                self._remember(RouterDeath(time.time(), lost, took_s=0.0, refused=False))
+            self._note_lost(self.predecessor.absorb())
             self.hub.run(self.predecessor.bury())
         if self.retirement is not None and self.retirement.is_for(end):
             if self.retirement.begun:
@@ -300,13 +325,14 @@ def _check_addresses(action: SetRoutes) -> None:
             raise RouterTrouble(f'cannot route "{action.service}": "{route.address}" is not host:port')
 
 
-_FOLDER_LOOK_S = 5.0
+_FOLDER_LOOK_S = 2.0
 
 
 async def look_after_folder(router: RouterProcess) -> None:
-    """Nobody could ever reach or end a router whose folder was deleted. One on a full disk has room again some day."""
+    """Go on with what others left in it, and end with it: nobody could ever reach a router whose folder was deleted."""
     while router.folder.exists():  # nobody tells when a folder is deleted
         with contextlib.suppress(OSError):
+            router.absorb_orphans()
             router.save_again()
         await asyncio.sleep(_FOLDER_LOOK_S)
     router.ended.set()
