@@ -14,7 +14,7 @@ import pytest
 from midair.errors import BuildTrouble
 from midair.model.action import RemoveReplica
 from midair.model.project import Build, Service
-from midair.runtime.process import blob, translate
+from midair.runtime.process import blob, digest, translate
 from midair.runtime.process.digest import Digests
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.tree import Entry, Tree
@@ -87,6 +87,29 @@ def test_releases_share_what_is_the_same_in_them(harness, layout):
     one, two = ((layout.release(release) / "big").stat() for release in (first, second))
     assert one.st_ino == two.st_ino
     assert one.st_ino != (harness.code / "big").stat().st_ino
+
+
+@pytest.mark.parametrize("how", ["written to", "made writable"])
+def test_what_somebody_did_to_a_release_is_not_in_the_next_one(harness, layout, monkeypatch, how):
+    """Root can; everybody else has to change the permissions first."""
+    monkeypatch.setattr(digest, "_RACY_NS", 0)
+    (harness.code / "data").write_text("as it was")
+    first, _ = prepared(harness, service(harness))
+    data = layout.release(first) / "data"
+    data.chmod(0o644)
+    if how == "written to":
+        with data.open("r+") as file:  # in place, and as long as before
+            file.write("otherwise")
+        data.chmod(0o444)
+    harness.change_code()
+    second, lines = prepared(harness, service(harness))
+    made = layout.release(second) / "data"
+    assert (made.read_text(), made.stat().st_mode & 0o777) == ("as it was", 0o444)
+    told = [line for line in lines if "written to in an earlier release" in line and line.endswith(": data")]
+    assert len(told) == (how == "written to")
+    harness.change_code()
+    third, _ = prepared(harness, service(harness))
+    assert (layout.release(third) / "data").samefile(made)
 
 
 @pytest.mark.parametrize("change", ["contents", "name", "mode", "link", "folder"])

@@ -1,18 +1,23 @@
-"""Contents that releases share, by digest. Nothing in here is ever written to again.
+"""Contents that releases share, by digest. Nothing in here is to be written to again.
 
 A release is made of hard links into this store, never of links to the user's own files: editing such a file in place
 would change a release. Where the file system can share the blocks of two files (reflink), taking a file in is free.
+
+Permissions keep all but root from writing to a file of a release, which is one of this store. Who writes to it all the
+same shows: the fraction of a second of a file's time is taken from its digest, and writing changes that time.
 """
 
 import fcntl
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from midair.runtime.process.digest import digest_of
 
 _FICLONE = 0x40049409
+_SECOND = 1_000_000_000
 _FEW = 64  # new files: flushed one by one; more of them all at once
 
 
@@ -26,6 +31,20 @@ class Blobs:
         """Where contents are kept. Permissions are part of the name: hard links share them."""
         return self._folder / digest[:2] / f"{digest}-{mode:o}"
 
+    def holds(self, digest: str, mode: int) -> bool:
+        """Are these contents here, as they were stored?"""
+        try:
+            found = self.path(digest, mode).stat()
+        except FileNotFoundError:
+            return False
+        owner, permissions = found.st_uid, found.st_mode & 0o777
+        return (owner, permissions, found.st_mtime_ns % _SECOND) == (os.geteuid(), mode, _fraction(digest))
+
+    def was_written_to(self, digest: str, mode: int) -> bool:
+        """Is there something else in the place of these contents? Reads it."""
+        place = self.path(digest, mode)
+        return place.exists() and digest_of(place) != digest
+
     def take_in(self, source: Path, mode: int) -> str:
         """Copy a file into the store and return the digest of what was copied."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -36,12 +55,14 @@ class Blobs:
                 copy_contents(file.fileno(), target.fileno())
             draft.chmod(mode)
             digest = digest_of(draft)
-            place = self.path(digest, mode)
-            if _is_whole(place, draft.stat().st_size):
+            if self.holds(digest, mode):
                 draft.unlink()
             else:
+                stored = (time.time_ns() // _SECOND - 1) * _SECOND + _fraction(digest)
+                os.utime(draft, ns=(stored, stored))
+                place = self.path(digest, mode)
                 place.parent.mkdir(exist_ok=True)
-                draft.rename(place)
+                draft.rename(place)  # releases that have what was written to keep it
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -83,11 +104,8 @@ class Blobs:
                 path.unlink(missing_ok=True)
 
 
-def _is_whole(place: Path, size: int) -> bool:
-    try:
-        return place.stat().st_size == size
-    except FileNotFoundError:
-        return False
+def _fraction(digest: str) -> int:
+    return int(digest[:8], 16) % _SECOND
 
 
 def copy_contents(source: int, target: int) -> None:

@@ -32,7 +32,16 @@ _ATTEMPTS = 5  # while files come and go
 _BUILD_TIMEOUT_S: Span = 3600.0
 _DRAFT = ".new-"
 _LAST_LINES = 8
-_LEFT_OUT_SHOWN = 6
+_SHOWN = 6
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What was found in a build directory."""
+
+    tree: Tree
+    release: str
+    is_new: bool
+    renewed: tuple[str, ...]  # files that somebody wrote to in an earlier release
 
 
 class Releases:
@@ -58,18 +67,18 @@ class Releases:
         draft = self._layout.release(_DRAFT + secrets.token_hex(8))
         try:
             async with self._lock:
-                tree, release, new = await to_its_end(self._snapshot, service, service.build, draft)
-            _tell(service, tree, release, new, progress)
-            if new:
+                snapshot = await to_its_end(self._snapshot, service, service.build, draft)
+            _tell(service, snapshot, progress)
+            if snapshot.is_new:
                 if service.build.command is not None:
                     await self._build(service, service.build, draft, progress, shell)
-                await to_its_end(self._name, draft, release)
+                await to_its_end(self._name, draft, snapshot.release)
         except BaseException as error:
             await to_its_end(_remove, draft)
             if isinstance(error, OSError):
                 raise _trouble(service, error) from error
             raise
-        return release
+        return snapshot.release
 
     async def prune(self, keep: set[str]) -> None:
         """Delete all releases but these."""
@@ -95,14 +104,14 @@ class Releases:
 
         return self._of_tree(service, build, read)
 
-    def _snapshot(self, service: Service, build: Build, draft: Path) -> tuple[Tree, str, bool]:
-        def copy(tree: Tree) -> tuple[Tree, str, bool]:
-            digests = self._take_in(tree)
+    def _snapshot(self, service: Service, build: Build, draft: Path) -> Snapshot:
+        def copy(tree: Tree) -> Snapshot:
+            digests, renewed = self._take_in(tree)
             release = tree_digest(tree, digests, *_recipe(service, build))
-            new = not self._layout.release(release).is_dir()
-            if new:
+            is_new = not self._layout.release(release).is_dir()
+            if is_new:
                 self._lay_out(tree, digests, draft, writable=build.command is not None)
-            return tree, release, new
+            return Snapshot(tree, release, is_new, renewed)
 
         return self._of_tree(service, build, copy)
 
@@ -125,19 +134,22 @@ class Releases:
                 raise _trouble(service, error) from error
         raise BuildTrouble(f'cannot make a release of service "{service.name}": files in "{context}" keep going away')
 
-    def _take_in(self, tree: Tree) -> dict[str, str]:
+    def _take_in(self, tree: Tree) -> tuple[dict[str, str], tuple[str, ...]]:
         digests: dict[str, str] = {}
         new: list[Path] = []
+        renewed: list[str] = []
         for entry in tree.entries:
             if entry.kind != "file":
                 continue
             digest = self._digests.of(tree, entry)
-            if digest is None or not self._blobs.path(digest, entry.mode).exists():
+            if digest is None or not self._blobs.holds(digest, entry.mode):
+                if digest is not None and self._blobs.was_written_to(digest, entry.mode):
+                    renewed.append(entry.path)
                 digest = self._blobs.take_in(tree.root / entry.path, entry.mode)
                 new.append(self._blobs.path(digest, entry.mode))
             digests[entry.path] = digest
         self._blobs.flush(new)
-        return digests
+        return digests, tuple(renewed)
 
     def _lay_out(self, tree: Tree, digests: dict[str, str], draft: Path, *, writable: bool) -> None:
         self._layout.releases.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -220,15 +232,24 @@ def _protect(folder: Path) -> None:
                 os.chmod(path, os.stat(path).st_mode & 0o555)
 
 
-def _tell(service: Service, tree: Tree, release: str, new: bool, progress: Progress) -> None:
+def _tell(service: Service, snapshot: Snapshot, progress: Progress) -> None:
+    tree = snapshot.tree
     files = [entry for entry in tree.entries if entry.kind == "file"]
     size = sum(entry.size for entry in files) / 1e6
-    done = "new release" if new else "release unchanged"
+    done = "new release" if snapshot.is_new else "release unchanged"
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
-    progress(f"{service.name}: {done} {release}, {count}, {size:.1f} MB")
-    if new and tree.left_out:
-        shown = ", ".join(tree.left_out[:_LEFT_OUT_SHOWN])
-        more = f" and {len(tree.left_out) - _LEFT_OUT_SHOWN} more" if len(tree.left_out) > _LEFT_OUT_SHOWN else ""
-        progress(f"{service.name}: left out: {shown}{more}")
+    progress(f"{service.name}: {done} {snapshot.release}, {count}, {size:.1f} MB")
+    if snapshot.is_new and tree.left_out:
+        progress(f"{service.name}: left out: {_some(tree.left_out)}")
+    if snapshot.is_new and snapshot.renewed:
+        changed = _some(snapshot.renewed)
+        progress(
+            f"{service.name}: warning: was written to in an earlier release, is as in the directory again: {changed}"
+        )
     for path in tree.leaving:
         progress(f"{service.name}: warning: link {path} leads out of the release; what it leads to is not kept")
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
