@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -23,6 +24,8 @@ import midair
 from midair.cli.load import load_project
 from midair.client import Client
 from midair.client.home import has_daemon
+from midair.daemon import serve
+from midair.daemon.lock import sign
 from midair.errors import Conflict, DaemonTrouble, StoreTrouble, UsageRefused
 from midair.model.ids import ReplicaId
 from midair.router.embedded.router import EmbeddedRouter
@@ -187,6 +190,58 @@ def test_a_version_that_cannot_read_the_state_takes_nothing_over(client):
         database.execute(f"PRAGMA user_version = {version}")
     assert client.health() == before
     assert client.daemon_restart().pid != before.pid
+
+
+def test_a_state_that_cannot_be_read_takes_nothing_over(client):
+    before = client.ensure_daemon()
+    with closing(sqlite3.connect(client.home / "midair.db", isolation_level=None)) as database:
+        database.execute("INSERT INTO projects VALUES ('shop', CAST('{}' AS BLOB))")
+        with pytest.raises(DaemonTrouble, match="cannot restart the daemon: cannot open the database"):
+            client.daemon_restart()
+        assert client.health() == before
+        database.execute("DELETE FROM projects")
+    assert client.daemon_restart().pid != before.pid
+
+
+def test_tokens_that_cannot_be_read_take_nothing_over(client, tmp_path, monkeypatch):
+    (tmp_path / "tokens").write_text("secret shop\n")
+    monkeypatch.setenv("MIDAIR_FLAGS_TOKENS", str(tmp_path / "tokens"))
+    before = client.ensure_daemon()
+    (tmp_path / "tokens").write_text("secret\n")
+    with pytest.raises(DaemonTrouble, match="cannot read tokens from"):
+        client.daemon_restart()
+    assert client.health() == before
+
+
+def test_a_full_disk_is_no_obstacle_to_who_holds_the_lock():
+    with open("/dev/full", "r+b", buffering=0) as lock:
+        sign(lock.fileno())
+
+
+def test_a_daemon_has_one_successor(tmp_path, monkeypatch):
+    asyncio.run(has_one_successor(tmp_path, monkeypatch))
+
+
+async def has_one_successor(home, monkeypatch):
+    made = []
+
+    async def start(*given):
+        made.append(given)
+
+    async def await_accepted(within):
+        pass
+
+    monkeypatch.setattr(serve, "start_successor", start)
+    for first in ("restart", "stop"):
+        with closing(socket.socket()) as listener:
+            daemon = serve._Daemon(home, 0, listener)
+            daemon._server = SimpleNamespace(ended=asyncio.Event())
+            bus = SimpleNamespace(close=lambda comes_again: None)
+            daemon._engine = SimpleNamespace(bus=bus, await_accepted=await_accepted)
+            await daemon.restart("") if first == "restart" else daemon.stop()
+            with pytest.raises(Conflict, match="it is being restarted, or ends"):
+                await daemon.restart("")
+    assert len(made) == 1
 
 
 def test_an_interpreter_that_this_user_should_not_run_is_refused(client, tmp_path):

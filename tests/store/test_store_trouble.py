@@ -4,13 +4,14 @@ import os
 import shutil
 import sqlite3
 import stat
+import time
 
 import pytest
 
 from midair.errors import StoreTrouble
 from midair.model.event import ReplicaReady
 from midair.model.ids import ReplicaId
-from midair.store import Commit, Store
+from midair.store import Commit, Reserve, Store
 from midair.store.connection import open_database, scripts
 
 EVENT = (1, ReplicaReady(ReplicaId("web/aa/0")))
@@ -122,3 +123,41 @@ def test_a_copy_without_its_write_ahead_log_still_opens(home, tmp_path_factory):
     other = tmp_path_factory.mktemp("copy")
     shutil.copy(home / "midair.db", other)
     Store(other).close()
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("projects", "completed"), ("changes", "state"), ("rollouts", "body"), ("revisions", "body")]
+)
+def test_a_row_that_cannot_be_read_is_noticed_before_the_predecessor_ends(home, table, column):
+    store = Store(home)
+    Reserve(home).close()
+    columns = store.database.execute(f"PRAGMA table_info({table})").fetchall()
+    given = {"name": "shop", "project": "shop", column: b"{}"}
+    of_type = {"TEXT": "web", "INTEGER": 1, "BLOB": b"null"}
+    row = [given.get(name, of_type[kind]) for _, name, kind, *_ in columns]
+    store.database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    with pytest.raises(StoreTrouble, match="cannot open the database"):
+        Reserve(home)
+    store.close()
+
+
+def test_the_next_daemon_finds_the_files_beside_the_database(home):
+    store = Store(home)
+    store.commit(Commit("shop", 2.0, events=(EVENT,)))
+    reserve = Reserve(home)
+    store.close()
+    assert (home / "midair.db-wal").stat().st_size
+    Store(home).close()
+    reserve.close()
+
+
+def test_a_lock_of_somebody_else_holds_nobody_up(home):
+    store, other = Store(home), sqlite3.connect(home / "midair.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(StoreTrouble, match="another process has locked it"):
+        store.commit(Commit("shop", 2.0))
+    assert time.monotonic() - began < 2
+    other.close()
+    store.commit(Commit("shop", 2.0))
+    store.close()

@@ -39,6 +39,7 @@ from midair.view.status import ProjectSummary, ProjectView
 
 T = TypeVar("T")
 Stream = Iterator[tuple[str, bytes]]  # names and data of server-sent events
+RESTART_S = 120.0  # for what is being accepted, and for the successor's start
 STOP_S = 20.0  # for answers and actions under way
 START_S = 10.0  # for a daemon that another caller is starting
 RECONNECT_S = 30.0  # how long a followed stream looks for a daemon that went away
@@ -89,10 +90,11 @@ class Client:
     def daemon_restart(self) -> Health:
         """Put a new process in the daemon's place: the midair that calls. Nothing is lost meanwhile.
 
-        Returns when the successor answers. Raises DaemonTrouble when it cannot start; the old one then goes on.
+        Returns when the successor answers. Raises DaemonTrouble when it cannot start, Conflict when code is being
+        built that does not come to an end; the old one then goes on.
         """
         before = self.health()
-        self._post("/v1/daemon/restart", AskRestart(sys.executable or ""), Done)
+        self._post("/v1/daemon/restart", AskRestart(sys.executable or ""), Done, timeout=RESTART_S)
         while (now := self.health()).pid == before.pid:
             time.sleep(0.02)
         return now

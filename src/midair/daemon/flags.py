@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +36,9 @@ INSIDE = "inside"  # a folder of each project that its containers get to see, an
 class FlagService:
     """One hub for all projects, and the doors to it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, tokens: Mapping[str, str] | None = None) -> None:
         self.hub = Hub()
-        self._home = home
+        self._home, self._tokens = home, dict(tokens or {})
         self._servers: dict[Server, asyncio.Task[None]] = {}
         self._inside: set[str] = set()
         self._sync: SyncServer | None = None
@@ -56,7 +56,7 @@ class FlagService:
 
         A place that is taken ends nothing else.
         """
-        access = Access(_tokens(os.environ.get("MIDAIR_FLAGS_TOKENS", "")))
+        access = Access(self._tokens)
         self._serve(str(self._home / SOCKET), partial(listen_here, self._home / SOCKET), Access())
         if place := os.environ.get("MIDAIR_FLAGS_LISTEN"):
             self._serve(place, partial(_listen, place), access)
@@ -118,7 +118,9 @@ def _listen(place: str) -> socket.socket:
     return listener
 
 
-def _tokens(path: str) -> dict[str, str]:
+def read_tokens() -> dict[str, str]:
+    """Who may read which project's flags by TCP. Raises DaemonTrouble."""
+    path = os.environ.get("MIDAIR_FLAGS_TOKENS", "")
     if not path:
         return {}
     try:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from midair.client.home import LOCK
@@ -26,9 +27,10 @@ def take_lock(home: Path) -> int:
 
 
 def sign(descriptor: int) -> None:
-    """Write down who holds the lock, for people."""
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    """Write down who holds the lock, for people. A full disk is no reason not to begin."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
 def _lock(descriptor: int) -> bool:

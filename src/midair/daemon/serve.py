@@ -1,6 +1,7 @@
 """Runs the daemon: takes the folder, opens the state, answers, and ends in order."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ import uvloop
 from midair import __version__
 from midair.api.app import make_app
 from midair.client.home import SOCKET
-from midair.daemon.flags import FlagService
+from midair.daemon.flags import FlagService, read_tokens
 from midair.daemon.handover import Inherited, Report, Successor, start_successor
 from midair.daemon.home import take_home
 from midair.daemon.lock import sign, take_lock
@@ -26,10 +27,11 @@ from midair.engine.fatal import VARIABLE, Fatal
 from midair.errors import Conflict, DaemonTrouble
 from midair.router.embedded.router import EmbeddedRouter
 from midair.runtime.registry import make_runtime
-from midair.store import Store, check_version
+from midair.store import Reserve, Store
 
 log = logging.getLogger(__name__)
 LAST_ANSWERS_S = 5.0  # for answers under way when the daemon ends
+ACCEPTING_S = 20.0  # for code that is being built before a restart
 
 
 def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground: bool) -> None:
@@ -39,15 +41,20 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
         set_up_log(home, foreground=foreground)
     except OSError as error:
         raise DaemonTrouble(f'cannot use the folder "{home}": {error.strerror}') from error
+    tokens = read_tokens()
+    reserve = None
     if inherited is None:
         lock, listener = take_lock(home), listen_here(home / SOCKET)
     else:
         lock, listener = inherited.lock, socket.socket(fileno=inherited.socket)
-        check_version(home)
+        reserve = Reserve(home)  # what could go wrong goes wrong before the predecessor ends
         report.ready()
         inherited.await_go()
         sign(lock)
-    uvloop.run(_Daemon(home, lock, listener).run(report))
+    store = Store(home, around_commit=(fatal := Fatal(os.environ.get(VARIABLE))))
+    if reserve is not None:
+        reserve.close()
+    uvloop.run(_Daemon(home, lock, listener).run(report, store, FlagService(home, tokens), fatal))
 
 
 class _Daemon:
@@ -61,11 +68,8 @@ class _Daemon:
         self._engine: Engine | None = None
         self._flags: FlagService | None = None
 
-    async def run(self, report: Report) -> None:
-        fatal = Fatal(os.environ.get(VARIABLE))
-        store = Store(self._home, around_commit=fatal)
+    async def run(self, report: Report, store: Store, flags: FlagService, fatal: Fatal) -> None:
         clock = Clock(store.meta.moment())
-        flags = FlagService(self._home)
         engine = self._engine = Engine(
             self._home,
             store,
@@ -113,11 +117,17 @@ class _Daemon:
 
     async def restart(self, python: str) -> None:
         """Make a successor, run by this interpreter if one is named, and end for it."""
-        if self._restarting:
-            raise Conflict("cannot restart the daemon: it is being restarted")
+        assert self._engine is not None, "it runs"
+        assert self._server is not None, "it runs"
+        if self._restarting or self._server.ended.is_set():
+            raise Conflict("cannot restart the daemon: it is being restarted, or ends", hint="try it again")
         self._restarting = True
         try:
-            self._successor = await start_successor(self._home, self._listener.fileno(), self._lock, python)
+            await self._engine.await_accepted(ACCEPTING_S)
+            successor = await start_successor(self._home, self._listener.fileno(), self._lock, python)
+            with contextlib.suppress(Conflict):  # what was begun meanwhile; the successor would not wait for ever
+                await self._engine.await_accepted(ACCEPTING_S)
+            self._successor = successor
         finally:
             self._restarting = False
         log.info("a successor takes over")

@@ -102,6 +102,20 @@ class Engine:
         known = sorted(self._keepers.items())
         return tuple(show.summary(keeper) for _, keeper in known if keeper.state.change is not None)
 
+    async def await_accepted(self, within: float) -> None:
+        """Return when nothing is being accepted. Raises Conflict when something still is after so long."""
+        busy: list[Keeper] = []
+        try:
+            async with asyncio.timeout(within):
+                while busy := [keeper for keeper in self._keepers.values() if keeper.accepting.locked()]:
+                    async with busy[0].accepting:
+                        pass
+        except TimeoutError:
+            raise Conflict(
+                f'cannot go on: project "{busy[0].project}" is being built or saved just now',
+                hint="wait until that has ended, or end it with Ctrl-C where it was begun",
+            ) from None
+
     # Changing
 
     async def plan(self, ask: AskPlan) -> Plan:

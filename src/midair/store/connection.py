@@ -3,12 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
 from midair.errors import StoreTrouble
 from midair.store.trouble import told, trouble
+
+OPEN_S = 5.0  # for whoever has it locked while it is opened
+BUSY_MS = 100  # afterwards: the daemon waits for nobody, since it does nothing else meanwhile
 
 
 def scripts() -> tuple[str, ...]:
@@ -28,19 +30,27 @@ def open_database(path: Path, versions: Sequence[str]) -> sqlite3.Connection:
             raise StoreTrouble(
                 f'cannot open the database "{path}": {error.strerror}', hint="check the permissions of the folder"
             ) from error
-        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=OPEN_S, isolation_level=None)
         try:
             _prepare(connection, path, versions)
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def check_database(path: Path, versions: Sequence[str]) -> None:
-    """Raise StoreTrouble when the database, which another process may have open, is newer than these versions."""
-    with told("open", path), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=5.0, uri=True)) as connection:
-        _check_version(connection, path, versions)
+def copy_in_memory(connection: sqlite3.Connection, path: Path, versions: Sequence[str]) -> sqlite3.Connection:
+    """A copy of the database, as `open_database` would have it. Raises StoreTrouble when it would not open it."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        with told("open", path):
+            connection.backup(copy)
+            _prepare(copy, path, versions)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
 
 
 def _check_version(connection: sqlite3.Connection, path: Path, versions: Sequence[str]) -> int:

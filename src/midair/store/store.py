@@ -2,18 +2,19 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
 
+from midair.errors import StoreTrouble
 from midair.model.change import Change
 from midair.model.event import Event, Recorded
 from midair.model.moment import Moment
 from midair.model.project import Applied, Revision
 from midair.model.rollout import Rollout
 from midair.store.changes import Changes
-from midair.store.connection import check_database, open_database, scripts
+from midair.store.connection import OPEN_S, copy_in_memory, open_database, scripts
 from midair.store.events import Events
 from midair.store.meta import Meta
 from midair.store.projects import Projects
@@ -39,9 +40,39 @@ class Commit(msgspec.Struct, frozen=True):
     carried: Change | None = None  # one of `changes` that leads to another state now
 
 
-def check_version(home: Path) -> None:
-    """Raise StoreTrouble unless this midair can go on with the database there. Changes nothing."""
-    check_database(home / FILE, scripts())
+class Reserve:
+    """The database of a daemon that still has it open, for the one that is to follow. Changes nothing.
+
+    Raises StoreTrouble unless this midair can go on with it. As long as it is open, the files beside the database stay,
+    so that the follower needs no space on the disk to begin with.
+    """
+
+    def __init__(self, home: Path) -> None:
+        path = home / FILE
+        with told("open", path):
+            self._database = sqlite3.connect(f"{path.as_uri()}?mode=ro", timeout=OPEN_S, uri=True)
+        try:
+            with closing(copy_in_memory(self._database, path, scripts())) as copy:
+                _decode(copy)
+        except msgspec.MsgspecError as error:
+            self.close()
+            raise StoreTrouble(f'cannot open the database "{path}": {error}') from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._database.close()
+
+
+def _decode(database: sqlite3.Connection) -> None:
+    """Read what a daemon begins with."""
+    for name in Projects(database).names():
+        Projects(database).completed(name)
+        Changes(database).all(name)
+        Rollouts(database).all(name)
+        Revisions(database).all(name)
 
 
 class Store:
