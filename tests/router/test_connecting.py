@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 
+import pytest
 from tests.router.place import Backend, answer, eventually, gated, looped, placed, read_head
 
 from midair.router.embedded.sockets import is_gone, reset
@@ -65,26 +66,32 @@ async def test_a_request_that_is_refused_right_after_its_head_reaches_no_replica
         assert connection.upstream is None
 
 
+@pytest.mark.parametrize("before", [0, 75])
 @looped
-async def test_an_early_answer_is_passed_on_also_when_the_rest_of_the_request_can_not_be_sent():
+async def test_an_early_answer_is_passed_on_also_when_the_rest_of_the_request_can_not_be_sent(before):
+    reply = answer(b"too much", "413 Content Too Large", b"Connection: close\r\n")
+
     async def serve(backend, reader, writer):
         await read_head(reader)
-        await told.wait()
-        writer.write(answer(b"too much", "413 Content Too Large", b"Connection: close\r\n"))
+        writer.write(reply[:before])
+        await unread.wait()
+        writer.write(reply[before:])
         await eventually(lambda: not writer.transport.get_write_buffer_size())
         reset(writer.get_extra_info("socket"))
         writer.transport.abort()
 
-    told = asyncio.Event()
+    unread = asyncio.Event()
     async with placed() as place:
         await place.route(await place.backend(serve))
         client = await place.connect()
         client.send(b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 50000000\r\n\r\n" + b"x" * 100)
-        await eventually(lambda: any(replica.connections for replica in place.service.replicas()))
-        ((upstream,),) = (replica.connections for replica in place.service.replicas())
-        upstream.transport.pause_reading()  # so that the client's next bytes come first
-        told.set()
-        await eventually(lambda: is_gone(upstream.transport.get_extra_info("socket")))
+        await eventually(lambda: place.backends[0].open and place.connection().upstream)
+        connection = place.connection()
+        await eventually(lambda: connection.answering == bool(before))
+        connection.upstream.transport.pause_reading()  # so that the client's next bytes come first
+        sock = connection.upstream.transport.get_extra_info("socket")
+        unread.set()
+        await eventually(lambda: is_gone(sock))
         client.send(b"x" * 100)
         head, body = await client.answer()
         assert (head[:12], body) == (b"HTTP/1.1 413", b"too much")

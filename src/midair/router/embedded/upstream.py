@@ -108,7 +108,7 @@ class Upstream(asyncio.Protocol):
             client.tunnel.from_upstream(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None and self.state == HEAD and self.client is not None:
+        if exc is not None and self.client is not None and self.state != TUNNEL:
             self._read_last()
         replica, client, state = self.replica, self.client, self.state
         replica.connections.discard(self)
