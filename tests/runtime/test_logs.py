@@ -1,6 +1,7 @@
 """Logs are turned over under the hands of the writer, and pruned by count."""
 
 import os
+import resource
 import subprocess
 import time
 
@@ -45,6 +46,22 @@ def test_only_so_many_older_parts_are_kept(tmp_path):
         assert logs.turn_over(log, limit=1, kept=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.0.log", "a.0.log.1", "a.0.log.2"]
     assert [logs.part(log, number).read_text() for number in (1, 2)] == ["part 5", "part 4"]
+
+
+def test_on_a_full_disk_nothing_is_lost_and_nothing_is_left_half_made(tmp_path):
+    log = tmp_path / "a.0.log"
+    for number in (1, 2, 3):
+        logs.part(log, number).write_text(f"part {number}")
+    log.write_text("x" * 500)
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, unlimited[1]))
+    try:
+        for _ in range(3):
+            assert not logs.turn_over(log, limit=10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 def test_a_log_that_is_not_there_is_no_trouble(tmp_path):

@@ -5,7 +5,6 @@ What is written in the instant between the copy and the truncation is lost, whic
 """
 
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ KEPT = 3  # older parts that are kept: web.0.log.1 is the newest
 KEPT_OF_THE_GONE = 10  # logs per service of replicas that are no more
 LAST_WORDS_S = 60.0  # a log of a replica that is no more is shown for so long beside those of the living
 _LINE = 2048
+_CHUNK = 1024 * 1024
 
 
 def turn_over(log: Path, limit: int = LIMIT, kept: int = KEPT) -> bool:
@@ -21,11 +21,12 @@ def turn_over(log: Path, limit: int = LIMIT, kept: int = KEPT) -> bool:
     try:
         if log.stat().st_size <= limit:
             return False
-        part(log, kept).unlink(missing_ok=True)
+        draft = log.with_name(f"{log.name}.new")
+        _move_contents(log, draft)
         for number in range(kept - 1, 0, -1):
             if part(log, number).exists():
-                part(log, number).rename(part(log, number + 1))
-        _move_contents(log, part(log, 1))
+                part(log, number).replace(part(log, number + 1))
+        draft.replace(part(log, 1))
     except OSError:
         return False  # a full disk or a missing folder; the next round tries again
     return True
@@ -74,13 +75,17 @@ def size(log: Path) -> int:
         return 0
 
 
-def _move_contents(log: Path, older: Path) -> None:
-    with log.open("r+b") as source, older.open("wb") as target:
-        os.fchmod(target.fileno(), 0o600)
-        shutil.copyfileobj(source, target, 1024 * 1024)
-        while rest := source.read():  # written meanwhile
-            target.write(rest)
-        source.truncate(0)
+def _move_contents(log: Path, draft: Path) -> None:
+    try:
+        with log.open("r+b") as source, draft.open("wb") as target:
+            os.fchmod(target.fileno(), 0o600)
+            while chunk := source.read(_CHUNK):  # also what is written meanwhile
+                target.write(chunk)
+                target.flush()
+            source.truncate(0)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _changed_at(log: Path) -> float:

@@ -108,6 +108,9 @@ class Replica:
         self.let_go()
         (self.folder / FILE).unlink(missing_ok=True)
         rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others are in there
+            self.folder.parent.rmdir()
+            self.folder.parent.parent.rmdir()
 
     def let_go(self) -> None:
         """Look after it no more, and leave it as it is."""
