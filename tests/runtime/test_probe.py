@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 import time
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,9 +14,10 @@ from tests.runtime.conftest import no_descriptors
 
 from midair.model.project import HealthCheck, Ready
 from midair.runtime.ask import ask_http, ask_tcp
-from midair.runtime.process import command
+from midair.runtime.process import command, spawn
 from midair.runtime.process.command import Command
 from midair.runtime.process.probe import ask_command, probe_of
+from midair.runtime.process.user import User
 from midair.testing.runtime_contract import eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PORT": "4711"}
@@ -216,6 +218,22 @@ def test_only_the_last_of_what_a_check_says_is_kept(tmp_path):
     finally:
         with suppress(ProcessLookupError):  # the pipe it wrote to is gone
             os.kill(int((tmp_path / "other").read_text()), 9)
+
+
+def test_a_replica_is_ready_whatever_its_arguments_are(harness):
+    async def claim():
+        async with harness.open() as runtime:
+            service = harness.service(sys.executable, "-c", "import time; time.sleep(60)", "midair", "-d")
+            await harness.start(runtime, service, until="ready")
+
+    asyncio.run(claim())
+
+
+def test_midairs_own_steps_before_the_command_are_not_the_command():
+    own = ("/bin/sh", "-c", spawn._WRAPPER, "midair", "pid.1", "sleep", "60")
+    become = (*User(1, 1).prefix, "sleep", "60")
+    for words, begun in ((own, False), (become, False), (("sleep", "60"), True), ((), False)):
+        assert spawn.has_become("\0".join((*words, "")).encode()) is begun
 
 
 def test_a_replica_is_asked_again_after_a_question_that_could_not_be_asked(harness):

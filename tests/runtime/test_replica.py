@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from tests.runtime.conftest import no_descriptors
 
+from midair.daemon.flags import FlagService
 from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, StartReplica, StopReplica
 from midair.model.ids import replica_id
@@ -337,6 +338,19 @@ def test_a_removed_replica_leaves_its_log_alone(harness):
     prove(claim)
 
 
+def test_the_last_replica_of_a_revision_takes_its_folders_along(harness):
+    async def claim():
+        async with harness.open() as runtime:
+            seen = [await harness.start(runtime, shell(harness, "true"), number=n, until="exited") for n in (0, 1)]
+            layout = Layout(harness.home, "shop")
+            await runtime.perform(RemoveReplica(seen[0].id), None)
+            assert layout.replica(seen[1].id).exists()
+            await runtime.perform(RemoveReplica(seen[1].id), None)
+            assert list(layout.replicas.iterdir()) == []
+
+    prove(claim)
+
+
 def test_a_deleted_log_folder_is_made_again(harness):
     async def claim():
         async with harness.open() as runtime:
@@ -377,6 +391,28 @@ def test_a_replica_runs_as_the_user_that_was_named(harness):
     for folder in (harness.home, harness.home.parent, harness.home.parent.parent, harness.home.parent.parent.parent):
         folder.chmod(0o711)
     prove(claim)
+
+
+@root
+def test_a_replica_of_another_user_reaches_its_code_and_its_flags(harness):
+    async def claim():
+        async with harness.open() as runtime:
+            flags = FlagService(harness.home)
+            flags.tell("shop", {})
+            script = (
+                'test -r "$PWD/app.py" && echo code; socket=${MIDAIR_FLAGS#unix:}; test -w "${socket%#*}" && echo flags'
+            )
+            await harness.start(runtime, shell(harness, script, user="nobody"), until="exited")
+            await flags.close()
+            assert harness.log().read_text().split() == ["code", "flags"]
+
+    for folder in (harness.home, harness.home.parent, harness.home.parent.parent, harness.home.parent.parent.parent):
+        folder.chmod(0o711)
+    before = os.umask(0o077)
+    try:
+        prove(claim)
+    finally:
+        os.umask(before)
 
 
 def test_an_unknown_user_is_named(harness):

@@ -44,6 +44,10 @@ class Layout(msgspec.Struct, frozen=True):
         """One folder per service."""
         return self.folder / "logs"
 
+    def flags(self, *, of_others: bool) -> Path:
+        """Where the daemon serves flags. Users other than its own have a door to those of this project alone."""
+        return (self.folder / "inside" if of_others else self.home) / "flags.sock"
+
     def replica(self, replica: ReplicaId) -> Path:
         """The folder of one replica."""
         return self.replicas.joinpath(*_parts(replica))
@@ -69,7 +73,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     def let_through(self) -> None:
         """Let replicas of other users pass to their releases, without seeing what else is there."""
-        for folder in (self.home, self.folder.parent, self.folder):
+        for folder in (self.home, self.folder.parent, self.folder, self.releases):
             mode = folder.stat().st_mode & 0o777
             if mode & 0o011 != 0o011:
                 folder.chmod(mode | 0o011)

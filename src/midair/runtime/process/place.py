@@ -41,10 +41,11 @@ def process_of(layout: Layout, known: Record, mark: str) -> Spawn:
     user = find_user(service.user)
     if user is not None:
         layout.let_through()
+    flags = f"unix:{layout.flags(of_others=user is not None)}#{layout.project}"
     return Spawn(
         name=f'replica "{known.id}"',
         argv=translate.substituted(translate.arguments(service), given(known)),
-        environment={"MIDAIR_FLAGS": f"unix:{layout.home}/flags.sock#{layout.project}", **_environment(known, mark)},
+        environment={"MIDAIR_FLAGS": flags, **_environment(known, mark)},
         folder=folder_of(layout, known.revision),
         user=user,
     )

@@ -10,6 +10,7 @@ from midair.runtime.health import Kind
 from midair.runtime.process import command
 from midair.runtime.process.command import Command
 from midair.runtime.process.identity import PROC, has_proc
+from midair.runtime.process.spawn import has_become
 from midair.runtime.process.translate import substituted
 
 Probe = Callable[[], Awaitable[str]]
@@ -38,14 +39,14 @@ async def ask_command(question: Command) -> str:
 
 
 async def running(pid: int) -> str:
-    """Has the process become its command? It is a shell for an instant before."""
+    """Has the process become its command? For an instant before it is a shell, or what changes the user."""
     if not has_proc():
         return ""
     try:
-        words = (PROC / str(pid) / "cmdline").read_bytes()
+        command_line = (PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
-        words = b""
-    return "" if words and b"\0midair\0" not in words else "is being started"
+        command_line = b""
+    return "" if has_become(command_line) else "is being started"
 
 
 def _test(test: tuple[str, ...], values: dict[str, str]) -> tuple[str, ...]:

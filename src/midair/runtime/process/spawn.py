@@ -15,7 +15,7 @@ import msgspec
 from midair.errors import RuntimeTrouble
 from midair.runtime.process.child import start_child
 from midair.runtime.process.identity import Identity
-from midair.runtime.process.user import User
+from midair.runtime.process.user import BECOME, User
 
 NOT_OURS = 125  # exit code of a wrapper that could not write its pid file
 
@@ -59,6 +59,12 @@ def spawn(start: Spawn, pid_file: Path, log: Path) -> Identity:
         raise RuntimeTrouble(f"cannot start {start.name}: {_reason(error)}") from error
     finally:
         os.close(output)
+
+
+def has_become(command_line: bytes) -> bool:
+    """Has a process with this /proc/<pid>/cmdline become its command?"""
+    words = command_line.split(b"\0")
+    return any(words) and _WRAPPER.encode() not in words and BECOME.encode() not in words
 
 
 def _start(start: Spawn, pid_file: Path, output: int) -> Identity:

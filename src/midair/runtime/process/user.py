@@ -10,7 +10,7 @@ import msgspec
 from midair.errors import RuntimeTrouble
 
 # Runs as root after the pid file was written, and becomes the command: a folder only root may write to stays so.
-_BECOME = """
+BECOME = """
 import os, sys, warnings  # the last for execvp, which may not be able to find it later
 user, group, *groups = map(int, sys.argv[1].split(","))
 os.setgroups(groups); os.setgid(group); os.setuid(user)
@@ -35,7 +35,7 @@ class User(msgspec.Struct, frozen=True):
     def prefix(self) -> tuple[str, ...]:
         """Words to put before a command so that it runs as this user."""
         ids = ",".join(str(number) for number in (self.uid, self.gid, *self.groups))
-        return (sys.executable, "-I", "-S", "-c", _BECOME, ids)
+        return (sys.executable, "-I", "-S", "-c", BECOME, ids)
 
     @property
     def environment(self) -> dict[str, str]:
