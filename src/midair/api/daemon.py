@@ -24,7 +24,10 @@ async def backup(call: Call) -> BackupView:
 
 
 async def restore(call: Call) -> BackupView:
-    return await call.engine.restore(call.body.path)
+    async def is_wanted() -> bool:
+        return not await call.request.is_disconnected()
+
+    return await call.engine.restore(call.body.path, is_wanted)
 
 
 ENDPOINTS = (

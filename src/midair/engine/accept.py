@@ -58,10 +58,11 @@ async def up(
         approve(plan, digest, confirmed)
         await check(keeper, plan, after, neighbours)
         releases = await prepare(keeper, plan, after, progress)
+        base = keeper.state.base
         plan, after = _build(keeper, project, releases, only)
         if plan.digest != digest:
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
-        return await store(keeper, "up", plan, after, by)
+        return await store(keeper, "up", base, plan, after, by)
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -125,11 +126,14 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
 
 
 async def store(
-    keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, by: str, undoes: ChangeId | None = None
-) -> Change:
-    """Store the change. From then on it is carried out, whatever happens to this process."""
+    keeper: Keeper, kind: ChangeKind, base: Applied | None, plan: Plan, after: Applied, by: str,
+    undoes: ChangeId | None = None,
+) -> Change:  # fmt: skip
+    """Store a change that was planned from `base`. From then on it is carried out, whatever happens to this process."""
     after = await _arrange(keeper, after)
     sight = await keeper.look()
+    if keeper.state.base != base:  # a flag, which waits for nobody
+        raise Conflict("cannot go on: the project was changed meanwhile", hint="try it again")
     router = sight.router or keeper.router_seen
     state, now = keeper.state, keeper.clock()
     previous = state.under_way

@@ -1,12 +1,13 @@
 """Backup and restore of the whole state, while everything goes on."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from midair.engine.keeper import Keeper
-from midair.errors import UsageRefused
+from midair.errors import Conflict, UsageRefused
 from midair.model.project import Applied
 from midair.store import Store
 from midair.store import backup as files
@@ -15,11 +16,10 @@ from midair.view.daemon import BackupView
 
 async def write(home: Path, store: Store, keepers: Mapping[str, Keeper], target: Path) -> BackupView:
     """Write the database and all releases into one file. Nothing is built or forgotten meanwhile."""
-    if not target.is_absolute() or target.is_dir():
+    if not target.is_absolute() or os.path.isdir(target) or "\0" in str(target):
         raise UsageRefused(f'cannot write the backup "{target}": should be an absolute path of a file')
     async with AsyncExitStack() as held:
-        for name in sorted(keepers):
-            await held.enter_async_context(keepers[name].accepting)
+        await _hold(held, keepers)
         with files.draft_folder(home) as folder:
             files.copy_database(store, folder)
             names = store.projects.names()
@@ -28,18 +28,29 @@ async def write(home: Path, store: Store, keepers: Mapping[str, Keeper], target:
 
 
 async def read(
-    home: Path, store: Store, source: Path, restore: Callable[[str, Applied | None], Awaitable[None]]
-) -> BackupView:
+    home: Path, store: Store, keepers: Mapping[str, Keeper], source: Path,
+    restore: Callable[[str, Applied | None], Awaitable[None]], is_wanted: Callable[[], Awaitable[bool]],
+) -> BackupView:  # fmt: skip
     """Take in a backup. A project that is known here gets a change back to the state in the backup, which can be
-    undone; one that is not gets its whole history."""
-    if not source.is_absolute() or not source.is_file():
+    undone; one that is not gets its whole history. Nothing is built or forgotten meanwhile."""
+    if not source.is_absolute() or not os.path.isfile(source):
         raise UsageRefused(f'cannot read the backup "{source}": there is no such file')
     with files.draft_folder(home) as folder:
         await asyncio.to_thread(files.unpack, source, folder)
-        known = set(store.projects.names())
-        completed = files.completed(folder)
-        await asyncio.to_thread(files.move_releases, folder, home)
-        files.take_in(store, folder, sorted(completed.keys() - known))
-    for project, applied in sorted(completed.items()):
-        await restore(project, applied)
+        async with AsyncExitStack() as held:
+            await _hold(held, keepers)
+            if not await is_wanted():
+                raise Conflict("cannot go on: the caller hung up")
+            known = set(store.projects.names())
+            completed = files.completed(folder)
+            await asyncio.to_thread(files.move_releases, folder, home)
+            files.take_in(store, folder, sorted(completed.keys() - known))
+            for project, applied in sorted(completed.items()):
+                await restore(project, applied)
     return BackupView(str(source), source.stat().st_size, tuple(sorted(completed)))
+
+
+async def _hold(held: AsyncExitStack, keepers: Mapping[str, Keeper]) -> None:
+    """Let nothing be accepted or forgotten. One may go while another one is waited for."""
+    for _, keeper in sorted(keepers.items()):
+        await held.enter_async_context(keeper.accepting)

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,6 +37,10 @@ log = logging.getLogger(__name__)
 REPLICAS_MOST = 10_000
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SERVICE = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,62}")
+
+
+async def _always() -> bool:
+    return True
 
 
 class Engine:
@@ -180,9 +184,9 @@ class Engine:
         """Write the whole state into a file."""
         return await backup.write(self.home, self.store, self._keepers, Path(path))
 
-    async def restore(self, path: str) -> BackupView:
-        """Put the state of a backup in place."""
-        return await backup.read(self.home, self.store, Path(path), self._restore_project)
+    async def restore(self, path: str, is_wanted: Callable[[], Awaitable[bool]] = _always) -> BackupView:
+        """Put the state of a backup in place, if that is wanted still when nothing else is being accepted."""
+        return await backup.read(self.home, self.store, self._keepers, Path(path), self._restore_project, is_wanted)
 
     # How
 
@@ -196,14 +200,21 @@ class Engine:
         """
         async with keeper.accepting:
             self._check_kept(keeper)
-            undoes, after = make()
-            plan = accept.plan_between(keeper, after)
-            latest = keeper.state.change
-            if latest is not None and _is_there(keeper, plan, after):
-                return show.change(keeper, int(latest.id))
-            accept.approve(plan, digest, confirmed)
-            await accept.check(keeper, plan, after, self._keepers.values())
-            change = await accept.store(keeper, kind, plan, after, by, undoes)
+            return await self._change_now(keeper, kind, make, by, digest, confirmed)
+
+    async def _change_now(
+        self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
+        digest: str | None = None, confirmed: bool = True,
+    ) -> ChangeView:  # fmt: skip
+        base = keeper.state.base
+        undoes, after = make()
+        plan = accept.plan_between(keeper, after)
+        latest = keeper.state.change
+        if latest is not None and _is_there(keeper, plan, after):
+            return show.change(keeper, int(latest.id))
+        accept.approve(plan, digest, confirmed)
+        await accept.check(keeper, plan, after, self._keepers.values())
+        change = await accept.store(keeper, kind, base, plan, after, by, undoes)
         return show.change(keeper, int(change.id))
 
     def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:
@@ -234,7 +245,7 @@ class Engine:
             return
         keeper = self._keepers[project]
         if completed is not None:
-            await self._change(keeper, "restore", lambda: (None, completed), "restore")
+            await self._change_now(keeper, "restore", lambda: (None, completed), "restore")
 
     def _add(self, project: str) -> Keeper:
         def make_world(nudge: Callable[[], None]) -> World:

@@ -167,9 +167,9 @@ class Keeper:
         known = self.state.rollouts.values()
         names = frozenset(name for rollout in known for name in self._runtimes(rollout))
         routes = any(rollout.policy.ports or rollout.asked is not None for rollout in known)
-        await self.world.open(names, router=routes)
         in_force = self.state.in_force
         self.world.in_force(in_force.project if in_force else Project(self.project, {}))
+        await self.world.open(names, router=routes)
         goals = (self.state.revision(one.service, str(one.goal.revision)) for one in known if one.goal.revision)
         await self.world.adapt(revision for revision in goals if revision is not None)
 

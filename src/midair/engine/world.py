@@ -36,6 +36,7 @@ class World:
         self.problems: dict[str, str] = {}  # what could not be opened, and why
         self._again_at: dict[str, Moment] = {}
         self._moving = asyncio.Lock()  # held while something is opened or ended: none is opened twice
+        self._in_force: Project | None = None
         self._owners: dict[str, str] = {}  # replica -> runtime, as seen last
         self._adapted: dict[tuple[str, str], Revision] = {}  # by service and id: to which settings
 
@@ -48,7 +49,8 @@ class World:
             await self._try("router", self._open_router())
 
     def in_force(self, project: Project) -> None:
-        """Say what the project is to be now."""
+        """Say what the project is to be now, also to a runtime that is opened later."""
+        self._in_force = project
         for runtime in self.runtimes.values():
             runtime.in_force(project)
 
@@ -149,6 +151,8 @@ class World:
             runtime = self._make_runtime(name)
             runtime.on_change(self._nudge)
             await runtime.open()
+            if self._in_force is not None:
+                runtime.in_force(self._in_force)
             self.runtimes[name] = runtime
 
     async def _open_router(self) -> Router:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from midair.errors import StoreTrouble
 from midair.model.project import Applied
@@ -39,22 +40,32 @@ def copy_database(store: Store, folder: Path) -> None:
 
 def pack(home: Path, folder: Path, target: Path) -> int:
     """Write the archive from a copy of the database in `folder`. Returns its size. May take long."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft = None
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
-                archive.add(folder / FILE, FILE)
+        descriptor, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with open(descriptor, "wb") as file:
+            with _Archive.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+                tarfile.TarFile.add(archive, folder / FILE, FILE)
                 if (home / PROJECTS).is_dir():
                     archive.add(home / PROJECTS, PROJECTS, filter=_kept)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(target)
+        os.replace(draft, target)
     except OSError as error:
         raise StoreTrouble(f'cannot write the backup "{target}": {error.strerror or error}') from error
     finally:
         with suppress(OSError):  # it was said already why it is not there
-            draft.unlink()
+            if draft is not None:
+                os.unlink(draft)
     return target.stat().st_size
+
+
+class _Archive(tarfile.TarFile):
+    """Leaves out what goes while it is read: notes of a router, of a runtime. Releases stay for so long."""
+
+    def add(self, *given: Any, **named: Any) -> None:
+        with suppress(FileNotFoundError):
+            super().add(*given, **named)
 
 
 def unpack(source: Path, folder: Path) -> None:
