@@ -1,6 +1,9 @@
 """What a change leaves behind is tidied up: also when something was in the way, and when the daemon ends meanwhile."""
 
 import asyncio
+import sqlite3
+
+import pytest
 
 from midair.engine.tidy import Tidying
 from midair.errors import RuntimeTrouble
@@ -27,17 +30,20 @@ async def ends_in_the_middle():
     assert done == ["networks"]
 
 
-def test_what_was_in_the_way_is_tried_again():
-    asyncio.run(in_the_way())
+@pytest.mark.parametrize(
+    "trouble", [RuntimeTrouble("the Docker engine does not answer"), OSError(28, "no space"), sqlite3.Error("locked")]
+)
+def test_what_was_in_the_way_is_tried_again(trouble):
+    asyncio.run(in_the_way(trouble))
 
 
-async def in_the_way():
+async def in_the_way(trouble):
     attempts, worked = [], asyncio.Event()
 
     async def work():
         attempts.append(1)
         if len(attempts) < 3:
-            raise RuntimeTrouble("cannot list networks: the Docker engine does not answer")
+            raise trouble
         worked.set()
 
     tidying = Tidying(work, again_s=0.001)

@@ -40,8 +40,9 @@ class Tidying:
             try:
                 await self._work()
                 pause = self._again_s
-            except MidairError as error:
-                log.warning("cannot tidy up: %s", error.message)
+            except Exception as error:  # whatever it was: old things must not pile up until the next change
+                known = isinstance(error, MidairError)
+                log.warning("cannot tidy up: %s", error, exc_info=not known)
                 if await self._is_closing(pause):
                     return
                 self._due = True
