@@ -9,6 +9,7 @@ from tests.api.conftest import await_follower, beginnings, served
 from tests.engine.conftest import shop, web
 
 from midair.client import Client
+from midair.client.exchange import Exchange
 from midair.errors import Conflict, DaemonTrouble, NeedsConfirmation, NotFound, PlanRefused, UsageRefused
 from midair.model.project import Build
 from midair.testing.runtime import Behaviour
@@ -276,6 +277,14 @@ def test_bad_bodies_are_refused_in_the_one_form_of_errors(client):
         assert got == status, (url, answer)
         assert error["message"].startswith("cannot "), error
         assert set(error) <= {"kind", "message", "hint", "problems"}
+
+
+def test_a_number_of_any_length_is_no_obstacle_to_a_follower(client):
+    up(client, shop())
+    for last in ("1" + "0" * 30, "1" + "0" * 5000):
+        with Exchange(client.home / "api.sock", 10) as exchange:
+            assert exchange.begin("GET", "/v1/events", {"Last-Event-ID": last}, None) == 200
+            assert b"event: event" not in exchange.read()
 
 
 def test_wishes_that_do_not_exist_are_refused(client):

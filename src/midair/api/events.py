@@ -42,10 +42,15 @@ def _where(call: Call) -> tuple[int, bool]:
     if last is not None:
         if not (last.isascii() and last.isdigit()):
             raise UsageRefused(f'cannot go on after event "{last}": events have numbers')
-        return min(int(last), 2**62), query.follow
+        return _number(last), query.follow
     if query.after is not None:
         return max(min(query.after, 2**62), 0), query.follow
     return (call.engine.store.events.newest() if query.follow else 0), query.follow
+
+
+def _number(digits: str) -> int:
+    """The number, or one that no event will ever have: no more digits than an integer is read from."""
+    return min(int(digits), 2**62) if len(digits) < 1000 else 2**62
 
 
 async def _events(engine: Engine, project: str | None, last: int, follow: bool) -> AsyncIterator[bytes]:
