@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from midair.errors import Conflict, NotFound
+from midair.errors import Conflict, NotFound, StoreTrouble
 from midair.testing.runtime import Behaviour
 from midair.view.ask import AskPlan, AskScale
 
@@ -148,3 +148,30 @@ def test_what_a_killed_daemon_had_put_aside_is_removed_by_the_next(site):
         await site.end()
 
     run(story())
+
+
+def test_a_folder_is_out_of_the_way_before_its_project_is_forgotten_and_comes_back_if_it_is_not(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        await site.ended(await site.down())
+        folder = site.home / "projects" / "shop"
+        (folder / "releases").mkdir(parents=True)
+        there = []
+
+        def fails(project):
+            there.append(folder.exists())
+            raise StoreTrouble("cannot write to the database: the disk is full")
+
+        site.engine.store.forget = fails
+        with pytest.raises(StoreTrouble):
+            await site.engine.forget("shop")
+        assert there == [False]
+        assert (folder / "releases").is_dir()
+        assert [path.name for path in site.home.iterdir() if path.name.startswith(".")] == []
+        del site.engine.store.forget
+        await site.engine.forget("shop")
+        assert not folder.exists()
+        await site.end()
+
+    asyncio.run(story())

@@ -174,10 +174,10 @@ class Engine:
             self._check_kept(keeper)
             if keeper.guests or not keeper.state.is_empty:
                 raise Conflict(f'cannot forget project "{project}": it is about to be changed', hint="try it again")
-            self.store.forget(project)
+            with forget.aside(self.home, project) as aside:
+                self.store.forget(project)
             del self._keepers[project]
             self.flags.forget(project)
-            aside = forget.put_aside(self.home, project)
         await asyncio.shield(_end(keeper, aside))
 
     async def backup(self, path: str) -> BackupView:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from midair.engine.keeper import Keeper
@@ -41,24 +43,38 @@ def put_aside(home: Path, project: str) -> Path | None:
     folder = home / "projects" / project
     if not folder.is_dir():
         return None
-    aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=home))
-    folder.rename(aside / project)
-    return aside
+    away = Path(tempfile.mkdtemp(prefix=ASIDE, dir=home))
+    folder.rename(away / project)
+    return away
 
 
-async def remove(aside: Path | None) -> None:
+@contextmanager
+def aside(home: Path, project: str) -> Iterator[Path | None]:
+    """The folder of a project is out of the way before it is forgotten: whoever is killed in between leaves a project
+    that can be forgotten again, and no folder that nobody knows of. It comes back when the project stays."""
+    away = put_aside(home, project)
+    try:
+        yield away
+    except BaseException:
+        if away is not None:
+            (away / project).rename(home / "projects" / project)
+            away.rmdir()
+        raise
+
+
+async def remove(away: Path | None) -> None:
     """Remove it for good, which may take long."""
-    if aside is not None:
-        await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
-        if aside.exists():
-            log.warning('cannot remove "%s": somebody else owns a part of it', aside)
+    if away is not None:
+        await asyncio.to_thread(shutil.rmtree, away, ignore_errors=True)
+        if away.exists():
+            log.warning('cannot remove "%s": somebody else owns a part of it', away)
 
 
 async def sweep(home: Path) -> None:
     """Remove what a daemon that was killed had put aside, or not finished."""
     for prefix in (ASIDE, DRAFT):
-        for aside in home.glob(f"{prefix}*"):
-            await remove(aside)
+        for away in home.glob(f"{prefix}*"):
+            await remove(away)
 
 
 async def remove_unused(home: Path, project: str) -> None:
