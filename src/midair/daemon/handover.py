@@ -5,11 +5,13 @@
                                     ◀──   report "ready" (or why not: then the old one goes on)
     end: nothing begun any more
     close "go"                      ──▶   open the store, adopt what runs, answer
+    or say "stay" through it        ──▶   end
 
 Connections made meanwhile wait in the socket that both have; none is refused.
 """
 
 import asyncio
+import contextlib
 import os
 import stat
 import subprocess
@@ -24,6 +26,7 @@ from midair.errors import DaemonTrouble, MidairError, UsageRefused
 from midair.view.error import ErrorAnswer
 
 READY = b"ready\n"
+STAY = b"-"
 
 
 class Report:
@@ -68,20 +71,27 @@ class Inherited(msgspec.Struct, frozen=True):
             os.set_inheritable(descriptor, False)
         return made
 
-    def await_go(self) -> None:
-        """Return when the predecessor has ended, in whatever way."""
-        os.read(self.go, 1)
+    def await_go(self) -> bool:
+        """True when the predecessor has ended, in whatever way; False when it goes on, and this process is to end."""
+        said = os.read(self.go, 1)
         os.close(self.go)
+        return said != STAY
 
 
 class Successor:
-    """A process that can take over. Closing `go`, or the end of this process, lets it."""
+    """A process that can take over. Closing `go`, or the end of this process, lets it; a word through it ends it."""
 
     def __init__(self, go: int) -> None:
         self._go = go
 
     def go(self) -> None:
         """Let it take over."""
+        os.close(self._go)
+
+    def dismiss(self) -> None:
+        """Let it end."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._go, STAY)
         os.close(self._go)
 
 
@@ -99,10 +109,15 @@ async def start_successor(home: Path, socket: int, lock: int, python: str) -> Su
     finally:
         os.close(report_write)
         os.close(go_read)
-    said = await asyncio.to_thread(_read_report, report_read)
+    successor = Successor(go_write)
+    try:
+        said = await asyncio.to_thread(_read_report, report_read)
+    except BaseException:  # whoever asked for it has gone
+        successor.dismiss()
+        raise
     if said == READY:
-        return Successor(go_write)
-    os.close(go_write)
+        return successor
+    successor.dismiss()
     raise DaemonTrouble(f"cannot restart the daemon: {_reason(said, complaint)}", hint="see what is wrong; it goes on")
 
 

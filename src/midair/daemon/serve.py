@@ -1,7 +1,6 @@
 """Runs the daemon: takes the folder, opens the state, answers, and ends in order."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -49,7 +48,8 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
         lock, listener = inherited.lock, socket.socket(fileno=inherited.socket)
         reserve = Reserve(home)  # what could go wrong goes wrong before the predecessor ends
         report.ready()
-        inherited.await_go()
+        if not inherited.await_go():
+            return
         sign(lock)
     store = Store(home, around_commit=(fatal := Fatal(os.environ.get(VARIABLE))))
     if reserve is not None:
@@ -125,8 +125,13 @@ class _Daemon:
         try:
             await self._engine.await_accepted(ACCEPTING_S)
             successor = await start_successor(self._home, self._listener.fileno(), self._lock, python)
-            with contextlib.suppress(Conflict):  # what was begun meanwhile; the successor would not wait for ever
-                await self._engine.await_accepted(ACCEPTING_S)
+            try:
+                await self._engine.await_accepted(ACCEPTING_S)  # what was begun meanwhile
+                if self._server.ended.is_set():
+                    raise Conflict("cannot restart the daemon: it was stopped meanwhile")
+            except BaseException:
+                successor.dismiss()
+                raise
             self._successor = successor
         finally:
             self._restarting = False

@@ -107,7 +107,7 @@ class Engine:
         return tuple(show.summary(keeper) for _, keeper in known if keeper.state.change is not None)
 
     async def await_accepted(self, within: float) -> None:
-        """Return when nothing is being accepted. Raises Conflict when something still is after so long."""
+        """Return when nothing is being accepted, which a restart would end. Raises Conflict when it takes longer."""
         busy: list[Keeper] = []
         try:
             async with asyncio.timeout(within):
@@ -116,7 +116,7 @@ class Engine:
                         pass
         except TimeoutError:
             raise Conflict(
-                f'cannot go on: project "{busy[0].project}" is being built or saved just now',
+                f'cannot restart the daemon: project "{busy[0].project}" is being built or saved just now',
                 hint="wait until that has ended, or end it with Ctrl-C where it was begun",
             ) from None
 
