@@ -32,12 +32,13 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(home):
     assert told.value.hint == "move the file away, then run midair daemon restore BACKUP"
 
 
-def test_a_page_full_of_garbage_is_noticed_when_opening(home):
+@pytest.mark.parametrize("opened", [Store, Reserve])
+def test_a_page_full_of_garbage_is_noticed_when_opening(home, opened):
     with open(home / "midair.db", "r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xff" * 8192)
     with pytest.raises(StoreTrouble, match="it is damaged"):
-        Store(home)
+        opened(home)
 
 
 def test_a_database_of_a_newer_midair_is_left_alone(home):
