@@ -1,9 +1,8 @@
 """Real processes for the tests of the process runtime, and the certainty that none is left behind."""
 
-import resource
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -85,17 +84,6 @@ class ProcessHarness:
         kill_strays(lambda mark: mark.startswith(str(self.home)))
 
 
-@contextmanager
-def no_descriptors():
-    """This process can open nothing meanwhile."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 @pytest.fixture
 def harness(tmp_path):
     made = ProcessHarness(tmp_path)
@@ -106,3 +94,8 @@ def harness(tmp_path):
 @pytest.fixture
 def make_harness():
     return ProcessHarness
+
+
+@pytest.fixture
+def layout(harness):
+    return Layout(harness.home, "shop")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.runtime.conftest import no_descriptors
+from tests.runtime.place import no_descriptors
 
 from midair.model.project import HealthCheck, Ready
 from midair.runtime.ask import ask_http, ask_tcp

@@ -4,46 +4,19 @@ import asyncio
 import errno
 import os
 import sys
-import threading
 import time
 from contextlib import contextmanager
 
 import msgspec
 import pytest
+from tests.runtime.place import prepared, service
 
 from midair.errors import BuildTrouble
 from midair.model.action import RemoveReplica
 from midair.model.project import Build, Service
-from midair.runtime.process import blob, digest, translate
+from midair.runtime.process import blob, digest
 from midair.runtime.process.digest import Digests
-from midair.runtime.process.layout import Layout
 from midair.runtime.process.tree import Entry, Tree
-
-
-@pytest.fixture
-def layout(harness):
-    return Layout(harness.home, "shop")
-
-
-def service(harness, command=None, **fields):
-    made = harness.code_service()
-    build = msgspec.structs.replace(made.build, command=command, **fields)
-    return msgspec.structs.replace(made, build=build)
-
-
-def prepared(harness, wanted, shell=None):
-    """The release of a service and what was said while it was made."""
-
-    async def prepare():
-        lines = []
-        async with harness.open() as runtime:
-            expected = await runtime.fingerprint(wanted)
-            release = await runtime.prepare(wanted, lines.append, shell)
-            assert release == expected == await runtime.fingerprint(wanted)
-            assert release == await runtime.prepare(wanted, lambda line: None, shell)
-        return release, lines
-
-    return asyncio.run(prepare())
 
 
 def files(folder):
@@ -143,127 +116,6 @@ def test_what_is_no_part_of_the_code_changes_nothing(harness):
     (harness.code / "app.py").touch()
     (harness.code / "app.py").chmod(0o664)
     assert prepared(harness, service(harness))[0] == before
-
-
-def test_a_build_command_runs_inside_the_snapshot(harness, layout):
-    wanted = service(
-        harness, "echo building; echo $COLOUR $SIZE $A > made; echo '# more' >> app.py", args={"SIZE": "9"}
-    )
-    wanted = msgspec.structs.replace(wanted, environment={"A": "b"})
-    source = (harness.code / "app.py").read_text()
-    plain, _ = prepared(harness, service(harness))
-    release, lines = prepared(harness, wanted, {"PATH": os.environ["PATH"], "COLOUR": "blue"})
-    assert (layout.release(release) / "made").read_text() == "blue 9 b\n"
-    assert (layout.release(release) / "app.py").read_text() == source + "# more\n"
-    assert (layout.release(plain) / "app.py").read_text() == source == (harness.code / "app.py").read_text()
-    assert "web: building" in lines
-
-
-def test_the_build_command_and_what_it_may_read_are_part_of_the_release(harness):
-    plain = service(harness)
-    other = msgspec.structs.replace(service(harness, "true"), environment={"MODE": "production"})
-    wanted = [plain, service(harness, "true"), service(harness, "true", args={"A": "b"}), other]
-    assert len({prepared(harness, each)[0] for each in wanted}) == 4
-    with_environment = msgspec.structs.replace(plain, environment={"LOG_LEVEL": "debug"})
-    assert prepared(harness, plain)[0] == prepared(harness, with_environment)[0]
-
-
-def test_a_build_command_that_fails_is_told_with_its_last_lines_and_leaves_nothing(harness, layout):
-    wanted = service(harness, "seq 1 100; echo no such package >&2; exit 3")
-    with pytest.raises(BuildTrouble) as caught:
-        prepared(harness, wanted)
-    first, *rest = caught.value.message.splitlines()
-    assert first == f'cannot build service "web": "{wanted.build.command}" ended with code 3'
-    assert rest[-1].strip() == "no such package"
-    assert len(rest) == 8
-    assert list(layout.releases.iterdir()) == []
-
-
-def test_a_build_that_is_given_up_leaves_nothing_behind(harness, layout):
-    async def claim():
-        async with harness.open() as runtime:
-            begun = asyncio.Event()
-            wanted = service(harness, "echo begun; sleep 60")
-            lines = []
-
-            def progress(line):
-                lines.append(line)
-                if line == "web: begun":
-                    begun.set()
-
-            building = asyncio.create_task(runtime.prepare(wanted, progress))
-            await begun.wait()
-            building.cancel()
-            await asyncio.gather(building, return_exceptions=True)
-        assert list(layout.releases.iterdir()) == []
-
-    asyncio.run(claim())
-
-
-def test_a_snapshot_that_is_given_up_leaves_nothing_behind(harness, layout, monkeypatch):
-    begun, go = threading.Event(), threading.Event()
-    real = blob.Blobs.put
-
-    def put(*arguments, **fields):
-        begun.set()
-        assert go.wait(10)
-        real(*arguments, **fields)
-
-    async def claim():
-        async with harness.open() as runtime:
-            preparing = asyncio.create_task(runtime.prepare(service(harness), print))
-            await asyncio.to_thread(begun.wait, 10)
-            preparing.cancel()
-            pruning = asyncio.create_task(runtime.prune(set()))  # may delete what the snapshot has just taken in
-            await asyncio.wait({pruning}, timeout=0.2)
-            assert not pruning.done()
-            go.set()
-            await asyncio.gather(preparing, pruning, return_exceptions=True)
-            assert preparing.cancelled()
-            assert list(layout.releases.iterdir()) == []
-
-    monkeypatch.setattr(blob.Blobs, "put", put)
-    asyncio.run(claim())
-
-
-def test_what_a_build_made_is_on_the_disk_before_it_has_a_name(harness, layout, monkeypatch):
-    flushed = []
-
-    def sync():
-        flushed.extend(path.relative_to(layout.releases).parts for path in layout.releases.glob("*/made"))
-
-    monkeypatch.setattr(os, "sync", sync)
-    release, _ = prepared(harness, service(harness, "echo x > made"))
-    ((draft, _),) = flushed
-    assert draft.startswith(".new-")
-    assert (layout.release(release) / "made").exists()
-
-
-def test_a_build_that_outlived_its_daemon_leaves_nothing_behind(harness, layout):
-    async def claim():
-        layout.make()
-        draft = layout.releases / ".new-abc"
-        draft.mkdir()
-        script = f"while :; do mkdir -p {draft}/again/and/again; done"
-        mark = {"PATH": os.environ["PATH"], translate.MARK: f"{draft}#command"}
-        building = await asyncio.create_subprocess_exec("/bin/sh", "-c", script, env=mark)
-        while not list(draft.glob("*/*/*")):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        async with harness.open():
-            assert await building.wait() == -9
-        assert list(layout.releases.iterdir()) == []
-
-    asyncio.run(claim())
-
-
-def test_what_a_dead_daemon_left_half_made_is_removed(harness, layout):
-    release, _ = prepared(harness, service(harness))
-    (layout.releases / ".new-abc").mkdir()
-    (layout.releases / ".new-abc" / "file").write_text("x")
-    (layout.blobs / ".new-def").write_text("x")
-    asyncio.run(open_and_close(harness))
-    assert [path.name for path in layout.releases.iterdir()] == [release]
-    assert not (layout.blobs / ".new-def").exists()
 
 
 def test_only_releases_that_nobody_needs_are_pruned(harness, layout):
@@ -410,11 +262,6 @@ def test_midairs_own_folder_is_never_part_of_a_release(harness, layout):
     wanted = Service(name="web", build=Build(str(harness.home.parent)), command=("true",))
     release, _ = prepared(harness, wanted)
     assert set(files(layout.release(release))) == {"code", "code/app.py"}
-
-
-async def open_and_close(harness):
-    async with harness.open():
-        pass
 
 
 def test_the_digest_of_a_file_that_was_just_changed_is_not_relied_on(tmp_path):

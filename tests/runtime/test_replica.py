@@ -1,6 +1,5 @@
 """What a replica is given, what it leaves behind, and what is said when it cannot live."""
 
-import asyncio
 import errno
 import os
 import pwd
@@ -11,40 +10,21 @@ import time
 
 import msgspec
 import pytest
-from tests.runtime.conftest import no_descriptors
+from tests.runtime.place import prove, shell, written
 
 from midair.daemon.flags import FlagService
 from midair.errors import RuntimeTrouble
-from midair.model.action import RemoveReplica, StartReplica, StopReplica
+from midair.model.action import RemoveReplica, StartReplica
 from midair.model.ids import replica_id
 from midair.model.project import Hook, Port, Revision, Service
 from midair.runtime.process import identity as ids
-from midair.runtime.process import record, stop
+from midair.runtime.process import record
 from midair.runtime.process.layout import Layout
-from midair.runtime.process.watch import Watch
 from midair.testing.runtime_contract import eventually
 
 REPLICA = "web/0123abcd/0"
 linux = pytest.mark.skipif(not ids.has_proc(), reason="reads /proc")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
-
-
-def shell(harness, script, **fields):
-    return harness.service("/bin/sh", "-c", script, **fields)
-
-
-def prove(claim):
-    asyncio.run(claim())
-
-
-async def written(harness, wanted):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        text = harness.log().read_text() if harness.log().exists() else ""
-        if wanted in text:
-            return text
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never written: {wanted}, but: {text}")
 
 
 def test_a_replica_gets_its_port_and_names_and_the_services_environment(harness):
@@ -215,81 +195,6 @@ def test_what_a_replica_left_behind_without_a_daemon_is_killed_by_the_next(harne
         async with harness.open() as runtime:
             await eventually(runtime, seen.id, lambda seen: seen.state == "exited")
             assert harness.marked() == []
-
-    prove(claim)
-
-
-def test_a_replica_ends_in_order(harness):
-    async def claim():
-        script = "trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.02; done"
-        hooks = (
-            Hook(("/bin/sh", "-c", "echo first >> $LOG")),
-            Hook(("/bin/sh", "-c", "sleep 0.2; echo second >> $LOG")),
-        )
-        service = shell(harness, script, pre_stop=hooks, environment={"LOG": str(harness.log())})
-        async with harness.open() as runtime:
-            seen = await harness.start(runtime, service)
-            await written(harness, "up")
-            after = await harness.stop(runtime, seen.id)
-        assert harness.log().read_text().split() == ["up", "first", "second", "told"]
-        assert after.exit_code == 0
-
-    prove(claim)
-
-
-def test_the_signal_asked_for_goes_to_the_leader_alone(harness):
-    async def claim():
-        child = "trap 'echo child told' USR1; while :; do sleep 0.02; done"
-        script = f"trap 'echo told; exit 0' USR1; /bin/sh -c \"{child}\" & echo up; while :; do sleep 0.02; done"
-        async with harness.open() as runtime:
-            seen = await harness.start(runtime, shell(harness, script))
-            await written(harness, "up")
-            await harness.stop(runtime, seen.id, signal="SIGUSR1")
-        assert harness.log().read_text().split() == ["up", "told"]
-        assert harness.marked() == []
-
-    prove(claim)
-
-
-def test_pre_stop_hooks_that_hang_or_fail_do_not_keep_a_replica(harness):
-    async def claim():
-        hooks = (Hook(("false",)), Hook(("no-such-program",)), Hook(("sleep", "60")))
-        async with harness.open() as runtime:
-            seen = await harness.start(runtime, shell(harness, "exec sleep 60", pre_stop=hooks))
-            told = time.monotonic()
-            after = await harness.stop(runtime, seen.id, grace_s=0.5)
-            assert 0.5 <= time.monotonic() - told < 5
-            assert after.exit_code == -15
-
-    prove(claim)
-
-
-def test_a_replica_is_stopped_also_when_nothing_can_be_opened(harness):
-    async def claim():
-        hook = Hook(("true",))
-        async with harness.open() as runtime:
-            seen = await harness.start(runtime, shell(harness, "exec sleep 60", pre_stop=(hook,)))
-            with no_descriptors():
-                await harness.stop(runtime, seen.id, grace_s=30.0)
-
-    prove(claim)
-
-
-def test_a_replica_that_may_not_be_killed_is_told_of_and_tried_again(harness, monkeypatch):
-    def refused(*_):
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-
-    async def claim():
-        async with harness.open() as runtime:
-            seen = await harness.start(runtime, shell(harness, "exec sleep 60"))
-            monkeypatch.setattr(stop, "_AGAIN_S", 0.05)
-            with monkeypatch.context() as patched:
-                patched.setattr(Watch, "send", refused)
-                patched.setattr(stop, "kill_replica", lambda *_: None)
-                await runtime.perform(StopReplica(seen.id, grace_s=0.1), None)
-                told = "does not end: cannot be killed: Operation not permitted"
-                await eventually(runtime, seen.id, lambda seen: seen.detail == told)
-            assert (await eventually(runtime, seen.id, lambda seen: seen.state == "exited")).exit_code == -9
 
     prove(claim)
 
