@@ -93,9 +93,14 @@ class Ground(Place):
         return child
 
     def end_daemon(self, child):
-        """End a daemon that did not die."""
-        self.client.daemon_stop()
+        """End a daemon that did not die. False when it dies at this very moment: the last step was its own."""
+        try:
+            self.client.daemon_stop()
+        except DaemonTrouble:
+            assert child.wait(10) == -signal.SIGKILL
+            return False
         child.wait(10)
+        return True
 
     def pids(self):
         """Who runs: {"daemon": …, "router": …, "web/…/0": …}."""

@@ -40,8 +40,7 @@ def live_and_die(ground, change, step):
             lambda: child.poll() is not None or (has_ended(ground, change) and asked(ground.is_whole)),  # noqa: B023
             "a death, or the end",
         )
-        if child.poll() is None:
-            ground.end_daemon(child)
+        if child.poll() is None and ground.end_daemon(child):
             return deaths
         assert child.returncode == -signal.SIGKILL
     raise AssertionError("it gets nowhere")
@@ -152,8 +151,7 @@ def test_the_daemon_may_die_at_the_nth_step_for_every_n(ground, kind):
             child = ground.daemon_that_dies(f"{kind}:{number}")
             begin(ground, f"{kind}-{number}")
             wait(lambda: child.poll() is not None or has_ended(ground, number + 1), "a death, or the end")  # noqa: B023
-            if child.poll() is None:
-                ground.end_daemon(child)
+            if child.poll() is None and ground.end_daemon(child):
                 break  # the change has no so many steps
             assert child.returncode == -signal.SIGKILL
             died += 1
