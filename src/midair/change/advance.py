@@ -14,7 +14,7 @@ from midair.model.event import ChangeEnded, Event, PhaseChanged
 from midair.model.moment import Moment
 from midair.model.rollout import Goal, Policy, Rollout
 from midair.plan.order import in_order
-from midair.rollout import begin, settle, turn_back
+from midair.rollout import begin, goes_on, settle, turn_back
 from midair.rollout.phase import STEADY, UNDER_WAY
 
 ENDED: frozenset[ChangePhase] = frozenset({"completed", "rolled_back", "superseded"})
@@ -83,7 +83,7 @@ class _Draft:
 
     def _begin(self, name: str, goal: Goal, policy: Policy) -> None:
         previous = self.rollouts.get(name)
-        if previous is not None and previous.phase in UNDER_WAY:
+        if previous is not None and previous.phase in UNDER_WAY and not goes_on(previous, goal, policy):
             self.events.append(PhaseChanged(name, previous.phase, "superseded", f"change {self.change.id} took over"))
         self._free_ports(name, policy)
         self.rollouts[name] = begin(name, self.change.id, goal, policy, previous, self.now)

@@ -78,6 +78,7 @@ class Rollout(msgspec.Struct, frozen=True):
     policy: Policy = Policy()
     stable_policy: Policy = Policy()  # goes with `stable`
     back: bool = False  # on the way to `stable`, or there, because the change failed or was aborted
+    alone: bool = False  # on the way back: the two revisions are never there at the same time (`recreate`)
     reason: str = ""  # why it is in this phase, for people
     started_at: Moment = 0.0
     phase_at: Moment = 0.0  # since when it is in this phase

@@ -9,7 +9,7 @@ rollout = settle(rollout)                   the change has ended well
 """
 
 from midair.rollout.advance import advance
-from midair.rollout.begin import begin, repolicy, settle, turn_back
+from midair.rollout.begin import begin, goes_on, repolicy, settle, turn_back
 from midair.rollout.request import request
 
-__all__ = ["advance", "begin", "repolicy", "request", "settle", "turn_back"]
+__all__ = ["advance", "begin", "goes_on", "repolicy", "request", "settle", "turn_back"]

@@ -7,7 +7,7 @@ from midair.model.moment import Moment
 from midair.model.rollout import Goal, Policy, Rollout
 from midair.model.seen import Seen
 from midair.rollout.draft import Draft
-from midair.rollout.phase import STEADY
+from midair.rollout.phase import FORWARD, STEADY
 from midair.rollout.turn import turn_round
 
 NOTHING = Goal(None, 0)
@@ -18,8 +18,12 @@ def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: 
     what it asked of the router stays asked, and the way back still leads to the last good state."""
     if previous is None:
         return Rollout(service, change, "pending", goal, NOTHING, policy, policy, started_at=now, phase_at=now)
-    under_way = previous.phase not in STEADY
-    made = [one for one in previous.created if under_way and revision_of(one) == goal.revision]
+    if goes_on(previous, goal, policy):
+        return msgspec.structs.replace(previous, change=change)
+    unproven = previous.created if previous.phase not in STEADY else ()
+    if goal.revision != previous.stable.revision:  # no good state has had it yet, so all of it has to pass `monitor`
+        unproven = (*unproven, *(one.id for one in previous.replicas))
+    made = {one: None for one in unproven if revision_of(one) == goal.revision}
     return Rollout(
         service, change, "pending", goal, previous.stable, policy, previous.stable_policy,
         started_at=now, phase_at=now, step_at=now,
@@ -28,6 +32,11 @@ def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: 
         created=tuple(made), draining=previous.draining, stopping=previous.stopping,
         restarting=previous.restarting, replicas=previous.replicas,
     )  # fmt: skip
+
+
+def goes_on(previous: Rollout, goal: Goal, policy: Policy) -> bool:
+    """Whether a rollout is on its way to that already: it keeps its place, its pause and its failures."""
+    return previous.phase in FORWARD | {"paused"} and (previous.goal, previous.policy) == (goal, policy)
 
 
 def turn_back(rollout: Rollout, now: Moment, reason: str) -> Rollout:

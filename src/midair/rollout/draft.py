@@ -15,8 +15,8 @@ from midair.rollout.backoff import backoff
 from midair.rollout.phase import check_move
 
 FIELDS = (
-    "phase", "goal", "policy", "back", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step", "step_at",
-    "promoted", "asked", "created", "draining", "stopping", "restarting", "failures", "replicas",
+    "phase", "goal", "policy", "back", "alone", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step",
+    "step_at", "promoted", "asked", "created", "draining", "stopping", "restarting", "failures", "replicas",
 )  # fmt: skip
 _FIELDS_OF = attrgetter(*FIELDS)
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
@@ -37,6 +37,7 @@ class Draft:
         self.goal = rollout.goal
         self.policy = rollout.policy
         self.back = rollout.back
+        self.alone = rollout.alone
         self.reason = rollout.reason
         self.phase_at = rollout.phase_at
         self.waiting_since = rollout.waiting_since

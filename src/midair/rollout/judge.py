@@ -19,6 +19,8 @@ def judge_failures(draft: Draft) -> None:
     for replica in draft.replicas:
         if replica.id not in draft.created or replica.id in draft.stopping or revision_of(replica.id) != revision:
             continue
+        if replica.since < draft.rollout.started_at:  # what it did before is no failure of this change
+            continue
         text = _failure(draft, replica)
         if text is not None and (replica.id, replica.attempt) not in known:
             draft.failures += (Failure(replica.id, replica.attempt, draft.now, text),)

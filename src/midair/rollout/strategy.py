@@ -6,6 +6,7 @@ fleet that returns a Target; it changes nothing.
 
 import msgspec
 
+from midair.model.ids import revision_of
 from midair.model.moment import Moment
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet, passes_at
@@ -29,12 +30,15 @@ def target(draft: Draft, fleet: Fleet) -> Target:
     wanted, kind = draft.goal.replicas, draft.policy.strategy.kind
     if draft.phase == "paused":
         return _frozen(draft, fleet)
-    if not fleet.old and not fleet.ending:
+    alone = draft.alone or (kind == "recreate" and not draft.back)
+    if not fleet.old and not fleet.ending and not (alone and _is_beside_another(fleet)):
         return Target(new=wanted, old=0, alive_max=wanted, step=draft.step, reason="starting what is missing")
-    if draft.back or draft.goal.revision is None or draft.rollout.stable.revision is None:
+    if draft.goal.revision is None or draft.rollout.stable.revision is None:
         return _rolling(draft, fleet)
-    if kind == "recreate":
+    if alone:
         return _recreate(draft, fleet)
+    if draft.back:
+        return _rolling(draft, fleet)
     if kind == "canary":
         return _canary(draft, fleet)
     if kind == "blue-green":
@@ -48,9 +52,13 @@ def at_a_time(draft: Draft) -> int:
 
 
 def _frozen(draft: Draft, fleet: Fleet) -> Target:
-    """Paused: what is there stays; of the new ones no more than are there."""
-    new = min(len(fleet.new), draft.goal.replicas)
-    return Target(new=new, old=len(fleet.old), alive_max=fleet.alive, weight=_weight_now(draft), step=draft.step)
+    """Paused: what is there stays; of the new ones no more than are there, or than fill a gap made for them."""
+    recreates = draft.policy.strategy.kind == "recreate"
+    makes_gaps = recreates or draft.update.order == "stop-first"
+    had = min(draft.goal.replicas, draft.rollout.stable.replicas) if makes_gaps else 0
+    new = min(max(len(fleet.new), had - len(fleet.old)), draft.goal.replicas)
+    alive_max = fleet.alive if recreates and _is_beside_another(fleet) else max(fleet.alive, had)
+    return Target(new=new, old=len(fleet.old), alive_max=alive_max, weight=_weight_now(draft), step=draft.step)
 
 
 def _rolling(draft: Draft, fleet: Fleet) -> Target:
@@ -87,8 +95,15 @@ def _next_batch_at(draft: Draft, fleet: Fleet) -> Moment | None:
 def _recreate(draft: Draft, fleet: Fleet) -> Target:
     """Everything old ends before anything new begins; the router holds requests meanwhile."""
     wanted = draft.goal.replicas
-    side_by_side = bool(fleet.old) or any(one.state != "exited" for one in fleet.ending)
-    return Target(new=wanted, old=0, alive_max=0 if side_by_side else wanted, reason="the old revision ends first")
+    alive_max = 0 if _is_beside_another(fleet) else wanted
+    return Target(new=wanted, old=0, alive_max=alive_max, reason="the other revision ends first")
+
+
+def _is_beside_another(fleet: Fleet) -> bool:
+    """Whether anything is left that is not to stay, or is just being started."""
+    draft = fleet.draft
+    begun = any(revision_of(one) != draft.goal.revision for one in draft.seen.starting)
+    return begun or bool(fleet.old) or any(one.state != "exited" for one in fleet.ending)
 
 
 def _blue_green(draft: Draft, fleet: Fleet) -> Target:

@@ -7,6 +7,7 @@ def turn_round(draft: Draft, reason: str) -> None:
     """Go back to the last good revision, with the settings that belong to it."""
     assert not draft.back, "a rollback is never rolled back"
     draft.move("rolling_back", reason)
+    draft.alone = "recreate" in (draft.policy.strategy.kind, draft.rollout.stable_policy.strategy.kind)
     draft.goal = draft.rollout.stable
     draft.policy = draft.rollout.stable_policy
     draft.back = True

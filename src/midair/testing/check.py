@@ -172,7 +172,9 @@ class Checks:
         at_once = after.policy.strategy.kind == "blue-green" and not after.back
         in_force = {one.replica for one in seen.route.routes} if seen.route and not at_once else kept
         serving = [ready[name] for name in kept if name in in_force and name in ready]
-        if (after.policy.strategy.kind == "recreate" and not after.back) or not wanted or not after.policy.ports:
+        if after.alone or (after.policy.strategy.kind == "recreate" and not after.back):
+            return
+        if not wanted or not after.policy.ports:
             return
         unavailable = (update.parallelism or wanted) if update.order == "stop-first" else 0
         had = sum(one.replica in ready and one.replica in in_force for one in before.routes)
@@ -202,6 +204,10 @@ class Checks:
         bodies = self.world.bodies[stored.service]
         alive = {one.id for one in bodies.values() if one.state != "exited"} | {replica}
         alive |= {one for one in begun if service_of(one) == stored.service}
+        others = {one for one in alive if revision_of(one) != stored.goal.revision}
+        recreates = stored.policy.strategy.kind == "recreate" and not stored.back and stored.stable.revision is not None
+        if others and (stored.alone or recreates):
+            raise Violation("recreate has one revision at a time", f"{replica} beside {sorted(others)}")
         if len(alive) > wanted + surge:
             raise Violation("not too many are alive", f"{len(alive)} of at most {wanted} + {surge}: {sorted(alive)}")
 

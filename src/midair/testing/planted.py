@@ -19,7 +19,7 @@ from midair.model.ids import ReplicaId
 from midair.model.moment import Moment
 from midair.model.rollout import Draining, Goal, Rollout, Step
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
-from midair.rollout import fleet, grow, judge, notice, resize, retire, route, turn
+from midair.rollout import fleet, grow, judge, notice, resize, retire, route, strategy, turn
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet
 from midair.testing.plane import Plane
@@ -181,6 +181,7 @@ BUGS: dict[str, list[Patch]] = {
     "forget to change limits": [(resize, "ResizeReplica", lambda replica: RemoveReplica(replica))],
     "end before limits are taken": [(advance, "resize_kept", _resize_and_do_not_wait)],
     "go on with limits that are refused": [(advance, "judge_resizing", _always(None))],
+    "recreate beside what is still there": [(strategy, "_is_beside_another", _always(False))],
     "change limits before it is their turn": [(force, "_limited", lambda service, limits, known: service)],
     "ask for a port that stays": [(route, "_free_ports", _ask_for_every_port)],
     "take a port before the new are ready": [(fleet.Fleet, "is_useful", _let_what_is_published_go)],
