@@ -168,3 +168,23 @@ def test_joining_a_network_replaces_a_container(web, project, applied):
     after = replace(before, fields={"networks": {"default": None, "back": None}})
     step = build(applied(before), project(after), {})[0].steps[0]
     assert [(change.path, change.field_class) for change in step.changes] == [("networks.back", "replace")]
+
+
+def said_of(project, applied, before, *after):
+    plan, _ = build(applied(before), project(*after), {})
+    return [(one.kind, one.text) for one in plan.confirmations]
+
+
+def test_a_port_that_another_service_gets_is_not_said_to_be_gone(web, project, applied):
+    other = replace(web, name="app")
+    told = [("gap", "leaves port 8000 to app: requests wait until that is ready, for 30s at most")]
+    assert said_of(project, applied, web, other) == told
+    assert said_of(project, applied, web, replace(web, ports=()), other) == told
+
+
+def test_an_address_or_protocol_that_is_answered_no_more_needs_a_yes(web, project, applied):
+    gone = [("port", "no longer listens on port 8000")]
+    assert said_of(project, applied, web, replace(web, ports=(Port(8000, 8000, "127.0.0.1"),))) == gone
+    assert said_of(project, applied, web, replace(web, ports=(Port(8000, 8000, protocol="udp"),))) == gone
+    narrow = replace(web, ports=(Port(8000, 8000, "127.0.0.1"),))
+    assert said_of(project, applied, narrow, web) == []

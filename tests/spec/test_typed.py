@@ -218,3 +218,44 @@ def test_what_only_an_image_can_run_goes_to_docker_unless_the_file_says_otherwis
     assert service("build: .").runtime == "docker"
     assert service("{build: ., image: x, command: run}").runtime == "process"
     assert service("{image: x, x-midair: {runtime: process}}").runtime == "process"
+
+
+def test_names_of_volumes_and_networks_that_the_file_chose_are_part_of_the_services_that_use_them(compose):
+    text = """
+services:
+  db:
+    image: a
+    volumes: ["data:/data", "raw:/raw", "./here:/here"]
+    networks: [back, front]
+volumes: {data: {}, raw: {name: other}}
+networks: {front: {}, back: {external: true, name: shared}}
+"""
+    fields = compose(text, project_name="shop").services["db"].fields
+    assert [one.get("name") for one in fields["volumes"]] == [None, "other", None]
+    assert fields["networks"] == {"back": {"name": "shared"}, "front": None}
+
+
+@pytest.mark.parametrize("said", ["restart: on-failure:0", "deploy: {restart_policy: {max_attempts: 0}}"])
+def test_no_attempts_at_most_means_any_number(service, said):
+    assert service(f"image: a\n{said}").restart.max_attempts is None
+
+
+def test_a_limit_of_nothing_is_a_limit(service):
+    assert service("image: a\nulimits: {core: {soft: 0, hard: 0}, nproc: 0}").fields["ulimits"] == {
+        "core": {"soft": 0, "hard": 0},
+        "nproc": 0,
+    }
+
+
+def test_a_variable_without_a_value_in_a_later_file_is_taken_from_the_shell(compose):
+    base = "services: {web: {image: a, environment: {DEBUG: '0', KEPT: 'yes'}}}"
+    over = "services: {web: {environment: [DEBUG]}}"
+    assert compose(base, over, environment={"DEBUG": "1"}).services["web"].environment == {"DEBUG": "1", "KEPT": "yes"}
+
+
+def test_a_port_that_the_file_gives_no_number_is_told(compose):
+    told = compose("services: {web: {image: a, ports: ['80', '127.0.0.1::81', '8082:82']}}").warnings
+    assert [line for line in told if "not published" in line] == [
+        "service web: port 80 is not published: the file names no port for it",
+        "service web: port 81 is not published: the file names no port for it",
+    ]

@@ -7,31 +7,43 @@ from midair.model.project import Service
 from midair.plan import exchange
 from midair.plan.exchange import span
 
+Place = tuple[str, int]  # address, "" for every one; port
+
 
 def of_steps(
     steps: tuple[PlanStep, ...], before: Mapping[str, Service], after: Mapping[str, Service]
 ) -> tuple[Confirmation, ...]:
     """Everything about these steps that needs a yes."""
     found: list[Confirmation] = []
+    heirs = {place: service for service in after.values() for place in _places(service)}
     for step in steps:
         if step.kind == "remove":
-            found += _of_removal(before[step.service])
+            found += _of_ports(before[step.service], None, heirs)
         elif step.kind == "change":
+            found += _of_ports(before[step.service], after[step.service], heirs)
             found += _of_change(step, before[step.service], after[step.service])
     return tuple(found)
 
 
-def _of_removal(service: Service) -> Iterable[Confirmation]:
-    if service.ports and service.replicas:
-        yield Confirmation("port", service.name, f"is removed: nothing answers on {_ports(service)} any more")
+def _of_ports(before: Service, after: Service | None, heirs: Mapping[Place, Service]) -> Iterable[Confirmation]:
+    """What is no longer answered there, by this service or by anybody."""
+    kept = _places(after) if after is not None else {}
+    closed = [place for place in _places(before) if place not in kept and ("", place[1]) not in kept]
+    if not closed or not before.replicas:
+        return
+    left = [place for place in closed if place not in heirs]
+    if left and after is None:
+        yield Confirmation("port", before.name, f"is removed: nothing answers on port {_listed(left)} any more")
+    elif left:
+        yield Confirmation("port", before.name, f"no longer listens on port {_listed(left)}")
+    for place in closed:
+        if (heir := heirs.get(place)) is not None:
+            what = f"leaves port {_listed([place])} to {heir.name}: requests wait until that is ready"
+            yield Confirmation("gap", before.name, f"{what}, for {span(heir.hold.timeout_s)} at most")
 
 
 def _of_change(step: PlanStep, before: Service, after: Service) -> Iterable[Confirmation]:
     name = after.name
-    closed = {port.port for port in before.ports} - {port.port for port in after.ports}
-    if closed and before.replicas:
-        numbers = ", ".join(str(number) for number in sorted(closed))
-        yield Confirmation("port", name, f"no longer listens on port {numbers}")
     if after.ports and before.replicas and after.replicas == 0:
         yield Confirmation("no-replica", name, f"has no replica any more: nothing answers on {_ports(after)}")
     if step.field_class == "recreate" and after.ports and exchange.longest_gap(after) > after.hold.timeout_s:
@@ -49,6 +61,15 @@ def _of_volumes(step: PlanStep, name: str) -> Iterable[Confirmation]:
     for change in step.changes:
         if change.path.startswith("volumes.") and change.kind != "added":
             yield Confirmation("data", name, f"{change.path} is {change.kind}: the new replica sees other data there")
+
+
+def _places(service: Service) -> dict[Place, None]:
+    """Where the router listens for it."""
+    return {(port.host, port.port): None for port in service.ports if port.protocol != "udp"}
+
+
+def _listed(places: Iterable[Place]) -> str:
+    return ", ".join(f"{host}:{port}" if host else str(port) for host, port in sorted(places))
 
 
 def _ports(service: Service) -> str:

@@ -17,6 +17,7 @@ from midair.spec.own_files import without_own_files
 from midair.spec.paths import join_path
 from midair.spec.problems import Problems, join
 from midair.spec.profile import activate
+from midair.spec.shared_names import with_names
 from midair.spec.source import Reader, Sources
 from midair.spec.table.midair import PROJECT as EXTENSION
 from midair.spec.table.midair import SERVICE as SERVICE_EXTENSION
@@ -60,7 +61,7 @@ def load(
 def _project(
     model: Node, name: str, folder: str, files: tuple[str, ...], warnings: tuple[str, ...], shell: Mapping[str, str]
 ) -> Project:
-    fields: dict[str, Any] = canonical(PROJECT, model, extensions=True)
+    fields = with_names(canonical(PROJECT, model, extensions=True), name)
     extension = model.get("x-midair")
     own: dict[str, Any] = canonical(EXTENSION, extension) if extension is not None else {}
     runtime = own.get("runtime") or _runtime_for(fields["services"])
@@ -107,6 +108,8 @@ def _warnings(sources: Sources, model: Node) -> tuple[str, ...]:
             if "-" in port.get("published", ""):
                 first = port["published"].split("-")[0]
                 ranges.append(f"service {key}: of the range {port['published']} only port {first} is used")
+            if port.get("published", "") in ("", "0"):
+                ranges.append(f"service {key}: port {port['target']} is not published: the file names no port for it")
             if port.get("protocol") == "sctp":
                 ranges.append(f"service {key}: port {port['target']}/sctp is not routed")
     return (*unset, *ranges)

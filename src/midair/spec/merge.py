@@ -10,7 +10,7 @@ def merge(shape: Shape, base: Node | None, over: Node) -> Node | None:
         return None
     if base is None or over.tag == "!override" or shape.whole:
         return settle(shape, over)
-    if over.value is None:
+    if over.value is None and not (shape.kind == "scalar" and shape.null):  # there it is a value: taken from the shell
         return base
     if base.is_mapping and over.is_mapping:
         if shape.kind == "mapping" and _are_other_drivers(shape, base, over):

@@ -127,12 +127,12 @@ def _restart(fields: dict[str, Any], publishes: bool) -> model.Restart:
         return model.Restart(
             condition=policy.get("condition", "any"),
             delay_s=span(policy, "delay", 0.0),
-            max_attempts=policy.get("max_attempts"),
+            max_attempts=policy.get("max_attempts") or None,  # 0: as often as it takes
             window_s=span(policy, "window", 10.0),
         )
     name, _, times = fields.get("restart", "").partition(":")
     if name == "on-failure":
-        return model.Restart(condition="on-failure", max_attempts=int(times) if times else None)
+        return model.Restart(condition="on-failure", max_attempts=int(times or 0) or None)
     if name == "no":
         return model.Restart(condition="none")
     return model.Restart(condition="any" if name or publishes else "on-failure")

@@ -19,7 +19,7 @@ from midair.errors import RuntimeTrouble
 from midair.model.project import Port, Project, Service
 from midair.runtime.docker.client import reason, trouble
 from midair.runtime.docker.container import COMPOSE
-from midair.runtime.docker.translate import Placement, inside, target_ports
+from midair.runtime.docker.translate import Placement, inside, network_name, target_ports
 
 NAME_OF = "io.midair.name-of"  # label of a network that holds a service's address
 PROJECT_OF = "io.midair.project"  # label of the same: whose it is
@@ -33,13 +33,13 @@ async def ensure_networks(
     `made` takes the id of each, also of those before the one that failed.
     """
     placement = Placement(project)
-    wanted: set[str] = set()
+    wanted: set[tuple[str, str]] = set()
     for service in services:
         if not service.fields.get("network_mode"):
-            wanted |= set(service.fields.get("networks") or {"default": None})
-    for key in sorted(wanted):
+            known = service.fields.get("networks") or {"default": None}
+            wanted |= {(key, network_name(key, settings, placement)) for key, settings in known.items()}
+    for key, name in sorted(wanted):
         entry = (project.fields.get("networks") or {}).get(key) or {}
-        name = placement.network(key)
         if await _network(client, name) is not None:
             continue
         if entry.get("external"):

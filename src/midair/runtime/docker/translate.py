@@ -259,8 +259,13 @@ def network_mode(service: Service, placement: Placement) -> str:
     mode = service.fields.get("network_mode")
     if mode:
         return str(mode)
-    networks = list(service.fields.get("networks") or {"default": None})
-    return placement.network(networks[0])
+    key, settings = next(iter((service.fields.get("networks") or {"default": None}).items()))
+    return network_name(key, settings, placement)
+
+
+def network_name(key: str, settings: dict[str, Any] | None, placement: Placement) -> str:
+    """The engine's name of a network of a service."""
+    return str((settings or {}).get("name") or placement.network(key))
 
 
 def network_endpoints(service: Service, placement: Placement, replica: ReplicaId) -> dict[str, dict[str, Any]]:
@@ -285,7 +290,7 @@ def network_endpoints(service: Service, placement: Placement, replica: ReplicaId
             endpoint["IPAMConfig"] = ipam
         if settings.get("driver_opts"):
             endpoint["DriverOpts"] = settings["driver_opts"]
-        endpoints[placement.network(key)] = endpoint
+        endpoints[network_name(key, settings, placement)] = endpoint
     return endpoints
 
 
@@ -300,7 +305,7 @@ def mount(entry: dict[str, Any], placement: Placement) -> dict[str, Any]:
             body["BindOptions"] = {"Propagation": bind["propagation"]}
     elif kind == "volume":
         if entry.get("source"):
-            body["Source"] = placement.volume(entry["source"])
+            body["Source"] = entry.get("name") or placement.volume(entry["source"])
         if (entry.get("volume") or {}).get("nocopy"):
             body["VolumeOptions"] = {"NoCopy": True}
     elif kind == "tmpfs":

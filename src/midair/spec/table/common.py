@@ -48,8 +48,8 @@ OPTIONS = dictionary(scalar())
 HOSTS = sequence(text(), short=short.hosts)
 ULIMITS = dictionary(
     either(
-        whole(-1),
-        mapping({"soft": whole(-1), "hard": whole(-1)}, required=("soft", "hard")),
+        kept(whole(-1)),
+        mapping({"soft": kept(whole(-1)), "hard": kept(whole(-1))}, required=("soft", "hard")),
         whole=True,
     )
 )
