@@ -1,5 +1,7 @@
 """One change over several services: in order, all or nothing."""
 
+from msgspec.structs import replace
+
 from midair import rollout as core
 from midair.model.event import ChangeEnded, PhaseChanged
 from midair.model.ids import ReplicaId
@@ -186,15 +188,6 @@ def test_a_port_that_the_router_does_not_carry_is_not_asked_of_it(board, state):
     assert [port.port for port in board.rollouts["dns"].policy.ports] == [80]
 
 
-def test_a_port_that_moves_is_left_by_the_other_service_first(board, state, running):
-    port = (Port(80, 80),)
-    before = running(state(ports={"old": port}, old="o1"))
-    board.accept(state(ports={"old": (), "new": port}, old="o1", new="n1"), before, number=2)
-    board.advance()
-    assert board.rollouts["new"].policy.ports == port
-    assert board.rollouts["old"].policy.ports == ()
-
-
 def test_an_aborted_rollout_takes_the_change_back(board, state, running):
     before = running(state(db="d1", web="w1"))
     board.accept(state(db="d2", web="w2"), before, number=2)
@@ -202,3 +195,63 @@ def test_an_aborted_rollout_takes_the_change_back(board, state, running):
     board.rollouts["web"] = core.turn_back(board.rollouts["web"], 1.0, "aborted by the operator")
     assert board.advance().phase == "rolling_back"
     assert board.rollouts["db"].back
+
+
+def places(board):
+    """Which service listens where."""
+    return {port.port: name for name, one in board.rollouts.items() for port in one.policy.ports}
+
+
+def renamed(state, name, revision):
+    """A state with one service that publishes port 8000."""
+    made = state(**{name: revision})
+    service = replace(made.project.services[name], ports=(Port(8000, 80),))
+    return replace(made, project=replace(made.project, services={name: service}))
+
+
+def test_a_port_stays_with_the_one_that_answers_until_its_heir_does(board, state, running):
+    before = running(renamed(state, "web", "w1"))
+    board.accept(renamed(state, "app", "a1"), before, number=2)
+    board.advance()
+    assert places(board) == {8000: "web"}
+    board.complete("app")
+    assert board.advance().phase == "progressing"
+    assert places(board) == {8000: "app"}
+    assert board.rollouts["app"].phase == "pending"
+    board.complete("app")
+    board.advance()
+    board.complete("web")
+    assert board.advance().phase == "completed"
+    assert board.change.begun == ("app", "web")
+
+
+def test_a_port_is_with_its_old_owner_again_when_the_heir_fails(board, state, running):
+    before = running(renamed(state, "web", "w1"))
+    board.accept(renamed(state, "app", "a1"), before, number=2)
+    board.advance()
+    board.complete("app")
+    board.advance()
+    board.fail("app")
+    board.advance()
+    assert places(board) == {8000: "web"}
+    assert board.change.phase == "rolling_back"
+
+
+def test_a_service_that_gives_a_port_away_and_stays_keeps_it_until_then(board, state, running):
+    first = state(web="w1")
+    web = first.project.services["web"]
+    both = replace(web, ports=(Port(8000, 80), Port(9000, 90)))
+    before = running(replace(first, project=replace(first.project, services={"web": both})))
+    after = state(web="w2", app="a1")
+    services = {
+        "web": replace(web, ports=(Port(9000, 90),)),
+        "app": replace(after.project.services["app"], ports=(Port(8000, 80),)),
+    }
+    board.accept(replace(after, project=replace(after.project, services=services)), before, number=2)
+    board.advance()
+    assert places(board) == {8000: "web", 9000: "web"}
+    board.complete("web", "app")
+    board.advance()
+    assert places(board) == {8000: "app", 9000: "web"}
+    board.complete("app")
+    assert board.advance().phase == "completed"

@@ -42,6 +42,23 @@ def test_five_revisions_of_three_replicas_roll_through(place, app):
     assert load.report["closes"].get("1012", 0) >= 5 * bool(sockets)
 
 
+def test_a_service_is_exchanged_for_another_on_the_same_port(place):
+    port = free_port()
+    for name in ("web", "shop"):
+        place.app("asgi", name)
+    place.edit("shop/app.py", '"v1"', '"v2"')
+    write(place, port)
+    place.midair("up", expect=0)
+    with place.load(port, get=2, new=2, post=1, idle=2, slow=1, stream=1) as load:
+        place.write(compose(shop=service("shop", port)))
+        place.midair("up", expect=0)
+        place.midair("undo", expect=0)
+        place.write(compose(shop=service("shop", port, environment={"BROKEN": "exits"})))
+        place.midair("up", expect=3)
+    place.nothing_was_lost()
+    assert {"v1", "v2"} <= set(load.report["versions"])
+
+
 def test_one_at_a_time_never_has_fewer_replicas_than_wanted(place):
     port = free_port()
     place.app("asgi", "web")

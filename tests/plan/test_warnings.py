@@ -177,9 +177,8 @@ def said_of(project, applied, before, *after):
 
 def test_a_port_that_another_service_gets_is_not_said_to_be_gone(web, project, applied):
     other = replace(web, name="app")
-    told = [("gap", "leaves port 8000 to app: requests wait until that is ready, for 30s at most")]
-    assert said_of(project, applied, web, other) == told
-    assert said_of(project, applied, web, replace(web, ports=()), other) == told
+    assert said_of(project, applied, web, other) == []
+    assert said_of(project, applied, web, replace(web, ports=()), other) == []
 
 
 def test_an_address_or_protocol_that_is_answered_no_more_needs_a_yes(web, project, applied):

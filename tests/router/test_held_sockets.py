@@ -164,6 +164,23 @@ async def test_a_port_may_go_to_another_service_at_once(tmp_path):
 
 
 @looped
+async def test_a_port_is_handed_over_with_its_connections(tmp_path):
+    async with routing(tmp_path) as (router, backend, port):
+        client = await connect(port)
+        assert (await client.ask(GET))[1]
+        routes = (Route("api/aaaa/0", f"127.0.0.1:{backend.port}"),)
+        await router.perform(SetRoutes("api", 1, routes, ports=(Port(port, 80),)))
+        assert (await client.ask(GET))[1]
+        await router.perform(SetRoutes("web", 2))
+        assert (await client.ask(GET))[1]
+        counts = {one.service: one.tally.answered for one in (await router.observe()).counts if one.tally.answered}
+        assert counts == {"web": 1, "api": 2}
+        await kill(router)
+        assert await ask(port)
+        client.close()
+
+
+@looped
 async def test_what_is_held_is_what_is_listened_on_however_ports_change_side_by_side(tmp_path):
     async with routing(tmp_path) as (router, backend, _port):
         names = [f"s{number}" for number in range(6)]

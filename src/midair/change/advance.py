@@ -12,6 +12,7 @@ from midair.change.policy import goal_of, policy_of
 from midair.model.change import Change, ChangePhase, ChangeStep
 from midair.model.event import ChangeEnded, Event, PhaseChanged
 from midair.model.moment import Moment
+from midair.model.project import Port
 from midair.model.rollout import Goal, Policy, Rollout
 from midair.plan.order import in_order
 from midair.rollout import begin, goes_on, settle, turn_back
@@ -63,12 +64,13 @@ class _Draft:
         for name in due:
             waiting = unmet(services[name], services, self.rollouts, {*due} - {*self.change.begun})
             if waiting is None:
-                self._begin(name, goal_of(self.change.after, name), policy_of(services[name]))
+                self._begin(name, goal_of(self.change.after, name), self._policy_at_first(name))
             else:
                 waits[name] = waiting
         if self._judge_waiting(waits) or waits:
             return
-        if all(one.phase == "completed" for one in self._begun()) and not self._remove_next():
+        complete = all(one.phase == "completed" for one in self._begun())
+        if complete and not self._take_ports() and not self._remove_next():
             self._complete()
 
     def _is_due(self, name: str) -> bool:
@@ -87,13 +89,42 @@ class _Draft:
             self.events.append(PhaseChanged(name, previous.phase, "superseded", f"change {self.change.id} took over"))
         self._free_ports(name, policy)
         self.rollouts[name] = begin(name, self.change.id, goal, policy, previous, self.now)
-        self.change = replace(self.change, begun=(*self.change.begun, name), waiting_since=None)
+        begun = self.change.begun if name in self.change.begun else (*self.change.begun, name)
+        self.change = replace(self.change, begun=begun, waiting_since=None)
+
+    def _policy_at_first(self, name: str) -> Policy:
+        """A port goes from one service to another when that one answers: until then the first one has it."""
+        policy, rollout = policy_of(self.change.after.project.services[name]), self.rollouts.get(name)
+        others = {
+            _place(port)
+            for other, one in self.rollouts.items()
+            if other != name and one.goal.revision is not None
+            for port in one.policy.ports
+        }
+        answers = rollout is not None and any(one.state == "ready" for one in rollout.replicas)
+        if not answers:
+            policy = replace(policy, ports=tuple(port for port in policy.ports if _place(port) not in others))
+        if rollout is None:
+            return policy
+        services = self.change.after.project.services.values()
+        heirs = {_place(port) for one in services if one.name != name for port in policy_of(one).ports}
+        left = tuple(port for port in rollout.policy.ports if _place(port) in heirs and port not in policy.ports)
+        return replace(policy, ports=policy.ports + left)
+
+    def _take_ports(self) -> bool:
+        """Give the ports to those that waited until they answer. Returns whether there were any."""
+        for name, service in self.change.after.project.services.items():
+            policy = policy_of(service)
+            lacks = set(policy.ports) - set(self.rollouts[name].policy.ports)
+            if name in self.change.begun and lacks:
+                self._begin(name, self.rollouts[name].goal, policy)
+        return any(one.phase != "completed" for one in self._begun())
 
     def _free_ports(self, name: str, policy: Policy) -> None:
         """A published port that moves here from another service leaves that one first."""
-        taken = {(port.host, port.port) for port in policy.ports}
+        taken = {_place(port) for port in policy.ports}
         for other, rollout in self.rollouts.items():
-            kept = tuple(port for port in rollout.policy.ports if (port.host, port.port) not in taken)
+            kept = tuple(port for port in rollout.policy.ports if _place(port) not in taken)
             if other != name and kept != rollout.policy.ports:
                 self.rollouts[other] = replace(rollout, policy=replace(rollout.policy, ports=kept))
 
@@ -168,3 +199,8 @@ class _Draft:
     def _end(self, phase: ChangePhase, reason: str) -> None:
         self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason)
         self.events.append(ChangeEnded(self.change.id, phase, reason))
+
+
+def _place(port: Port) -> tuple[str, int]:
+    """Where it is listened on."""
+    return port.host, port.port

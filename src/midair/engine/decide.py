@@ -7,7 +7,7 @@ import msgspec
 from midair import change as changes
 from midair import rollout as rollouts
 from midair.engine.count import counted, told
-from midair.model.action import Action
+from midair.model.action import Action, SetRoutes
 from midair.model.change import Change
 from midair.model.event import Event
 from midair.model.moment import Moment
@@ -25,6 +25,11 @@ class Decision(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...]
     wake_at: Moment | None
     has_ended: bool = False  # the change ended in this round
+
+
+def _order(action: Action) -> int:
+    """Ports are taken over before they are left: so nobody is refused in between."""
+    return -len(action.ports) if isinstance(action, SetRoutes) else 0
 
 
 def decide(
@@ -56,7 +61,7 @@ def decide(
         tuple(after.values()),
         tuple(events),
         # What the change has just begun, turned round or settled is looked at anew in the next round.
-        tuple(action for name, step in steps.items() if name not in taken for action in step.actions),
+        tuple(sorted((one for name, step in steps.items() if name not in taken for one in step.actions), key=_order)),
         min((moment for moment in wakes if moment is not None), default=None),
         ended,
     )

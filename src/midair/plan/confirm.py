@@ -15,7 +15,7 @@ def of_steps(
 ) -> tuple[Confirmation, ...]:
     """Everything about these steps that needs a yes."""
     found: list[Confirmation] = []
-    heirs = {place: service for service in after.values() for place in _places(service)}
+    heirs = {place for service in after.values() for place in _places(service)}
     for step in steps:
         if step.kind == "remove":
             found += _of_ports(before[step.service], None, heirs)
@@ -25,8 +25,8 @@ def of_steps(
     return tuple(found)
 
 
-def _of_ports(before: Service, after: Service | None, heirs: Mapping[Place, Service]) -> Iterable[Confirmation]:
-    """What is no longer answered there, by this service or by anybody."""
+def _of_ports(before: Service, after: Service | None, heirs: set[Place]) -> Iterable[Confirmation]:
+    """Where nobody answers any more. A port that another service gets is handed over."""
     kept = _places(after) if after is not None else {}
     closed = [place for place in _places(before) if place not in kept and ("", place[1]) not in kept]
     if not closed or not before.replicas:
@@ -36,10 +36,6 @@ def _of_ports(before: Service, after: Service | None, heirs: Mapping[Place, Serv
         yield Confirmation("port", before.name, f"is removed: nothing answers on port {_listed(left)} any more")
     elif left:
         yield Confirmation("port", before.name, f"no longer listens on port {_listed(left)}")
-    for place in closed:
-        if (heir := heirs.get(place)) is not None:
-            what = f"leaves port {_listed([place])} to {heir.name}: requests wait until that is ready"
-            yield Confirmation("gap", before.name, f"{what}, for {span(heir.hold.timeout_s)} at most")
 
 
 def _of_change(step: PlanStep, before: Service, after: Service) -> Iterable[Confirmation]:

@@ -63,7 +63,7 @@ def service_of(
 ) -> Service:
     """A service that listens, with short deadlines."""
     settings: dict[str, object] = {
-        "ports": (Port(8000 + len(name), 80),),
+        "ports": (Port(8000 + sum(name.encode()), 80),),
         "strategy": Strategy(progress_deadline_s=DEADLINE_S),
         "drain": Drain(timeout_s=6.0),
     }

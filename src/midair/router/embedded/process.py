@@ -128,6 +128,7 @@ class RouterProcess:
             return
         _check_addresses(action)
         fresh = self._bind(service, action.ports)
+        self._take_over(service, action.ports)
         service.apply(action)
         for port, sockets in fresh:
             await self.listen(service, port, sockets)
@@ -200,8 +201,6 @@ class RouterProcess:
                 listener = self.listeners.get((port.host, port.port))
                 if listener is None:
                     fresh.append((port, bind(port)))
-                elif listener.service is not service:
-                    raise OSError(0, f'service "{listener.service.name}" listens on it')
         except OSError as error:
             for _, sockets in fresh:
                 for sock in sockets:
@@ -210,6 +209,17 @@ class RouterProcess:
             self.hub.changed()
             raise RouterTrouble(service.problem) from error
         return fresh
+
+    def _take_over(self, service: Service, ports: tuple[Port, ...]) -> None:
+        """A port that another service had goes over with its sockets: connections stay, the next request is new."""
+        for port in ports:
+            listener = self.listeners.get((port.host, port.port))
+            if listener is None or listener.service is service:
+                continue
+            before = listener.service.action
+            left = tuple(one for one in before.ports if (one.host, one.port) != (port.host, port.port))
+            listener.service.action = msgspec.structs.replace(before, ports=left)
+            listener.service, listener.port = service, port
 
     async def listen(self, service: Service, port: Port, sockets: list[socket.socket]) -> None:
         listener = Listener(self.hub, service, port, sockets)
