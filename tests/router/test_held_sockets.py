@@ -181,6 +181,18 @@ async def test_a_port_is_handed_over_with_its_connections(tmp_path):
 
 
 @looped
+async def test_a_port_may_be_narrowed_to_an_address_and_widened_again(tmp_path):
+    async with routing(tmp_path) as (router, backend, port):
+        routes = (Route("web/aaaa/0", f"127.0.0.1:{backend.port}"),)
+        for generation, host in enumerate(["127.0.0.1", "", "0.0.0.0", "127.0.0.1", ""], 2):
+            assert await router.check((Port(port, 80, host),)) == ()
+            await router.perform(SetRoutes("web", generation, routes, ports=(Port(port, 80, host),)))
+            assert await ask(port)
+        await kill(router)
+        assert await ask(port)
+
+
+@looped
 async def test_what_is_held_is_what_is_listened_on_however_ports_change_side_by_side(tmp_path):
     async with routing(tmp_path) as (router, backend, _port):
         names = [f"s{number}" for number in range(6)]

@@ -142,7 +142,7 @@ class RouterProcess:
             if (port.host, port.port) in self.listeners and port.protocol != "udp":
                 continue
             try:
-                for sock in bind(port):
+                for sock in bind(port, shared=self._has(port.port)):
                     sock.close()
             except OSError as error:
                 problems.append(reason(port, error))
@@ -200,7 +200,7 @@ class RouterProcess:
             for port in ports:
                 listener = self.listeners.get((port.host, port.port))
                 if listener is None:
-                    fresh.append((port, bind(port)))
+                    fresh.append((port, bind(port, shared=self._has(port.port))))
         except OSError as error:
             for _, sockets in fresh:
                 for sock in sockets:
@@ -209,6 +209,10 @@ class RouterProcess:
             self.hub.changed()
             raise RouterTrouble(service.problem) from error
         return fresh
+
+    def _has(self, number: int) -> bool:
+        """Whether anything listens on this port here, on whatever address."""
+        return any(place[1] == number for place in self.listeners)
 
     def _take_over(self, service: Service, ports: tuple[Port, ...]) -> None:
         """A port that another service had goes over with its sockets: connections stay, the next request is new."""

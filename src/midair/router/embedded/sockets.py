@@ -12,15 +12,18 @@ _BACKLOG = 4096
 _ALIVE = {socket.TCP_KEEPIDLE: 120, socket.TCP_KEEPINTVL: 30, socket.TCP_KEEPCNT: 4}  # seconds, seconds, times
 
 
-def bind(port: Port) -> list[socket.socket]:
-    """Sockets that listen on a published port, on every address it means. Raises OSError, naming the address."""
+def bind(port: Port, *, shared: bool = False) -> list[socket.socket]:
+    """Sockets that listen on a published port, on every address it means. Raises OSError, naming the address.
+
+    `shared`: this router listens on the same number already, on other addresses that may be among these.
+    """
     if port.protocol == "udp":
         raise OSError(errno.EPROTONOSUPPORT, "the embedded router does not route UDP")
     sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(port):
             try:
-                sockets.append(_listen(family, address, port.port, inside=port.inside))
+                sockets.append(_listen(family, address, port.port, shared=port.inside or shared))
             except OSError as error:
                 if port.host or not _is_missing(family, error):
                     raise OSError(error.errno, os.strerror(error.errno or 0)) from error
@@ -45,7 +48,7 @@ def _addresses(port: Port) -> list[tuple[socket.AddressFamily, str]]:
     return list({(family, str(address[0])): None for family, _, _, _, address in found})
 
 
-def _listen(family: socket.AddressFamily, address: str, port: int, *, inside: bool) -> socket.socket:
+def _listen(family: socket.AddressFamily, address: str, port: int, *, shared: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,7 +61,7 @@ def _listen(family: socket.AddressFamily, address: str, port: int, *, inside: bo
         # Names inside a project have addresses of their own, at which a port may be listened on although another
         # service publishes the same one on every address. The kernel lets both be if both agree to share; agreeing
         # only after binding keeps a published port from being shared with anybody else's.
-        if inside:
+        if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((address, port))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
