@@ -114,9 +114,11 @@ def test_a_broken_release_goes_back_by_itself(place, engine, broken):
     bad["x-midair"]["rollout"] = {"progress_deadline": "4s"}
     place.write(compose({"web": bad}))
     with place.load(port, get=2, idle=1, new=1, post=1):
-        place.midair("up", expect=3)
+        told = place.midair("up", expect=3).err
     place.nothing_was_lost()
     assert place.service("web").serving == 2
+    if broken == "exits":
+        assert "    cannot find the shop's database" in told, "its last words"
 
 
 def test_two_services_come_back_together_when_the_second_fails(place, engine):

@@ -9,6 +9,7 @@ import pytest
 from tests.docker import engine as engines
 from tests.docker.test_docker_contract import DockerHarness
 
+from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, StartReplica, StopReplica
 from midair.model.ids import FOREIGN, replica_id
 from midair.model.project import Hook, Project, Restart, Revision
@@ -124,6 +125,19 @@ def test_a_replica_whose_post_start_fails_ends_without_ever_being_ready(harness)
             seen = await eventually(runtime, ONE, lambda seen: seen.state == "exited")
             assert seen.ready_at is None
             assert seen.exit_code not in (0, None)
+
+    asyncio.run(claim())
+
+
+def test_why_a_container_could_not_be_started_is_told(harness):
+    async def claim():
+        async with opened(harness) as runtime:
+            made = await revision_of(harness, runtime)
+            service = harness.service("no-such-command")
+            with pytest.raises(RuntimeTrouble, match="no-such-command"):
+                await runtime.perform(StartReplica(ONE), Revision(made.id, service, release=made.release))
+            seen = await eventually(runtime, ONE, lambda seen: seen.state == "exited")
+            assert "executable file not found" in seen.detail
 
     asyncio.run(claim())
 

@@ -54,3 +54,19 @@ def test_on_the_way_back_it_is_stuck_and_comes_out_when_they_are_taken_after_all
     assert [one for one in step_of(stage).actions if isinstance(one, ResizeReplica)], "it gave up trying"
     told(stage, "see a/0 ready; settled 2 a/0")
     assert step_of(stage).rollout.phase == "rolled_back"
+
+
+def test_what_was_refused_before_a_change_began_is_not_held_against_it(stage):
+    told(stage, "serving a 1", "see a/0 ready; settled 2 a/0", "at 100")
+    wrong(stage, refused=9)
+    told(stage, "at 101", "begin a 1")
+    step = step_of(stage)
+    assert [one.replica for one in step.actions if isinstance(one, ResizeReplica)] == ["web/a/0"]
+    assert step.rollout.phase == "progressing"
+
+
+def test_what_is_on_its_way_out_keeps_its_limits(stage):
+    told(stage, "serving a 1", "begin b 1", "see a/0 ready, b/0 starting; settled 2 a/0")
+    wrong(stage)
+    step = step_of(stage)
+    assert [one.replica for one in step.actions if isinstance(one, ResizeReplica)] == ["web/b/0"]

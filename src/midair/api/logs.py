@@ -70,9 +70,9 @@ class _Reader:
                 self._tails[file] = self._open(*file)
             tail = self._tails[file]
             while lines := tail.read():
-                yield from (LogLine(file[0], text, at) for text, at in lines)
+                yield from (LogLine(file[0], _said(file[1], text), at) for text, at in lines)
             if last:
-                yield from (LogLine(file[0], text, at) for text, at in tail.finish())
+                yield from (LogLine(file[0], _said(file[1], text), at) for text, at in tail.finish())
         self._tail = None
 
     def places(self) -> dict[str, int]:
@@ -83,6 +83,22 @@ class _Reader:
         if self._tail is not None:
             return Tail.of_last(Path(path), self._tail)
         return Tail(Path(path), self._left_off.get(replica, 0))
+
+
+class _Entry(msgspec.Struct):
+    """A line as a Docker engine keeps it."""
+
+    log: str
+
+
+def _said(path: str, line: str) -> str:
+    """What a replica printed, out of one line of its log."""
+    if not path.endswith("-json.log"):
+        return line
+    try:
+        return msgspec.json.decode(line, type=_Entry).log.removesuffix("\n")
+    except msgspec.DecodeError:
+        return line
 
 
 def _left_off(text: str) -> dict[str, int]:

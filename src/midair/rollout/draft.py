@@ -30,6 +30,8 @@ class Draft:
         self.rollout = rollout
         self.seen = seen
         self.now = now
+        # What failed before this rollout began was asked for by another one, maybe with other settings.
+        self.troubles = tuple(one for one in seen.troubles if one.last_at >= rollout.started_at)
         self.events: list[Event] = []
         self.actions: list[Action] = []
         self.wake_at: Moment | None = None
@@ -92,7 +94,7 @@ class Draft:
 
     def act(self, action: Action) -> bool:
         """Ask for an action, unless it failed too short a time ago."""
-        for trouble in self.seen.troubles:
+        for trouble in self.troubles:
             if trouble.key == action.key:
                 again_at = trouble.last_at + backoff(trouble.count, TROUBLE_FIRST_S)
                 if self.now < again_at:

@@ -2,6 +2,7 @@
 
 from midair.model.action import ResizeReplica
 from midair.model.event import ReplicaResized
+from midair.model.ids import revision_of
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft, find
 from midair.rollout.judge import fail
@@ -12,15 +13,15 @@ _TRIES = 3  # a limit that was refused so often will not be taken
 
 def judge_resizing(draft: Draft) -> None:
     """Limits that are refused again and again fail the rollout; on its way back it is stuck, and goes on trying."""
-    keys = {ResizeReplica(one.id).key for one in draft.replicas if one.resize}
-    refused = [one for one in draft.seen.troubles if one.key in keys and one.count >= _TRIES]
+    keys = {ResizeReplica(one.id).key for one in draft.replicas if _is_wrong(draft, one)}
+    refused = [one for one in draft.troubles if one.key in keys and one.count >= _TRIES]
     if refused and (draft.phase in FORWARD or draft.phase == "rolling_back"):
         fail(draft, refused[0].text, late=True)  # it will not get better by going on
 
 
 def resize_kept(draft: Draft, kept: list[ReplicaSeen]) -> int:
     """Ask for other limits where they are needed. Returns how many replicas are not as they should be."""
-    wrong = [one for one in kept if one.resize and one.state not in ("stopping", "exited")]
+    wrong = [one for one in kept if _is_wrong(draft, one)]
     for replica in wrong:
         draft.act(ResizeReplica(replica.id))
     for replica in kept:
@@ -28,3 +29,9 @@ def resize_kept(draft: Draft, kept: list[ReplicaSeen]) -> int:
         if before is not None and before.resize and not replica.resize:
             draft.events.append(ReplicaResized(replica.id))
     return len(wrong)
+
+
+def _is_wrong(draft: Draft, replica: ReplicaSeen) -> bool:
+    """Whether it is to have other limits: what is on its way out keeps those it has."""
+    stays = revision_of(replica.id) == draft.goal.revision and replica.state not in ("stopping", "exited")
+    return stays and replica.resize

@@ -27,7 +27,7 @@ class Replica:
     """A replica at one address. It drains once no route leads to it."""
 
     __slots__ = ("address", "connections", "count", "drained_by", "draining", "ejected", "failures", "host", "hub",
-                 "id", "open", "pools", "port", "revision", "service", "weight")  # fmt: skip
+                 "id", "open", "pending", "pools", "port", "revision", "service", "weight")  # fmt: skip
 
     def __init__(self, service: "Service", replica: ReplicaId, address: str) -> None:
         self.service = service
@@ -41,6 +41,7 @@ class Replica:
         self.weight = 0
         self.open = 0  # requests inside
         self.pools: dict[int, list[Upstream]] = {}  # idle connections by port, the latest used last
+        self.pending: dict[Upstream, Downstream] = {}  # requests that wait for a connection
         self.connections: set[Inside] = set()
         self.count = self.hub.book.count(service.name, self.revision, {other.revision for other in service.replicas()})
         self.draining = False
@@ -62,6 +63,7 @@ class Replica:
                 upstream.begin(client)
                 return
         client.awaited = upstream = Upstream(self, port)
+        self.pending[upstream] = client
         self.hub.run(self._connect_for(client, upstream))
 
     def drain(self, timeout_s: float, politely: bool) -> None:
@@ -70,6 +72,8 @@ class Replica:
         for upstream in [upstream for pool in self.pools.values() for upstream in pool]:
             upstream.drop()
         self.pools.clear()
+        for upstream in self.pending:  # the address of one that is gone may never say no
+            self.hub.loop.call_soon(self._give_up_on, upstream)
         self.end_by(timeout_s, politely)
 
     def end_by(self, timeout_s: float, politely: bool) -> None:
@@ -122,7 +126,8 @@ class Replica:
 
     async def _connect_for(self, client: "Downstream", upstream: Upstream) -> None:
         connected = await self.connect(upstream, upstream.port)
-        if client.awaited is not upstream:  # it went away meanwhile
+        self.pending.pop(upstream, None)
+        if client.awaited is not upstream:  # it went away meanwhile, or elsewhere
             if connected:
                 upstream.rest()
             return
@@ -133,6 +138,13 @@ class Replica:
         if connected:
             upstream.drop()
         client.not_taken()
+
+    def _give_up_on(self, upstream: Upstream) -> None:
+        """Whoever waits for this connection goes elsewhere."""
+        client = self.pending.pop(upstream, None)
+        if client is not None and client.awaited is upstream:
+            client.awaited = None
+            client.not_taken()
 
     async def connect(self, upstream: asyncio.Protocol, port: int) -> bool:
         """Make a connection. False when the replica takes none."""

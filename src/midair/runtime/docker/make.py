@@ -103,9 +103,11 @@ class Maker:
         if container["State"]["Status"] != "created":
             return
         self._post_start.expect(container)
-        async with trouble(f'start container "{container["Name"].lstrip("/")}"'):
-            await self._engine.containers.container(container["Id"]).start()
-        await self._containers.refresh(container["Id"])
+        try:
+            async with trouble(f'start container "{container["Name"].lstrip("/")}"'):
+                await self._engine.containers.container(container["Id"]).start()
+        finally:  # what the engine says of one that it could not start is the reason that people look for
+            await self._containers.refresh(container["Id"])
 
     async def _clone(self, action: StartReplica, project: Project) -> None:
         """Bring back what Compose had made, out of its container that has ended: for the way back of an adoption."""

@@ -28,6 +28,7 @@ from midair.runtime.docker.container import (
 )
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
+from midair.runtime.docker.last_words import LastWords
 from midair.runtime.docker.make import Maker
 from midair.runtime.docker.names import taken_names
 from midair.runtime.docker.notes import Notes
@@ -57,6 +58,7 @@ class DockerRuntime:
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._not_ended: dict[ReplicaId, RuntimeTrouble] = {}  # why, for those that are asked again
         self._replaced = Notes(self._folder / "replaced.json")  # containers of Compose that midair has stopped
+        self._last_words = LastWords(self._folder / "last-words")
         self._post_start: PostStart | None = None
         self._starting: set[ReplicaId] = set()
         self._listeners: list[Callable[[], None]] = []
@@ -180,13 +182,13 @@ class DockerRuntime:
         return (*unavailable(service), *((clash,) if owner != self._name else ()))
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
-        """The engine's own log files, where this user may read them."""
+        """The engine's own log files, where this user may read them, after those of what was removed."""
         found = [
             (str(replica), str(container.get("LogPath") or ""))
             for container in self._containers.current()
             if (replica := replica_of(container)) and service_of(replica) == service
         ]
-        return tuple(sorted(entry for entry in found if entry[1]))
+        return (*self._last_words.files(service), *sorted(entry for entry in found if entry[1]))
 
     @property
     def _engine(self) -> aiodocker.Docker:
@@ -269,7 +271,9 @@ class DockerRuntime:
 
     async def _delete(self, container: dict[str, Any], *, force: bool = False) -> None:
         """Remove a container that has ended, and none of what it kept. Raises RuntimeTrouble if it is not gone then."""
-        one = str(container["Id"])
+        one, replica = str(container["Id"]), replica_of(container)
+        if replica is not None:
+            await asyncio.to_thread(self._last_words.keep, replica, container)
         async with trouble(f'remove container "{one[:12]}"'):
             try:
                 await self._engine.containers.container(one).delete(force=force, timeout=60)
