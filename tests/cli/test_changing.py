@@ -222,3 +222,11 @@ def test_a_control_plane_of_another_version_is_noticed(shop, midair):
     code, _out, err = midair("scale", "web=3")
     assert code == 0
     assert err.startswith("the control plane is midair 0.0.9, this is ")
+
+
+def test_leaving_users_without_a_replica_needs_a_yes(midair, shop):
+    code, _out, err = midair("scale", "web=0")
+    assert (code, err) == (4, "error: cannot scale web to 0: nothing would answer users there and nobody said yes\n"
+                              "hint: say yes with --yes\n")  # fmt: skip
+    assert "POST /v1/projects/shop/scale" not in [what for what, _, _ in shop.asked]
+    assert midair("scale", "web=0", "--yes")[0] == 0

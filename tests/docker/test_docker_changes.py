@@ -46,7 +46,7 @@ def test_a_port_may_be_published_on_addresses_of_both_kinds(place, engine):
     assert f"http://[::1]:{port}" in told
     assert body_of(port, "[::1]") == body_of(port) == "v1 \n"
     place.write(compose({"web": {**web, "ports": [f"[::1]:{port}:8000"]}}))
-    place.midair("up", expect=0)
+    place.midair("up", "--yes", expect=0)
     assert body_of(port, "[::1]") == "v1 \n"
     assert body_of(port) is None
 

@@ -187,3 +187,13 @@ def test_an_address_or_protocol_that_is_answered_no_more_needs_a_yes(web, projec
     assert said_of(project, applied, web, replace(web, ports=(Port(8000, 8000, protocol="udp"),))) == gone
     narrow = replace(web, ports=(Port(8000, 8000, "127.0.0.1"),))
     assert said_of(project, applied, narrow, web) == []
+
+
+def test_a_container_that_is_taken_for_http_is_told_once(web, project, applied):
+    ports = [{"target": 7000, "published": "17000"}, {"target": 8000, "published": "80"}]
+    other = replace(web, runtime="docker", image="db", fields={"ports": ports})
+    told = "web: HTTP is expected on port 7000; if it is not: `x-midair: {protocol: tcp}`"
+    assert told in build(None, project(other), {})[0].warnings
+    later = replace(other, environment={"A": "b"})
+    assert told not in build(applied(other), project(later), {})[0].warnings
+    assert told not in build(None, project(replace(other, extension={"protocol": "http"})), {})[0].warnings

@@ -62,7 +62,7 @@ def test_what_was_refused_before_a_change_began_is_not_held_against_it(stage):
     told(stage, "at 101", "begin a 1")
     step = step_of(stage)
     assert [one.replica for one in step.actions if isinstance(one, ResizeReplica)] == ["web/a/0"]
-    assert step.rollout.phase == "progressing"
+    assert not step.rollout.back
 
 
 def test_what_is_on_its_way_out_keeps_its_limits(stage):

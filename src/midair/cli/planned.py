@@ -56,14 +56,15 @@ def _check(plan: Plan, *, yes: bool) -> bool:
         )
     if not plan.confirmations:
         return False
-    if yes:
-        return True
-    needed = out.count(len(plan.confirmations), "thing")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise errors.NeedsConfirmation(
-            f"cannot carry out the plan: {needed} that users would notice and nobody said yes",
-            hint="say yes with --yes",
-        )
-    if not click.confirm(f"{needed} that users would notice. Go on?", err=True):
-        raise errors.NeedsConfirmation("cannot carry out the plan: the answer was no", hint="nothing was touched")
+    agree("carry out the plan", f"{out.count(len(plan.confirmations), 'thing')} that users would notice", yes=yes)
     return True
+
+
+def agree(doing: str, what: str, *, yes: bool) -> None:
+    """Ask for a yes, unless it was given. Raises NeedsConfirmation when there is none."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise errors.NeedsConfirmation(f"cannot {doing}: {what} and nobody said yes", hint="say yes with --yes")
+    if not click.confirm(f"{what}. Go on?", err=True):
+        raise errors.NeedsConfirmation(f"cannot {doing}: the answer was no", hint="nothing was touched")

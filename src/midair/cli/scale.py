@@ -1,21 +1,29 @@
 """`midair scale`: another number of replicas."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from midair import errors
-from midair.cli import out
+from midair.cli import out, planned
 from midair.cli.follow import see_to
 from midair.cli.session import Session, file_options, json_option, pass_session, who
+
+if TYPE_CHECKING:
+    from midair.client import Client
 
 
 @click.command(short_help="Run another number of replicas")
 @click.argument("counts", metavar="SERVICE=REPLICAS...", nargs=-1, required=True)
 @file_options
+@click.option("-y", "--yes", is_flag=True, help="Agree to leaving a service without a replica.")
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
 @pass_session
-def command(session: Session, counts: tuple[str, ...], detach: bool, timeout: float | None, as_json: bool) -> int:
+def command(
+    session: Session, counts: tuple[str, ...], yes: bool, detach: bool, timeout: float | None, as_json: bool
+) -> int:
     """Run another number of replicas of a service.
 
     The next midair up keeps this number unless the file's own number has changed meanwhile, and says so in its plan.
@@ -26,9 +34,18 @@ def command(session: Session, counts: tuple[str, ...], detach: bool, timeout: fl
     """
     wanted = dict(_parse(text) for text in counts)
     client = session.running()
-    change = client.scale(session.project(client), wanted, by=who())
+    project = session.project(client)
+    none = [service for service, number in wanted.items() if number == 0 and _publishes(client, project, service)]
+    if none:
+        planned.agree(f"scale {', '.join(none)} to 0", "nothing would answer users there", yes=yes)
+    change = client.scale(project, wanted, by=who())
     already = ", ".join(f"{service} has {out.count(number, 'replica')}" for service, number in wanted.items())
     return see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=f"{already} already")
+
+
+def _publishes(client: "Client", project: str, service: str) -> bool:
+    found = [one for one in client.status(project).services if one.name == service]
+    return any(one.ports for one in found)
 
 
 def _parse(text: str) -> tuple[str, int]:

@@ -10,6 +10,13 @@ _TCP_PORTS = frozenset((
     28015, 33060, 50051, 61616,
 ))  # fmt: skip
 
+_HTTP_PORTS = frozenset((80, 81, 591, 2368, 5000, 5001, 5173, 5601, 9000, 9080, 9090, *range(3000, 3010), 4000, 4200))
+
+
+def is_usual_for_http(port: int) -> bool:
+    """Whether people expect a web application on this port."""
+    return port in _HTTP_PORTS or 8000 <= port < 9000
+
 
 def likely_protocol(port: int) -> Literal["http", "tcp"]:
     """HTTP, unless the port is one that is well known for something else."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService, PlanStep
 from midair.model.project import Applied, Project, RuntimeName, Service
+from midair.model.protocol import is_usual_for_http, likely_protocol
 from midair.plan import exchange
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
@@ -82,9 +84,23 @@ def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tu
     found: list[str] = []
     for service in begun:
         found += _of_start(service)
+    for step in steps:
+        if step.kind == "add" or step.before == FOREIGN:
+            found += _of_protocols(services[step.service])
     for service in exchanged:
         found += _of_exchange(service)
     return tuple(found) + _of_connections(exchanged)
+
+
+def _of_protocols(service: Service) -> Iterable[str]:
+    """Ports of containers that are taken for HTTP although neither the file nor their number says so."""
+    if service.runtime == "process" or service.extension.get("protocol"):
+        return
+    for entry in service.fields.get("ports") or []:
+        is_said = entry.get("app_protocol") or entry.get("protocol") == "udp" or not entry.get("published")
+        target = int(entry["target"])
+        if not is_said and likely_protocol(target) == "http" and not is_usual_for_http(target):
+            yield f"{service.name}: HTTP is expected on port {target}; if it is not: `x-midair: {{protocol: tcp}}`"
 
 
 def _starts_replicas(step: PlanStep) -> bool:
