@@ -1,6 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
+from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService
 from midair.model.project import Drain, Hold, Port, Restart
 from midair.plan import build, order_of
@@ -197,3 +198,10 @@ def test_a_container_that_is_taken_for_http_is_told_once(web, project, applied):
     later = replace(other, environment={"A": "b"})
     assert told not in build(applied(other), project(later), {})[0].warnings
     assert told not in build(None, project(replace(other, extension={"protocol": "http"})), {})[0].warnings
+
+
+def test_what_compose_had_made_can_be_removed(web, project):
+    state = build(None, project(replace(web, runtime="docker")), {})[1]
+    found = {name: replace(one, id=FOREIGN) for name, one in state.revisions.items()}
+    plan, _ = build(replace(state, revisions=found), project(), {})
+    assert [step.kind for step in plan.steps] == ["remove"]

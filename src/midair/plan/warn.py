@@ -85,7 +85,7 @@ def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tu
     for service in begun:
         found += _of_start(service)
     for step in steps:
-        if step.kind == "add" or step.before == FOREIGN:
+        if step.kind == "add" or (step.kind == "change" and step.before == FOREIGN):
             found += _of_protocols(services[step.service])
     for service in exchanged:
         found += _of_exchange(service)
