@@ -208,7 +208,8 @@ def test_a_check_that_prints_needs_no_disk():
 
 def test_only_the_last_of_what_a_check_says_is_kept(tmp_path):
     async def claim():
-        script = f"setsid sh -c 'echo $$ > {tmp_path}/other; exec yes' & seq 1 100000; echo the end; exit 3"
+        other = tmp_path / "other"
+        script = f"setsid sh -c 'echo $$ > {other}; exec yes' & seq 1 100000; until [ -s {other} ]; do :; done; exit 3"
         ended = await command.run(Command(("/bin/sh", "-c", script), ENVIRONMENT, Path("/"), 20.0))
         assert ended.code == 3
         assert len(ended.output) <= 4096
