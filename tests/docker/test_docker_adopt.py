@@ -8,6 +8,7 @@ import pytest
 import yaml
 from tests.docker import composev2
 from tests.docker.shop import SERVE, add_app
+from tests.docker.waiting import eventually
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -72,7 +73,7 @@ def test_a_project_of_docker_compose_is_taken_over_once_and_then_loses_nothing(p
     place.midair("undo", "1", expect=0)  # back to what Docker Compose had made
     assert place.service("web").serving == 1
     place.midair("down", expect=0)
-    assert compose("ps", "-aq") == ""
+    eventually(lambda: compose("ps", "-aq") == "")  # what was replaced is tidied up after the change
 
 
 def test_a_failed_first_change_goes_back_to_what_docker_compose_had_made(place, engine, compose):
@@ -89,4 +90,4 @@ def test_a_failed_first_change_goes_back_to_what_docker_compose_had_made(place, 
     assert place.service("web").serving == 1
     assert list(load.report["versions"]) == ["v1"]
     place.midair("down", expect=0)
-    assert compose("ps", "-aq") == ""
+    eventually(lambda: compose("ps", "-aq") == "")  # what was replaced is tidied up after the change
