@@ -2,6 +2,7 @@
 
 import ast
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,18 @@ VAGUE_NAMES = {"util", "utils", "helper", "helpers", "misc", "stuff", "manager"}
 BANNED_WORDS = [
     "/" + "work" + "/",
     "/" + "root" + "/",
-    *(
-        ".".join(host)
-        for host in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("deb", "debian", "org"))
-    ),
     "TO" + "DO",
     "FIX" + "ME",
+]
+
+
+# Hosts of package registries, all of which end alike: how long each is, and its digest.
+HOSTS_END = ".org"
+BANNED_HOSTS = [
+    (8, "a4aa2ac280bb8d1a0ce7a1be5a7bfb10292b49fe9435ad5cff19f421f3c70e41"),
+    (16, "8b5bb5eb9d758455b8635855cf8aaf05b68775e3f83f0291e800ef338fb9783c"),
+    (9, "8743857e3ea00fd1c64bbc68b8af241954ad2c285e7a60340eec7ea5dcb200db"),
+    (14, "e680c440a2e92079ab1bf7a927e8d3920f1bcd173c0487e28e020110b2e59efc"),
 ]
 
 
@@ -66,6 +73,24 @@ def test_no_module_has_a_name_that_says_nothing():
 def test_a_banned_word_stands_nowhere(word):
     others = [ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
     assert [name(path) for path in (*PYTHON, *PAGES, *others) if word in path.read_text()] == []
+
+
+@pytest.mark.parametrize(("length", "digest"), BANNED_HOSTS)
+def test_a_banned_host_stands_nowhere(length, digest):
+    others = [ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
+    assert [name(path) for path in (*PYTHON, *PAGES, *others) if has_host(path.read_text(), length, digest)] == []
+
+
+def test_a_banned_host_would_be_found():
+    length, digest = len("an.example" + HOSTS_END), sha256(("an.example" + HOSTS_END).encode()).hexdigest()
+    assert has_host(f"https://files.an.example{HOSTS_END}/simple", length, digest)
+    assert not has_host(f"https://files.another.example{HOSTS_END}x", length, sha256(b"other").hexdigest())
+
+
+def has_host(text, length, digest):
+    """Whether a text of that length and digest, which ends as hosts do, stands anywhere in it."""
+    ends = (found.end() for found in re.finditer(re.escape(HOSTS_END), text))
+    return any(sha256(text[max(0, end - length) : end].encode()).hexdigest() == digest for end in ends)
 
 
 def headings(page):
