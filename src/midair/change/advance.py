@@ -12,7 +12,6 @@ from midair.change.policy import goal_of, policy_of
 from midair.model.change import Change, ChangePhase, ChangeStep
 from midair.model.event import ChangeEnded, Event, PhaseChanged
 from midair.model.moment import Moment
-from midair.model.project import Port
 from midair.model.rollout import Goal, Policy, Rollout
 from midair.plan.order import in_order
 from midair.rollout import begin, goes_on, settle, turn_back
@@ -96,19 +95,19 @@ class _Draft:
         """A port goes from one service to another when that one answers: until then the first one has it."""
         policy, rollout = policy_of(self.change.after.project.services[name]), self.rollouts.get(name)
         others = {
-            _place(port)
+            port.place
             for other, one in self.rollouts.items()
             if other != name and one.goal.revision is not None
             for port in one.policy.ports
         }
         answers = rollout is not None and any(one.state == "ready" for one in rollout.replicas)
         if not answers:
-            policy = replace(policy, ports=tuple(port for port in policy.ports if _place(port) not in others))
+            policy = replace(policy, ports=tuple(port for port in policy.ports if port.place not in others))
         if rollout is None:
             return policy
         services = self.change.after.project.services.values()
-        heirs = {_place(port) for one in services if one.name != name for port in policy_of(one).ports}
-        left = tuple(port for port in rollout.policy.ports if _place(port) in heirs and port not in policy.ports)
+        heirs = {port.place for one in services if one.name != name for port in policy_of(one).ports}
+        left = tuple(port for port in rollout.policy.ports if port.place in heirs and port not in policy.ports)
         return replace(policy, ports=policy.ports + left)
 
     def _take_ports(self) -> bool:
@@ -122,9 +121,9 @@ class _Draft:
 
     def _free_ports(self, name: str, policy: Policy) -> None:
         """A published port that moves here from another service leaves that one first."""
-        taken = {_place(port) for port in policy.ports}
+        taken = {port.place for port in policy.ports}
         for other, rollout in self.rollouts.items():
-            kept = tuple(port for port in rollout.policy.ports if _place(port) not in taken)
+            kept = tuple(port for port in rollout.policy.ports if port.place not in taken)
             if other != name and kept != rollout.policy.ports:
                 self.rollouts[other] = replace(rollout, policy=replace(rollout.policy, ports=kept))
 
@@ -199,8 +198,3 @@ class _Draft:
     def _end(self, phase: ChangePhase, reason: str) -> None:
         self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason)
         self.events.append(ChangeEnded(self.change.id, phase, reason))
-
-
-def _place(port: Port) -> tuple[str, int]:
-    """Where it is listened on."""
-    return port.host, port.port

@@ -218,19 +218,15 @@ async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -
 
 def _new_ports(keeper: Keeper, after: Applied) -> tuple[Port, ...]:
     """Those that the router is to listen on and does not yet, without what is taken over from somebody else."""
-    ours = {_place(port) for rollout in keeper.state.rollouts.values() for port in rollout.policy.ports}
+    ours = {port.place for rollout in keeper.state.rollouts.values() for port in rollout.policy.ports}
     taken_over = foreign(after.project, keeper.sight.all_replicas) if not keeper.state.rollouts else {}
     services = [one for name, one in after.project.services.items() if name not in taken_over]
     ports = (port for one in services for port in one.ports if port.protocol != "udp")  # the plan has said so
-    return tuple(port for port in ports if _place(port) not in ours)
+    return tuple(port for port in ports if port.place not in ours)
 
 
 async def _port_reasons(keeper: Keeper, ports: tuple[Port, ...]) -> Iterable[str]:
     return await keeper.world.check_ports(ports) if ports else ()
-
-
-def _place(port: Port) -> tuple[str, int]:
-    return port.host, port.port
 
 
 def _text(port: Port) -> str:

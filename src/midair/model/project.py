@@ -27,6 +27,11 @@ class Port(msgspec.Struct, frozen=True):
     protocol: Protocol = "http"
     inside: bool = False  # not published: where the router answers for the service's name inside the project
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it is listened on: address and number."""
+        return self.host, self.port
+
 
 class Build(msgspec.Struct, frozen=True):
     """Where a service's code comes from."""

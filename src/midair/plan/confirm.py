@@ -61,7 +61,7 @@ def _of_volumes(step: PlanStep, name: str) -> Iterable[Confirmation]:
 
 def _places(service: Service) -> dict[Place, None]:
     """Where the router listens for it."""
-    return {(port.host, port.port): None for port in service.ports if port.protocol != "udp"}
+    return {port.place: None for port in service.ports if port.protocol != "udp"}
 
 
 def _listed(places: Iterable[Place]) -> str:

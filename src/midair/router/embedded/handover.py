@@ -192,7 +192,7 @@ class Retirement:
 async def adopt(router: "RouterProcess", port: Port, descriptor: int) -> None:
     """Go on with a connection that a predecessor accepted, and on which HTTP is spoken."""
     sock = socket.socket(fileno=descriptor)
-    listener = router.listeners.get((port.host, port.port))
+    listener = router.listeners.get(port.place)
     if listener is None:
         sock.close()
         return

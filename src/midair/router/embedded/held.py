@@ -58,11 +58,11 @@ class Held:
 
     def is_other(self, service: str, ports: tuple[Port, ...]) -> bool:
         """Whether a service listens on other ports than these, as far as is known here."""
-        return self._of(service) != {_place(port) for port in ports}
+        return self._of(service) != {port.place for port in ports}
 
     def leave(self, service: str, ports: tuple[Port, ...]) -> None:
         """Let go of the ports of a service that are none of these."""
-        for place in self._of(service) - {_place(port) for port in ports}:
+        for place in self._of(service) - {port.place for port in ports}:
             _close(self._held.pop(place)[1])
 
     async def take(self, wire: Wire) -> None:
@@ -71,7 +71,7 @@ class Held:
         try:
             for number in range(await wire.ask("listeners", None, int)):
                 listening, descriptors = await wire.ask_for_descriptors("listener", number, Listening)
-                fresh[_place(listening.port)] = listening.service, tuple(map(_own, descriptors))
+                fresh[listening.port.place] = listening.service, tuple(map(_own, descriptors))
         except BaseException:
             _close(each for _, descriptors in fresh.values() for each in descriptors)
             raise
@@ -85,10 +85,6 @@ class Held:
 
     def _of(self, service: str) -> set[Place]:
         return {place for place, (owner, _) in self._held.items() if owner == service}
-
-
-def _place(port: Port) -> Place:
-    return port.host, port.port
 
 
 def _own(descriptor: int) -> int:

@@ -55,13 +55,13 @@ class RouterProcess:
         """Take up the routes and ports of a router that died, and the listening sockets that were kept of it."""
         actions, kept = read_state(self.folder).services, heritage.sockets()
         ports = [port for action in actions for port in action.ports]
-        refused = any((port.host, port.port) not in kept for port in ports)
+        refused = any(port.place not in kept for port in ports)
         for action in actions:
             service = self.service(action.service)
             service.apply(action)
             for port in action.ports:
                 try:
-                    await self.listen(service, port, kept.pop((port.host, port.port), []) or bind(port))
+                    await self.listen(service, port, kept.pop(port.place, []) or bind(port))
                 except OSError as error:
                     service.problem = reason(port, error)
         for sock in (each for sockets in kept.values() for each in sockets):
@@ -139,7 +139,7 @@ class RouterProcess:
         """Reasons why these ports could not be listened on."""
         problems = []
         for port in ports:
-            if (port.host, port.port) in self.listeners and port.protocol != "udp":
+            if port.place in self.listeners and port.protocol != "udp":
                 continue
             try:
                 for sock in bind(port, shared=self._has(port.port)):
@@ -198,7 +198,7 @@ class RouterProcess:
         fresh: list[tuple[Port, list[socket.socket]]] = []
         try:
             for port in ports:
-                listener = self.listeners.get((port.host, port.port))
+                listener = self.listeners.get(port.place)
                 if listener is None:
                     fresh.append((port, bind(port, shared=self._has(port.port))))
         except OSError as error:
@@ -217,21 +217,21 @@ class RouterProcess:
     def _take_over(self, service: Service, ports: tuple[Port, ...]) -> None:
         """A port that another service had goes over with its sockets: connections stay, the next request is new."""
         for port in ports:
-            listener = self.listeners.get((port.host, port.port))
+            listener = self.listeners.get(port.place)
             if listener is None or listener.service is service:
                 continue
             before = listener.service.action
-            left = tuple(one for one in before.ports if (one.host, one.port) != (port.host, port.port))
+            left = tuple(one for one in before.ports if one.place != port.place)
             listener.service.action = msgspec.structs.replace(before, ports=left)
             listener.service, listener.port = service, port
 
     async def listen(self, service: Service, port: Port, sockets: list[socket.socket]) -> None:
         listener = Listener(self.hub, service, port, sockets)
-        self.listeners[port.host, port.port] = listener
+        self.listeners[port.place] = listener
         await listener.start()
 
     def _close_others(self, service: Service, ports: tuple[Port, ...]) -> None:
-        wanted = {(port.host, port.port): port for port in ports}
+        wanted = {port.place: port for port in ports}
         for place, listener in list(self.listeners.items()):
             if listener.service is service:
                 if place in wanted:
