@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two workers: the fast tests wait more than they compute. What measures time, or starts an engine, runs alone.
+FAST := -n 2 -m "not e2e and not slow and not docker"
 PEERS := $(VENV)/peers
 
 .PHONY: help env demo test engine peers beside unit lint types imports sim e2e bench docs golden lock clean
@@ -23,7 +25,14 @@ demo: $(READY)   ## change a small web app in every way, under load, and print w
 	@$(BIN)/midair demo
 
 test: $(READY) engine ## everything that can fail: unit, contract, simulation, end to end
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	@status=0; \
+	$(BIN)/python -m pytest $(FAST) || status=1; \
+	$(BIN)/python -m pytest -m "e2e or slow or docker" || status=1; \
+	exit $$status
+endif
 
 engine:          ## a Docker engine and a registry for the tests, from Debian, where root may install them
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -48,7 +57,7 @@ beside:
 	if [ -n "$$missing" ]; then echo "not there, and so left out:$$missing" >&2; fi
 
 unit: $(READY)   ## the fast tests alone
-	$(BIN)/python -m pytest -m "not e2e and not slow" $(ARGS)
+	$(BIN)/python -m pytest $(FAST) $(ARGS)
 
 lint: $(READY)   ## style, types and import contracts
 	$(BIN)/ruff check src tests tools bench

@@ -5,6 +5,15 @@ from contextlib import contextmanager
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def passable_folders(tmp_path_factory):
+    """Let replicas of other users reach what they run below pytest's folders, wherever a worker has them."""
+    base = tmp_path_factory.getbasetemp()
+    for folder in (base, base.parent, base.parent.parent):
+        if folder.owner() == base.owner() and folder.name.startswith(("pytest-", "popen-")):
+            folder.chmod(0o711)
+
+
 @pytest.fixture
 def living_in(request):
     """Keeps a place for one test: taken down afterwards, and nothing of it may be left."""

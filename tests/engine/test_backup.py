@@ -194,3 +194,17 @@ def test_a_backup_writes_through_nobody_elses_link(site, tmp_path):
         await site.end()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("filtered", [True, False], ids=["python-3.11.4", "python-3.11.2"])
+def test_backup_members_stay_inside_the_folder(tmp_path, monkeypatch, filtered):
+    if not filtered:
+        monkeypatch.delattr(tarfile, "tar_filter", raising=False)
+    (tmp_path / "noise").write_text("noise")
+    with tarfile.open(tmp_path / "hostile.tar", "w") as archive:
+        archive.add(tmp_path / "noise", "midair.db")
+        archive.add(tmp_path / "noise", "../outside")
+    (tmp_path / "target").mkdir()
+    with pytest.raises(StoreTrouble, match="outside"):
+        files.unpack(tmp_path / "hostile.tar", tmp_path / "target")
+    assert not (tmp_path / "outside").exists()

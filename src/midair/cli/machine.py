@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -146,6 +147,8 @@ def _file(session: Session, projects: list[ProjectView]) -> list[Check]:
     except errors.MidairError as error:
         return [Check("file", False, error.message.replace("\n", "; "), "see midair plan")]
     checks = [Check("file", True, f"{project.name}, {out.count(len(project.services), 'service')}")]
+    if any(service.runtime == "docker" for service in project.services.values()):
+        checks.append(_docker())
     held = {port.port: each for each in projects for service in each.services for port in service.ports}
     for service in project.services.values():
         for port in service.ports:
@@ -155,6 +158,12 @@ def _file(session: Session, projects: list[ProjectView]) -> list[Check]:
             elif holder.name != project.name:
                 checks.append(_held(service.name, port.port, holder))
     return checks
+
+
+def _docker() -> Check:
+    if find_spec("aiodocker") is None:
+        return Check("docker", False, "midair was installed without it", "run pip install 'midair[docker]'")
+    return Check("docker", True, "the client is installed")
 
 
 def _held(service: str, port: int, holder: ProjectView) -> Check:

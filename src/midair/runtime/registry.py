@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from midair.errors import PlanRefused
+from midair.errors import PlanRefused, RuntimeTrouble
 from midair.model.moment import Moment
 from midair.runtime.base import Runtime
 
@@ -24,4 +24,13 @@ def make_runtime(name: str, project: str, home: Path, clock: Callable[[], Moment
             f'cannot use runtime "{name}": it is not known here', hint=f"choose one of {', '.join(sorted(_PLACES))}"
         )
     module, factory = _PLACES[name].split(":")
-    return cast(Factory, getattr(import_module(module), factory))(project, home, clock)
+    try:
+        loaded = import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("midair"):
+            raise
+        raise RuntimeTrouble(
+            f"cannot use {name.title()}: midair was installed without it (no module {error.name})",
+            hint=f"run pip install 'midair[{name}]' in the environment of the daemon, then midair daemon restart",
+        ) from error
+    return cast(Factory, getattr(loaded, factory))(project, home, clock)

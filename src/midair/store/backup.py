@@ -72,7 +72,7 @@ def unpack(source: Path, folder: Path) -> None:
     """Read an archive into `folder`, and bring its database to the present version. May take long."""
     try:
         with tarfile.open(source) as archive:
-            archive.extractall(folder, filter="tar")
+            _extract(archive, folder)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise StoreTrouble(
             f'cannot read the backup "{source}": {error}', hint="use a file that midair daemon backup wrote"
@@ -82,6 +82,20 @@ def unpack(source: Path, folder: Path) -> None:
             f'cannot read the backup "{source}": there is no database in it',
             hint="use a file that midair daemon backup wrote",
         )
+
+
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Extract what stays inside the folder. Raises TarError for a member that does not."""
+    # Python learnt to filter archives in 3.11.4, and Debian 12 ships 3.11.2.
+    if hasattr(tarfile, "tar_filter"):
+        archive.extractall(folder, filter="tar")
+        return
+    for member in archive:
+        member.name = member.name.lstrip("/")
+        if not (folder / member.name).resolve().is_relative_to(folder.resolve()):
+            raise tarfile.TarError(f"{member.name!r} would be extracted outside of the folder")
+        member.mode &= 0o755
+        archive.extract(member, folder)
 
 
 def move_releases(folder: Path, home: Path) -> None:
