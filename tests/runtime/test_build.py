@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import threading
 
 import msgspec
@@ -93,17 +94,18 @@ def test_a_snapshot_that_is_given_up_leaves_nothing_behind(harness, layout, monk
     asyncio.run(claim())
 
 
-def test_what_a_build_made_is_on_the_disk_before_it_has_a_name(harness, layout, monkeypatch):
-    flushed = []
+def test_a_build_is_on_the_disk_before_it_counts(harness, layout, monkeypatch):
+    flushed, marks = [], []
 
     def sync():
+        marks.extend(path.name for path in layout.releases.glob(".building-*"))
         flushed.extend(path.relative_to(layout.releases).parts for path in layout.releases.glob("*/made"))
 
     monkeypatch.setattr(os, "sync", sync)
     release, _ = prepared(harness, service(harness, "echo x > made"))
-    ((draft, _),) = flushed
-    assert draft.startswith(".new-")
-    assert (layout.release(release) / "made").exists()
+    assert flushed == [(release, "made")]
+    assert marks == [f".building-{release}"]
+    assert [path.name for path in layout.releases.iterdir()] == [release]
 
 
 def test_a_build_that_outlived_its_daemon_leaves_nothing_behind(harness, layout):
@@ -119,6 +121,48 @@ def test_a_build_that_outlived_its_daemon_leaves_nothing_behind(harness, layout)
         async with harness.open():
             assert await building.wait() == -9
         assert list(layout.releases.iterdir()) == []
+
+    asyncio.run(claim())
+
+
+def test_a_build_runs_where_its_release_lives(harness, layout):
+    # The scripts of a Python venv begin with the path of the folder in which the venv was made.
+    script = 'printf "#!%s/sh\\nexit 0\\n" "$PWD" > tool; chmod +x tool; cp /bin/sh sh'
+    wanted = msgspec.structs.replace(service(harness, script), command=("./tool",))
+    release, _ = prepared(harness, wanted)
+    place = layout.release(release)
+    assert (place / "tool").read_text().startswith(f"#!{place}/sh\n")
+    subprocess.run([place / "tool"], check=True)
+
+
+def test_two_builds_of_a_release_run_once(harness, layout):
+    async def claim():
+        async with harness.open() as runtime:
+            wanted = service(harness, f"echo x >> {harness.home}/builds; sleep 0.2")
+            first, second = await asyncio.gather(*(runtime.prepare(wanted, print) for _ in range(2)))
+            assert first == second
+        assert (harness.home / "builds").read_text() == "x\n"
+        assert [path.name for path in layout.releases.iterdir()] == [first]
+
+    asyncio.run(claim())
+
+
+def test_an_unfinished_build_is_never_taken_for_a_release(harness, layout):
+    wanted = service(harness, "echo whole > made; mkdir sealed; echo x > sealed/file; chmod 555 sealed")
+    release, _ = prepared(harness, wanted)
+    # As a daemon leaves it that dies in the middle of the build.
+    (layout.releases / f".building-{release}").touch()
+    (layout.release(release) / "made").unlink()
+
+    async def claim():
+        async with harness.open() as runtime:
+            assert list(layout.releases.iterdir()) == []
+            (layout.releases / f".building-{release}").touch()  # and as a failed removal leaves it
+            layout.release(release).mkdir()
+            await runtime.prune(set())
+            assert await runtime.prepare(wanted, print) == release
+        assert (layout.release(release) / "made").read_text() == "whole\n"
+        assert [path.name for path in layout.releases.iterdir()] == [release]
 
     asyncio.run(claim())
 

@@ -29,6 +29,11 @@ def reasons(harness, service, shell=None):
         (("/nosuch/program",), ('command "/nosuch/program" does not exist',)),
         (("./app.py",), ('command "./app.py" may not be executed',)),
         (("./bin",), ('command "./bin" may not be executed',)),
+        (
+            ("./old.sh",),
+            ('command "./old.sh" needs the interpreter "/nosuch/python", which does not exist',),
+        ),
+        (("./env.sh",), ('command "./env.sh" needs the interpreter "nosuch", which does not exist',)),
         (("venv/bin/python",), ('command "venv/bin/python" is left out of the release by .gitignore',)),
         ((), ("it has no command",)),
     ],
@@ -39,6 +44,9 @@ def test_the_command_must_be_there(harness, command, expected):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#!/bin/sh\n")
         path.chmod(0o755)
+    for name, first in (("old.sh", "#!/nosuch/python"), ("env.sh", "#!/usr/bin/env nosuch")):
+        (harness.code / name).write_text(f"{first}\n")
+        (harness.code / name).chmod(0o755)
     (harness.code / ".gitignore").write_text("venv/\n")
     assert reasons(harness, harness.service(*command)) == expected
 

@@ -10,7 +10,7 @@ import time
 
 import msgspec
 import pytest
-from tests.runtime.place import prove, shell, written
+from tests.runtime.place import prove, service, shell, written
 
 from midair.daemon.flags import FlagService
 from midair.errors import RuntimeTrouble
@@ -90,6 +90,18 @@ def test_a_missing_command_is_named(harness, form):
             seen = await harness.start(runtime, harness.service(program), until="exited")
             assert (seen.exit_code, seen.ready_at) == (127, None)
             assert seen.detail == f'exited with code 127: command "{program}" was not found'
+
+    prove(claim)
+
+
+def test_a_missing_interpreter_is_named(harness):
+    async def claim():
+        wanted = service(harness, "printf '#!/nosuch/python\\n' > tool; chmod +x tool")
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, msgspec.structs.replace(wanted, command=("./tool",)), until="exited")
+            assert seen.detail == (
+                'exited with code 127: command "./tool" needs the interpreter "/nosuch/python", which does not exist'
+            )
 
     prove(claim)
 

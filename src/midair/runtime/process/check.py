@@ -1,7 +1,6 @@
 """Finds out beforehand why a service could not be started here. Starts nothing."""
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from midair.model.project import Service
 from midair.runtime.process.identity import signal_number
 from midair.runtime.process.ignore import read_ignore
 from midair.runtime.process.place import shell_or_own
+from midair.runtime.process.program import find_program, missing_interpreter
 from midair.runtime.process.translate import arguments
 from midair.runtime.process.user import find_user
 
@@ -60,10 +60,12 @@ def _unreadable(folder: Path) -> str:
 
 
 def _missing(program: str, folder: Path, path: str, service: Service, built: bool) -> str:
+    if "/" not in program and find_program(program, folder, path) is None:
+        return f'command "{program}" was not found on PATH'
+    if not built and (interpreter := missing_interpreter(program, folder, path)):
+        return f'command "{program}" needs the interpreter "{interpreter}", which does not exist'
     if "/" not in program:
-        # Relative entries of PATH count from the folder the service runs in.
-        places = os.pathsep.join(str(folder / place) for place in path.split(os.pathsep))
-        return "" if shutil.which(program, path=places) else f'command "{program}" was not found on PATH'
+        return ""
     place = folder / program
     if not os.path.isabs(program):
         if built:

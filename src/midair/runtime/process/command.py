@@ -12,6 +12,7 @@ from midair.model.moment import Span, format_span
 from midair.runtime.process.child import start_child
 from midair.runtime.process.identity import Identity
 from midair.runtime.process.output import Output
+from midair.runtime.process.program import missing_interpreter
 from midair.runtime.process.user import User
 from midair.runtime.process.watch import Watch
 
@@ -42,13 +43,20 @@ async def run(command: Command, line: Callable[[str], None] | None = None) -> En
             identity = start_child(argv, command.environment, command.folder, command.user, output.writer)
             code = await _finish(identity, command.timeout_s)
     except (OSError, ValueError) as error:
-        place = f": {command.folder}" if getattr(error, "filename", "") == str(command.folder) else ""
-        reason = getattr(error, "strerror", None) or str(error)
-        return Ended(None, "", f'"{command.argv[0]}" could not be run: {reason}{place}')
+        return Ended(None, "", f'"{command.argv[0]}" could not be run: {_reason(error, command)}')
     tail = output.tail
     if code is None:
         return Ended(None, tail, f'"{command.argv[0]}" did not end within {format_span(command.timeout_s)}')
     return Ended(code, tail, "" if code == 0 else f'"{command.argv[0]}" ended with code {code}' + _last_line(tail))
+
+
+def _reason(error: OSError | ValueError, command: Command) -> str:
+    if isinstance(error, FileNotFoundError):
+        path = command.environment.get("PATH", os.defpath)
+        if interpreter := missing_interpreter(command.argv[0], command.folder, path):
+            return f'its interpreter "{interpreter}" does not exist'
+    place = f": {command.folder}" if getattr(error, "filename", "") == str(command.folder) else ""
+    return (getattr(error, "strerror", None) or str(error)) + place
 
 
 async def _finish(identity: Identity, timeout_s: Span) -> int | None:

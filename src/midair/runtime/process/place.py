@@ -9,6 +9,7 @@ from midair.model.project import Hook, Revision
 from midair.runtime.process import translate
 from midair.runtime.process.command import Command
 from midair.runtime.process.layout import Layout
+from midair.runtime.process.program import missing_interpreter
 from midair.runtime.process.record import Record
 from midair.runtime.process.spawn import Spawn
 from midair.runtime.process.user import find_user
@@ -49,6 +50,13 @@ def process_of(layout: Layout, known: Record, mark: str) -> Spawn:
         folder=folder_of(layout, known.revision),
         user=user,
     )
+
+
+def missing_interpreter_of(layout: Layout, known: Record) -> str:
+    """What the script that a replica's command names needs and is missing; "" when it is something else."""
+    argv = translate.substituted(translate.arguments(known.revision.service), given(known))
+    path = _environment(known, "").get("PATH", os.defpath)
+    return missing_interpreter(argv[0], folder_of(layout, known.revision), path) if argv else ""
 
 
 def probe_of(layout: Layout, known: Record, mark: str) -> Command:

@@ -1,7 +1,8 @@
 """Releases: immutable snapshots of build directories, named by their contents.
 
-A release is made beside its place and gets its name in one step, so that what has a name is whole. Its id is computed
-from what was copied: a file that is edited meanwhile is in it either as it was or as it became.
+A release without a build command is made beside its place and gets its name in one step. One with a build command is
+built in its place, and `unfinished` says so until it is whole. The id is computed from what was copied: a file that is
+edited meanwhile is in it either as it was or as it became.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from shutil import rmtree
 
 import msgspec
 
@@ -27,10 +27,10 @@ from midair.runtime.process.place import shell_or_own
 from midair.runtime.process.thread import Made, to_its_end
 from midair.runtime.process.translate import MARK
 from midair.runtime.process.tree import Tree, read_tree
+from midair.runtime.process.unfinished import DRAFT, Unfinished, remove
 
 _ATTEMPTS = 5  # while files come and go
 _BUILD_TIMEOUT_S: Span = 3600.0
-_DRAFT = ".new-"
 _LAST_LINES = 8
 _SHOWN = 6
 
@@ -51,6 +51,8 @@ class Releases:
         self._layout = layout
         self._blobs = Blobs(layout.blobs)
         self._digests = Digests(layout.digests)
+        self._unfinished = Unfinished(layout)
+        self._building = asyncio.Lock()  # two services may have the same release
         self._lock = asyncio.Lock()  # blobs without a link are rubbish to `prune`, and material to a snapshot
 
     async def fingerprint(self, service: Service) -> str | None:
@@ -64,17 +66,18 @@ class Releases:
         """Make the release, unless it is there."""
         if service.build is None:
             return None
-        draft = self._layout.release(_DRAFT + secrets.token_hex(8))
+        draft = self._layout.release(DRAFT + secrets.token_hex(8))
         try:
             async with self._lock:
                 snapshot = await to_its_end(self._snapshot, service, service.build, draft)
             _tell(service, snapshot, progress)
-            if snapshot.is_new:
-                if service.build.command is not None:
-                    await self._build(service, service.build, draft, progress, shell)
+            if snapshot.is_new and service.build.command is None:
                 await to_its_end(self._name, draft, snapshot.release)
+            elif snapshot.is_new:
+                async with self._building:
+                    await self._build_in_place(service, service.build, draft, snapshot.release, progress, shell)
         except BaseException as error:
-            await to_its_end(_remove, draft)
+            await to_its_end(remove, draft)
             if isinstance(error, OSError):
                 raise _trouble(service, error) from error
             raise
@@ -88,8 +91,9 @@ class Releases:
     def tidy(self) -> None:
         """Remove what a dead daemon left half-made."""
         if self._layout.releases.is_dir():
-            for draft in self._layout.releases.glob(f"{_DRAFT}*"):
-                _remove(draft)
+            self._unfinished.tidy()
+            for draft in self._layout.releases.glob(f"{DRAFT}*"):
+                remove(draft)
             self._blobs.tidy()
 
     def _fingerprint(self, service: Service, build: Build) -> str:
@@ -108,7 +112,7 @@ class Releases:
         def copy(tree: Tree) -> Snapshot:
             digests, renewed = self._take_in(tree)
             release = tree_digest(tree, digests, *_recipe(service, build))
-            is_new = not self._layout.release(release).is_dir()
+            is_new = not self._unfinished.is_whole(release)
             if is_new:
                 self._lay_out(tree, digests, draft, writable=build.command is not None)
             return Snapshot(tree, release, is_new, renewed)
@@ -153,7 +157,7 @@ class Releases:
 
     def _lay_out(self, tree: Tree, digests: dict[str, str], draft: Path, *, writable: bool) -> None:
         self._layout.releases.mkdir(mode=0o711, parents=True, exist_ok=True)
-        _remove(draft)  # of an attempt before this one
+        remove(draft)  # of an attempt before this one
         draft.mkdir()
         draft.chmod(0o755)
         for entry in tree.entries:
@@ -166,21 +170,36 @@ class Releases:
             else:
                 self._blobs.put(digests[entry.path], entry.mode, place, writable=writable)
 
+    async def _build_in_place(
+        self, service: Service, build: Build, draft: Path, release: str, progress: Progress,
+        shell: Mapping[str, str] | None,
+    ) -> None:  # fmt: skip
+        if self._unfinished.is_whole(release):  # somebody was faster
+            await to_its_end(remove, draft)
+            return
+        try:
+            place = await to_its_end(self._unfinished.begin, draft, release)
+            await self._build(service, build, place, progress, shell)
+            await to_its_end(self._unfinished.finish, release)
+        except BaseException:
+            await to_its_end(self._unfinished.discard, release)
+            raise
+
     async def _build(
-        self, service: Service, build: Build, draft: Path, progress: Progress, shell: Mapping[str, str] | None
+        self, service: Service, build: Build, place: Path, progress: Progress, shell: Mapping[str, str] | None
     ) -> None:
-        environment = {**shell_or_own(shell), **build.args, **service.environment, MARK: f"{draft}#command"}
+        environment = {**shell_or_own(shell), **build.args, **service.environment, MARK: f"{place}#command"}
         argv = ("/bin/sh", "-c", build.command or "")
         progress(f"{service.name}: {build.command}")
         ended = await command.run(
-            Command(argv, environment, draft, _BUILD_TIMEOUT_S), lambda line: progress(f"{service.name}: {line}")
+            Command(argv, environment, place, _BUILD_TIMEOUT_S), lambda line: progress(f"{service.name}: {line}")
         )
         if ended.trouble:
             lines = "".join(f"\n  {line}" for line in ended.output.splitlines()[-_LAST_LINES:])
             how = f"ended with code {ended.code}" if ended.code is not None else "did not end within an hour"
             raise BuildTrouble(f'cannot build service "{service.name}": "{build.command}" {how}{lines}')
-        await to_its_end(_protect, draft)
-        await to_its_end(os.sync)  # what has a name is whole, also after a power failure
+        await to_its_end(_protect, place)
+        await to_its_end(os.sync)  # what is not marked is whole, also after a power failure
 
     def _name(self, draft: Path, release: str) -> None:
         try:
@@ -188,7 +207,7 @@ class Releases:
         except OSError:
             if not self._layout.release(release).is_dir():
                 raise
-            _remove(draft)  # somebody was faster
+            remove(draft)  # somebody was faster
             return
         descriptor = os.open(self._layout.releases, os.O_RDONLY)
         try:
@@ -200,10 +219,11 @@ class Releases:
         if not self._layout.releases.is_dir():
             return
         for folder in self._layout.releases.iterdir():
-            if folder.name not in keep and not folder.name.startswith("."):
-                gone = folder.with_name(f"{_DRAFT}gone-{folder.name}")
+            unused = folder.name not in keep and not folder.name.startswith(".")
+            if unused and not self._unfinished.is_marked(folder.name):
+                gone = folder.with_name(f"{DRAFT}gone-{folder.name}")
                 folder.rename(gone)  # at once, so that no half of a release has its name
-                _remove(gone)
+                remove(gone)
         self._blobs.tidy()
 
 
@@ -218,10 +238,6 @@ def _recipe(service: Service, build: Build) -> tuple[str, ...]:
         return ()
     settings = msgspec.json.encode((build.args, service.environment), order="sorted").decode()
     return build.command, settings
-
-
-def _remove(folder: Path) -> None:
-    rmtree(folder, ignore_errors=True)
 
 
 def _protect(folder: Path) -> None:

@@ -232,7 +232,9 @@ class Replica:
             return "ended when the machine was restarted"
         if code == NOT_OURS and read_pid_file(self._pid_file) is None:
             return "could not be started: its pid file could not be written"
-        text = translate.exit_text(code, translate.arguments(was.revision.service), was.ready_at is not None)
+        argv = translate.arguments(was.revision.service)
+        interpreter = place.missing_interpreter_of(self.around.layout, was) if code in (126, 127) else ""
+        text = translate.exit_text(code, argv, was.ready_at is not None, interpreter)
         line = logs.last_line(self.around.layout.log(was.id), was.log_start) if was.stop is None and code else ""
         return f"{text}: {line}" if line and code not in (126, 127) else text
 

@@ -63,13 +63,17 @@ def seen(record: Record) -> ReplicaSeen:
     )
 
 
-def exit_text(code: int | None, argv: tuple[str, ...], ever_ready: bool) -> str:
-    """Why a process is gone, for people."""
+def exit_text(code: int | None, argv: tuple[str, ...], ever_ready: bool, interpreter: str = "") -> str:
+    """Why a process is gone, for people. `interpreter`: what its script needs and is missing."""
     if code is None:
         return "ended while midair was not watching; its exit code is not known"
     if code < 0:
         return f"killed by {_SIGNALS.get(-code, f'signal {-code}')}"
     program = argv[0] if argv else ""
+    if code in (126, 127) and not ever_ready and interpreter:
+        return (
+            f'exited with code {code}: command "{program}" needs the interpreter "{interpreter}", which does not exist'
+        )
     if code == 127 and not ever_ready:
         return f'exited with code 127: command "{program}" was not found'
     if code == 126 and not ever_ready:
