@@ -8,6 +8,12 @@ GET = b"GET / HTTP/1.1\r\n"
 POST = b"POST / HTTP/1.1\r\n" + H
 SMUGGLED = b"GET /admin HTTP/1.1\r\nHost: web\r\n\r\n"
 
+HEAD_ONLY = (
+    "Upgrade", "Forwarded", "Proxy", "TE", "Expect", "Content-Encoding", "Content-Type", "Content-Range", "Trailer",
+    "X-Forwarded-Port", "x_forwarded_for", "X-Real-IP", "X_Real_IP", "Keep-Alive", "Proxy-Connection", "Range",
+    "Proxy-Authorization", "If-Match", "Cache-Control", "Max-Forwards", "Set-Cookie", "Via", "X-HTTP-Method-Override",
+)  # fmt: skip
+
 CORPUS = [
     # Two lengths, or a length and chunks: the classics of request smuggling
     ("CL and TE", POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED, 400),
@@ -68,13 +74,21 @@ CORPUS = [
     ("high bytes in the target", b"GET /\xc3\xa9 HTTP/1.1\r\n" + H + b"\r\n", 400),
     ("a method with a colon", b"GE:T / HTTP/1.1\r\n" + H + b"\r\n", 400),
     ("a method nobody knows", b"FROBNICATE / HTTP/1.1\r\n" + H + b"\r\n", "pass"),
-    ("CONNECT", b"CONNECT web:80 HTTP/1.1\r\n" + H + b"\r\n", 405),
+    ("CONNECT", b"CONNECT web:80 HTTP/1.1\r\n" + H + b"\r\n", 501),
     ("a target without a slash", b"GET admin HTTP/1.1\r\n" + H + b"\r\n", 400),
     ("a star for GET", b"GET * HTTP/1.1\r\n" + H + b"\r\n", 400),
     ("a star for OPTIONS", b"OPTIONS * HTTP/1.1\r\n" + H + b"\r\n", "pass"),
     ("an absolute target", b"GET http://web/x HTTP/1.1\r\n" + H + b"\r\n", "pass"),
     ("an absolute target elsewhere", b"GET http://evil/x HTTP/1.1\r\n" + H + b"\r\n", 400),
     ("an absolute target with a user", b"GET http://web@evil/x HTTP/1.1\r\n" + H + b"\r\n", 400),
+    ("an absolute target with the default port", b"GET http://WEB:80/x HTTP/1.1\r\n" + H + b"\r\n", "pass"),
+    ("an absolute target and a Host with its port", b"GET https://web/ HTTP/1.1\r\nHost: web:443\r\n\r\n", "pass"),
+    ("an absolute target with another port", b"GET http://web:8080/x HTTP/1.1\r\n" + H + b"\r\n", 400),
+    ("an absolute target with the other default port", b"GET http://web:443/x HTTP/1.1\r\n" + H + b"\r\n", 400),
+    ("an absolute target without a host", b"GET http:///x HTTP/1.1\r\nHost:\r\n\r\n", 400),
+    ("an absolute target in HTTP/1.0", b"GET http://web/ HTTP/1.0\r\n\r\n", "pass"),
+    ("an absolute target in HTTP/1.0 beside a Host", b"GET http://web/ HTTP/1.0\r\nHost: evil\r\n\r\n", 400),
+    ("an absolute target in HTTP/1.0 with a bad host", b'GET http://we"b/ HTTP/1.0\r\n\r\n', 400),
     ("an absolute target by file", b"GET file:///x HTTP/1.1\r\n" + H + b"\r\n", 400),
     ("a TLS client", bytes.fromhex("16030100c8010000c40303") + b"\0" * 200, 400),
     ("HTTP/2 with prior knowledge", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
@@ -121,6 +135,15 @@ CORPUS = [
     ("leading zeroes", POST + b"Transfer-Encoding: chunked\r\n\r\n0005\r\nhello\r\n000\r\n\r\n", "pass"),
     ("a trailer", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n", "pass"),
     ("a trailer that is a length", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", 400),
+    *[
+        (
+            f"a trailer that is {name}",
+            POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n%s: x\r\n\r\n" % name.encode(),
+            400,
+        )
+        for name in HEAD_ONLY
+    ],
+    ("a trailer that is a checksum", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nDigest: x\r\n\r\n", "pass"),
     ("a trailer with a bad name", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX Y: z\r\n\r\n", 400),
     ("a folded trailer", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n z\r\n\r\n", 400),
     ("a trailer with LF alone", POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n", 400),

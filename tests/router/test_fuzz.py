@@ -81,6 +81,27 @@ def test_an_answers_head_is_taken_or_refused_and_stays_one_head(rest):
     assert not (answer.chunked and re.search(rb"(?i)\ncontent-length:", answer.head))
 
 
+@settings(max_examples=400, deadline=None)
+@given(heads, st.sampled_from([b"", b"\r\n", b"\n"]), st.binary(max_size=20))
+@example(b"X: y\nContent-Length: 5\n", b"\n", b"hello\r\n\r\n")
+@example(b"X: y\r\n z\r\n", b"", b"")
+def test_loose_heads_become_strict_heads(rest, before, after):
+    data = before + b"HTTP/1.1 200 OK\n" + rest + b"\n\n"
+    head, end = answers.find_head(data + after)
+    assert (head, end) == answers.find_head(data[:end])
+    assert not any(answers.find_head(data[:size])[1] for size in range(end))
+    assert b"\n" not in head.replace(b"\r\n", b"")
+    try:
+        answer = parse_answer(head, answers.known_lines())
+    except BadAnswer:
+        return
+    connection = h11.Connection(h11.CLIENT)
+    connection.send(h11.Request(method="GET", target="/", headers=[("Host", "web")]))
+    connection.send(h11.EndOfMessage())
+    connection.receive_data(answer.head)
+    assert isinstance(connection.next_event(), h11.Response)
+
+
 chunked = st.lists(st.binary(min_size=1, max_size=40), max_size=6).map(
     lambda parts: b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 )

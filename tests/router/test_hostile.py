@@ -7,7 +7,7 @@ import socket
 
 import h11
 import pytest
-from tests.router.corpus import CORPUS
+from tests.router.corpus import CORPUS, HEAD_ONLY
 from tests.router.place import Client, answer, eventually, looped, placed, read_head, says
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
@@ -21,7 +21,9 @@ STRICTER = {
     "a Host with a slash", "a Host with a user", "too many headers", "a huge head", "a head of a megabyte",
     "a huge target", "a chunk size with a space", "a chunk size beyond numbers", "a chunk extension with CR",
     "an endless chunk extension", "a trailer that is a length", "a folded trailer", "a trailer with LF alone",
-    "endless trailers",
+    "endless trailers", "an absolute target with another port", "an absolute target with the other default port",
+    "an absolute target without a host", "an absolute target in HTTP/1.0 beside a Host",
+    "an absolute target in HTTP/1.0 with a bad host", *(f"a trailer that is {name}" for name in HEAD_ONLY),
 }  # fmt: skip
 LENIENT = {"empty lines first"}  # RFC 9112, 2.2: a server should ignore them
 

@@ -264,12 +264,36 @@ async def test_a_client_that_wants_to_close_is_told_so_and_closed():
         assert backend.connections == 1  # the connection to the replica is another matter
 
 
+@pytest.mark.parametrize(
+    ("line", "host", "passed"),
+    [
+        (b"GET http://web/a?b HTTP/1.1", b"web", b"GET /a?b HTTP/1.1"),
+        (b"GET http://web:80/ HTTP/1.1", b"web", b"GET / HTTP/1.1"),
+        (b"GET HTTPS://[::1]:0443?b HTTP/1.1", b"[::1]", b"GET /?b HTTP/1.1"),
+        (b"OPTIONS http://web HTTP/1.1", b"web", b"OPTIONS * HTTP/1.1"),
+        (b"OPTIONS http://web/ HTTP/1.1", b"web", b"OPTIONS / HTTP/1.1"),
+        (b"GET http://web/a HTTP/1.0", b"web", b"GET /a HTTP/1.0"),
+        (b"GET http://web:81/a HTTP/1.0", None, b"GET /a HTTP/1.0"),
+    ],
+)
 @looped
-async def test_an_absolute_target_is_made_a_path():
+async def test_an_absolute_target_becomes_a_path(line, host, passed):
     async with placed() as place:
         await place.route(await place.backend())
-        _, body = await (await place.connect()).ask(b"GET http://web/a?b HTTP/1.1\r\nHost: web\r\n\r\n")
-        assert body.startswith(b"GET /a?b HTTP/1.1\r\n")
+        fields = b"" if host is None else b"Host: " + host + b"\r\n"
+        _, seen = await (await place.connect()).ask(line + b"\r\n" + fields + b"\r\n")
+        assert seen.startswith(passed + b"\r\n")
+        assert field(seen, "Host") == field(seen, "X-Forwarded-Host") == [host or b"web:81"]
+
+
+@looped
+async def test_connection_cannot_nominate_what_a_proxy_says():
+    async with placed() as place:
+        await place.route(await place.backend())
+        names = b"Forwarded, X-Real-IP, X-Forwarded-Port, X-Forwarded-For"
+        said = b"Forwarded: for=1\r\nX-Real-IP: 1.1.1.1\r\nX-Forwarded-Port: 443\r\n"
+        _, seen = await (await place.connect()).ask(GET[:-2] + b"Connection: " + names + b"\r\n" + said + b"\r\n")
+        assert said in seen
 
 
 @looped

@@ -1,6 +1,7 @@
 """Upgraded connections and plain TCP: bytes both ways, and a polite end."""
 
 import asyncio
+import re
 import struct
 
 import pytest
@@ -100,6 +101,60 @@ async def test_an_upgrade_that_is_not_taken_is_an_ordinary_request():
         assert (await client.ask(UPGRADE))[1] == b"no sockets here"
         assert (await client.ask(UPGRADE))[1] == b"no sockets here"
         await place.counted(answered=2)
+
+
+def offering(*upgrades):
+    """A request that offers to switch to these protocols, by a header each."""
+    fields = b"".join(b"Upgrade: " + upgrade + b"\r\n" for upgrade in upgrades)
+    return (
+        b"GET / HTTP/1.1\r\nHost: web\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        + fields
+        + b"HTTP2-Settings: A\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("upgrades", "passed"),
+    [
+        ([b"h2c,"], []),
+        ([b"H2C , h2c"], []),
+        ([b"h2c;q=1"], []),
+        ([b"h2c/1"], []),
+        ([b"HTTP/2.0, TLS/1.0"], []),
+        ([b'"h2c"'], []),
+        ([b"h2c, websocket"], [b"websocket"]),
+        ([b"websocket, h2c"], [b"websocket"]),
+        ([b"websocket", b"h2c"], [b"websocket"]),
+        ([b"h2c", b"WebSocket, chat/1.0"], [b"WebSocket, chat/1.0"]),
+    ],
+)
+@looped
+async def test_h2c_is_left_out_of_offered_protocols(upgrades, passed):
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with placed() as place:
+        backend = await place.backend(says(switch))
+        await place.route(backend)
+        head, _ = await (await place.connect()).ask(offering(*upgrades))
+        assert head.startswith(b"HTTP/1.1 502 ")
+        assert re.findall(rb"\r\nUpgrade: ([^\r]*)", backend.requests[0]) == passed
+        assert b"HTTP2-Settings" not in backend.requests[0]
+        await place.counted(lost=1)
+
+
+@looped
+async def test_early_switch_is_a_bad_gateway():
+    async with placed() as place:
+
+        async def serve(backend, reader, writer):
+            await read_head(reader)
+            writer.write(SWITCH)
+            await reader.read()
+
+        await place.route(await place.backend(serve))
+        client = await place.connect()
+        client.send(UPGRADE[:-2] + b"Content-Length: 10\r\n\r\nhalf")
+        assert (await client.answer())[0].startswith(b"HTTP/1.1 502 ")
+        await place.counted(lost=1)
 
 
 @looped

@@ -7,11 +7,23 @@ import msgspec
 from midair.router.embedded.head import TOKEN, VALUE
 from midair.router.embedded.remembered import Remembered
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: " + VALUE + rb")?")
+# A status that is out of range counts as 5xx (RFC 9110, 15), and a higher minor version as 1 (RFC 9110, 6.2).
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])( [1-9][0-9][0-9])(?: (" + VALUE + rb"))?")
 _LINE = re.compile(rb"(" + TOKEN + rb"):(" + VALUE + rb")")
 _SPECIAL = frozenset(
     (b"connection", b"content-length", b"content-type", b"keep-alive", b"proxy-connection", b"transfer-encoding",
      b"upgrade"),
+)  # fmt: skip
+_LENGTHS = re.compile(rb"([0-9]{1,18})(?:[ \t]*,[ \t]*\1)*")
+_EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
+_LINE_END = re.compile(rb"\r?\n")
+_FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
+_SPACED_COLON = re.compile(rb"(?m)^(" + TOKEN + rb")[ \t]+:")
+_EMPTY_LINES_MAX_BYTES = 8
+# Nominated by Connection or not, clients need them.
+_KEPT_FROM_NOMINATION = frozenset(
+    (b"cache-control", b"content-encoding", b"content-length", b"content-range", b"content-type", b"date",
+     b"expires", b"location", b"set-cookie", b"transfer-encoding", b"upgrade", b"vary"),
 )  # fmt: skip
 Field = tuple[bytes, bytes]  # name in lower case, and value
 Lines = Remembered[Field | None]
@@ -31,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     reusable: bool = True  # the connection to the replica goes on after it
     event_stream: bool = False
     upgrade: bytes = b""
+    mute: bool = False  # its status allows no body, and its head tells of one
 
 
 def parse_line(line: bytes) -> Field | None:
@@ -63,22 +76,52 @@ def parse_answer(raw: bytes, known: Lines) -> Answer:
     if status_line is None:
         raise BadAnswer("the head of the answer is malformed")
     special = _Special()
-    kept = [b"HTTP/1.1" + lines[0][8:]]
+    kept = [b"HTTP/1.1" + status_line[2] + b" " + (status_line[3] or b"")]
     for line in lines[1:-2]:
         field = known[line]
         if field is None or special.take(*field):
             kept.append(line)
     status = int(status_line[2])
     length = special.length
-    if special.chunked and length >= 0:  # RFC 9112, 6.3: it overrides a length, which must not be passed on
+    mute = status < 200 or status == 204
+    left_out = special.options - _KEPT_FROM_NOMINATION
+    if mute:  # RFC 9110, 8.6, and RFC 9112, 6.1: a client that believed them would wait
+        left_out |= {b"content-length", b"transfer-encoding"}
+    elif special.chunked and length >= 0:  # RFC 9112, 6.3: it overrides a length, which must not be passed on
         length = -1
-        kept = [line for line in kept if not line.lower().startswith(b"content-length")]
+        left_out |= {b"content-length"}
+    if special.listed:
+        kept.append(b"Content-Length: %d" % special.length)
+    if left_out:
+        kept = [kept[0], *(line for line in kept[1:] if line.partition(b":")[0].lower() not in left_out)]
     if special.upgrade and status in (101, 426):
         kept += [b"Connection: upgrade", b"Upgrade: " + special.upgrade]
-    options = special.options
-    reusable = b"close" not in options and (status_line[1] == b"1" or b"keep-alive" in options)
+    old = status_line[1] == b"0"
+    reusable = b"close" not in special.options and (not old or b"keep-alive" in special.options)
+    if special.chunked and (old or special.length >= 0):  # RFC 9112, 6.1: perhaps not what it meant
+        reusable = False
     head = b"\r\n".join(kept) + b"\r\n\r\n"
-    return Answer(status, head, length, special.chunked, reusable, special.stream, special.upgrade)
+    return Answer(
+        status, head, length, special.chunked, reusable, special.stream, special.upgrade,
+        mute and (special.chunked or length > 0),
+    )  # fmt: skip
+
+
+def find_head(data: bytes) -> tuple[bytes, int]:
+    """The head of an answer that is written less strictly, as it should be, and where it ends in `data`.
+
+    Lines may end with LF alone, empty ones may come first (RFC 9112, 2.2), a line may be folded (5.2) and a name
+    followed by space (5.1): where a request is refused, refusing an answer would lose one. (b"", 0): it is not whole.
+    """
+    stripped = data.lstrip(b"\r\n")
+    before = len(data) - len(stripped)
+    if before > _EMPTY_LINES_MAX_BYTES:
+        raise BadAnswer("the answer begins with empty lines")
+    end = _EMPTY_LINE.search(stripped)
+    if end is None:
+        return b"", 0
+    head = _LINE_END.sub(b"\r\n", stripped[: end.end()])
+    return _SPACED_COLON.sub(rb"\1:", _FOLD.sub(b" ", head)), before + end.end()
 
 
 def with_option(head: bytes, option: bytes) -> bytes:
@@ -95,22 +138,25 @@ def without_chunks(head: bytes) -> bytes:
 class _Special:
     """The headers that say how an answer is framed, gathered in one pass."""
 
-    __slots__ = ("chunked", "length", "options", "stream", "upgrade")
+    __slots__ = ("chunked", "length", "listed", "options", "stream", "upgrade")
 
     def __init__(self) -> None:
         self.length = -1
         self.chunked = self.stream = False
-        self.options: tuple[bytes, ...] = ()
+        self.listed = False  # the length came as a list of equal ones
+        self.options: frozenset[bytes] = frozenset()
         self.upgrade = b""
 
     def take(self, name: bytes, value: bytes) -> bool:
         """Note one header. True when it is passed on as it stands."""
         if name == b"content-length":
-            if not value.isdigit() or len(value) > 18 or self.length not in (-1, int(value)):
+            lengths = _LENGTHS.fullmatch(value)
+            if lengths is None or self.length not in (-1, int(lengths[1])):
                 raise BadAnswer("the answer has a bad Content-Length")
             first = self.length < 0
-            self.length = int(value)
-            return first
+            self.length = int(lengths[1])
+            self.listed |= first and b"," in value
+            return first and not self.listed
         if name == b"transfer-encoding":
             if self.chunked or value.lower() != b"chunked":
                 raise BadAnswer("the answer has a bad Transfer-Encoding")
@@ -120,7 +166,7 @@ class _Special:
             self.stream = True
             return True
         if name == b"connection":
-            self.options += tuple(option.strip(b" \t") for option in value.lower().split(b","))
+            self.options |= {option.strip(b" \t") for option in value.lower().split(b",")} - {b""}
         elif name == b"upgrade":
             self.upgrade = value
         return False

@@ -9,8 +9,31 @@ _SIZE_PADDED = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;" + VALUE + rb")?\r\n"
 _TRAILER = re.compile(rb"(?:(" + TOKEN + rb"):" + VALUE + rb")?\r\n")
 _LINE_MAX_BYTES = 4096
 _TRAILERS_MAX_BYTES = 16384
-_NO_TRAILER = frozenset((b"content-length", b"transfer-encoding", b"host", b"connection", b"authorization", b"cookie",
-                         b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id"))  # fmt: skip
+# RFC 9110, 6.5.1: what frames, routes, authenticates or modifies a request, or says how to read its content.
+_NO_TRAILER = frozenset((
+    b"age", b"authorization", b"cache-control", b"connection", b"content-disposition", b"content-encoding",
+    b"content-language", b"content-length", b"content-location", b"content-range", b"content-type", b"cookie", b"date",
+    b"expect", b"expires", b"forwarded", b"front-end-https", b"host", b"http2-settings", b"keep-alive", b"location",
+    b"max-forwards", b"origin", b"pragma", b"proxy", b"range", b"referer", b"retry-after", b"set-cookie", b"te",
+    b"trailer", b"transfer-encoding", b"true-client-ip", b"upgrade", b"user-agent", b"vary", b"via", b"warning",
+    b"www-authenticate",
+))  # fmt: skip
+_NO_TRAILERS = (
+    b"accept",
+    b"cf-",
+    b"if-",
+    b"proxy-",
+    b"sec-",
+    b"x-client-",
+    b"x-cluster-",
+    b"x-forwarded",
+    b"x-http-",
+    b"x-method-",
+    b"x-original-",
+    b"x-real-",
+    b"x-request-id",
+    b"x-rewrite-",
+)  # beginnings of names
 
 _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
 
@@ -93,6 +116,10 @@ class Chunks:
         self._trailers += len(line)
         if trailer is None or self._trailers > _TRAILERS_MAX_BYTES:
             raise BadChunk("a trailer is malformed")
-        if self.strict and trailer[1] and trailer[1].lower().replace(b"_", b"-") in _NO_TRAILER:
+        if self.strict and trailer[1] and _is_for_heads(trailer[1].lower().replace(b"_", b"-")):
             raise BadChunk("a trailer has a name that only a header may have")
         return line == b"\r\n"
+
+
+def _is_for_heads(name: bytes) -> bool:
+    return name in _NO_TRAILER or name.startswith(_NO_TRAILERS)

@@ -176,8 +176,8 @@ class Downstream(Reader):
             self.head = answer.head
         return self.head
 
-    def begin_tunnel(self, answer: Answer) -> None:
-        """From here on bytes pass both ways."""
+    def begin_tunnel(self, answer: Answer, *, framed: bool) -> None:
+        """From here on bytes pass both ways, in WebSocket frames if `framed`."""
         upstream = self.upstream
         assert upstream is not None, "the replica has just answered"
         self.answering = self.closing = True
@@ -185,7 +185,7 @@ class Downstream(Reader):
         self.state = TUNNEL
         if self.count is not None:
             self.count[CONNECTIONS] += 1
-        self.tunnel = Tunnel(self, upstream, framed=self.block.upgrade == b"websocket")
+        self.tunnel = Tunnel(self, upstream, framed=framed)
         self.transport.write(answer.head)
         if self.buffer:
             early, self.buffer = self.buffer, b""
@@ -198,7 +198,7 @@ class Downstream(Reader):
         assert count is not None, "an answered request was accepted"
         assert replica is not None, "a replica answered"
         took = time.monotonic() - self.began
-        count[STATUS + self.status // 100] += 1
+        count[STATUS + min(self.status // 100, 5)] += 1
         count[LATENCY + bisect_left(BOUNDS_S, took)] += 1
         count[LATENCY_US] += int(took * 1e6)
         replica.left()

@@ -28,12 +28,15 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._=+/:@-]{1,128}")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
-_ABSOLUTE = re.compile(rb"(?i)https?://([^/?#@]+)([/?].*)?")
+_ABSOLUTE = re.compile(rb"(?i)(https?)://([^/?#@]+)([/?].*)?")
+_PORT = re.compile(rb":0*([0-9]*)\Z")
+_PROTOCOL = re.compile(rb"(" + TOKEN + rb")(?:/" + TOKEN + rb")?")
+_NO_UPGRADE = frozenset((b"h2", b"h2c", b"http", b"tls"))  # what follows would be requests that nobody reads or counts
 _KEPT_FROM_NOMINATION = frozenset(
-    (b"authorization", b"cache-control", b"content-length", b"content-type", b"cookie", b"host", b"transfer-encoding",
-     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-request-id", b"close", b"keep-alive",
-     b"upgrade"),
+    (b"authorization", b"cache-control", b"content-length", b"content-type", b"cookie", b"forwarded", b"host",
+     b"transfer-encoding", b"x-real-ip", b"x-request-id", b"close", b"keep-alive", b"upgrade"),
 )  # fmt: skip
+_FORWARDED = b"x-forwarded-"
 
 
 class BadHead(Exception):
@@ -50,11 +53,12 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
     forward: bytes  # version and headers for the replica, up to the client's address in X-Forwarded-For
     host: bytes
+    hosted: bool = True  # came with a Host, be it empty
     length: int = 0  # of the body
     chunked: bool = False
     keep: bool = True  # the client's connection goes on after the answer
     old: bool = False  # HTTP/1.0
-    upgrade: bytes = b""
+    upgrade: tuple[bytes, ...] = ()  # protocols that the client offers to switch to, in lower case
     named: bool = False  # came with a valid X-Request-Id
 
 
@@ -90,17 +94,39 @@ def check_line(data: bytes) -> None:
     raise BadHead(400, "the request line is malformed")
 
 
-def check_target(method: bytes, target: bytes, block: Block) -> bytes:
-    """The target to forward for one that does not start with a slash."""
+def check_target(method: bytes, target: bytes, block: Block) -> tuple[bytes, Block]:
+    """The target to forward for one that does not start with a slash, and the block to forward with it."""
     if method == b"OPTIONS" and target == b"*":
-        return target
-    absolute = _ABSOLUTE.fullmatch(target)
-    if absolute and absolute[1].lower() == block.host.lower() and method != b"CONNECT":
-        path = absolute[2] or b"/"
-        return path if path.startswith(b"/") else b"/" + path
+        return target, block
     if method == b"CONNECT":
-        raise BadHead(405, "CONNECT is not served here")
-    raise BadHead(400, "the request target is malformed")
+        raise BadHead(501, "CONNECT is not served here")
+    absolute = _ABSOLUTE.fullmatch(target)
+    if not absolute:
+        raise BadHead(400, "the request target is malformed")
+    scheme, authority, path = absolute[1].lower(), absolute[2], absolute[3]
+    if block.old and not block.hosted and _HOST.fullmatch(authority):  # RFC 9112, 3.2.2: the target says the host
+        block = _hosted(block, authority)
+    if _origin(scheme, authority) != _origin(scheme, block.host):
+        raise BadHead(400, "the request target is for another host")
+    if not path:
+        return b"*" if method == b"OPTIONS" else b"/", block  # RFC 9112, 3.2.4
+    return path if path.startswith(b"/") else b"/" + path, block
+
+
+def _origin(scheme: bytes, authority: bytes) -> bytes:
+    """An authority with its default port left out, for comparing."""
+    host = authority.lower()
+    port = _PORT.search(host)
+    if port and port[1] in (b"", b"80" if scheme == b"http" else b"443"):
+        return host[: port.start()]
+    return host
+
+
+def _hosted(block: Block, host: bytes) -> Block:
+    """The block of a request that has no Host, with one."""
+    version, _, rest = block.forward.partition(b"\r\n")
+    lines = b"\r\nHost: " + host + b"\r\nX-Forwarded-Host: " + host + b"\r\n"
+    return msgspec.structs.replace(block, forward=version + lines + rest, host=host, hosted=True)
 
 
 def known_lines() -> Lines:
@@ -131,9 +157,14 @@ def parse_block(raw: bytes, known: Lines) -> Block:
     old = raw.startswith(b"HTTP/1.0")
     special.check(old)
     if special.nominated:
-        kept = [line for line in kept if line.partition(b":")[0].lower() not in special.nominated]
+        kept = [line for line in kept if not _is_nominated(line, special.nominated)]
         cut = True
     return _block(b"\r\n".join([*kept, b""]) if cut else raw[:-2], special, old)
+
+
+def _is_nominated(line: bytes, nominated: frozenset[bytes]) -> bool:
+    name = line.partition(b":")[0].lower()
+    return name in nominated and not name.startswith(_FORWARDED)
 
 
 class _Special:
@@ -146,7 +177,8 @@ class _Special:
         self.length: bytes | None = None
         self.host: bytes | None = None
         self.chunked = self.close = self.keep_alive = self.wants_upgrade = False
-        self.upgrade = self.request_id = b""
+        self.request_id = b""
+        self.upgrade: list[bytes] = []
         self.forwarded_for: list[bytes] = []
         self.nominated: frozenset[bytes] = frozenset()
 
@@ -170,7 +202,7 @@ class _Special:
         if name == b"connection":
             self._take_connection(value)
         elif name == b"upgrade":
-            self.upgrade = value
+            self.upgrade += [protocol.strip(b" \t") for protocol in value.split(b",")]
         elif name == b"x-forwarded-for" and value:
             self.forwarded_for.append(value)
         elif name == b"x-request-id" and not self.request_id and _REQUEST_ID.fullmatch(value):
@@ -197,10 +229,11 @@ class _Special:
 
 
 def _block(kept: bytes, special: _Special, old: bool) -> Block:
-    upgrade = b""
-    if special.wants_upgrade and special.upgrade and special.upgrade.lower() != b"h2c" and not old:
-        upgrade = special.upgrade
-        kept += b"Connection: upgrade\r\nUpgrade: " + upgrade + b"\r\n"
+    upgrade = [protocol for protocol in special.upgrade if _may_switch(protocol)]
+    if not special.wants_upgrade or old:
+        upgrade.clear()
+    if upgrade:
+        kept += b"Connection: upgrade\r\nUpgrade: " + b", ".join(upgrade) + b"\r\n"
     elif old:
         kept += b"Connection: close\r\n"
     if special.request_id:
@@ -211,13 +244,19 @@ def _block(kept: bytes, special: _Special, old: bool) -> Block:
     return Block(
         forward=kept + b"X-Forwarded-Proto: http\r\nX-Forwarded-For: " + before,
         host=special.host or b"",
+        hosted=special.host is not None,
         length=int(special.length or 0),
         chunked=special.chunked,
         keep=special.keep_alive and not special.close if old else not special.close,
         old=old,
-        upgrade=upgrade.lower(),
+        upgrade=tuple(protocol.lower() for protocol in upgrade),
         named=bool(special.request_id),
     )
+
+
+def _may_switch(protocol: bytes) -> bool:
+    match = _PROTOCOL.fullmatch(protocol)
+    return match is not None and match[1].lower() not in _NO_UPGRADE
 
 
 def _wrong_line(line: bytes) -> str:

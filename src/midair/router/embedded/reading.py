@@ -80,7 +80,8 @@ class Reader(Connection):
             block = self.hub.blocks[raw]
             line_bytes = data[:start]
             if data[len(method) + 1] != 47:  # the target does not begin with a slash
-                line_bytes = method + b" " + check_target(method, line[2], block) + b" "
+                target, block = check_target(method, line[2], block)
+                line_bytes = method + b" " + target + b" "
         except BadHead as refusal:
             self.refuse(refusal)
             return

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, cast
 
-from midair.router.embedded.answer import Answer, BadAnswer, without_chunks
+from midair.router.embedded.answer import Answer, BadAnswer, find_head, without_chunks
 from midair.router.embedded.body import BadChunk, Chunks
 from midair.router.embedded.head import HEAD_MAX_BYTES
 from midair.router.embedded.sockets import is_quiet
@@ -163,24 +163,39 @@ class Upstream(asyncio.Protocol):
             data = self.buffer + data
             self.buffer = b""
         self.spoke = True
-        size = len(data)
+        while data and self.state == HEAD:  # hundreds of interim answers may come at once
+            try:
+                answer, end = self._take_head(data)
+            except BadAnswer as error:
+                self._bad(client, str(error))
+                return
+            if answer is None:
+                self.buffer = data
+                return
+            if answer.status >= 200:
+                self._begin(client, answer, data, end)
+                return
+            data = data[end:]
+            self._interim(client, answer, data)
+
+    def _take_head(self, data: bytes) -> tuple[Answer | None, int]:
+        """The first head in `data` and where it ends. None: it is not whole."""
+        answers = self.replica.hub.answers
         end = data.find(b"\r\n\r\n") + 4
-        if (size if end == 3 else end) > HEAD_MAX_BYTES:
-            self._bad(client, "the head of the answer is too large")
-            return
-        if end == 3:
-            self.buffer = data
-            return
-        raw = data if end == size else data[:end]
-        try:
-            answer = self.replica.hub.answers[raw]
-        except BadAnswer as error:
-            self._bad(client, str(error))
-            return
-        if answer.status < 200:
-            self._interim(client, answer, data[end:])
-            return
-        self.reusable = answer.reusable
+        if 4 <= end <= HEAD_MAX_BYTES:
+            try:
+                return answers[data if end == len(data) else data[:end]], end
+            except BadAnswer:
+                pass  # it may be written less strictly, and end earlier
+        head, end = find_head(data)
+        if (end or len(data)) > HEAD_MAX_BYTES:
+            raise BadAnswer("the head of the answer is too large")
+        return (answers[head], end) if end else (None, 0)
+
+    def _begin(self, client: "Downstream", answer: Answer, data: bytes, end: int) -> None:
+        """Begin to pass on the answer whose head ends there in `data`."""
+        size = len(data)
+        self.reusable = answer.reusable and not answer.mute
         length = answer.length
         if client.method == b"HEAD" or answer.status in _NO_BODY:
             length = 0
@@ -195,6 +210,8 @@ class Upstream(asyncio.Protocol):
             self._begin_to_end(client, answer, data[end:])
             return
         head = client.begin_answer(answer, True)
+        if answer.chunked and client.block.old:
+            head = without_chunks(head)
         self.left = length - (size - end)
         if self.left > 0:
             self.state = LENGTH
@@ -203,7 +220,7 @@ class Upstream(asyncio.Protocol):
         if self.left < 0:
             self.reusable = False
             data = data[: end + length]
-        client.transport.write(data if head is raw and len(data) == size else head + data[end:])
+        client.transport.write(head + data[end:])
         self._done(client)
 
     def _begin_chunks(self, client: "Downstream", data: bytes) -> None:
@@ -223,18 +240,19 @@ class Upstream(asyncio.Protocol):
     def _interim(self, client: "Downstream", answer: Answer, rest: bytes) -> None:
         if answer.status == 101:
             self._switch(client, answer, rest)
-            return
-        if not client.block.old:
+        elif not client.block.old:
             client.transport.write(answer.head)
-        if rest:
-            self._read_head(client, rest)
 
     def _switch(self, client: "Downstream", answer: Answer, rest: bytes) -> None:
-        if not client.block.upgrade:
+        offered, chosen = client.block.upgrade, answer.upgrade.lower()
+        if not offered or (chosen and chosen not in offered):
             self._bad(client, "the replica switched protocols unasked")
             return
+        if not client.request_ended:  # what the client sends next is still its request
+            self._bad(client, "the replica switched protocols before the request had ended")
+            return
         self.state = TUNNEL
-        client.begin_tunnel(answer)
+        client.begin_tunnel(answer, framed=(chosen or offered[0]) == b"websocket")
         if rest and client.tunnel is not None:
             client.tunnel.from_upstream(rest)
 
