@@ -153,6 +153,8 @@ def test_the_address_is_the_containers_own_and_the_bound_one_where_there_is_no_o
     own = {"NetworkSettings": {"Networks": {"a": {"IPAddress": "172.18.0.2"}}}}
     assert address_of(own, 80) == "172.18.0.2:80"
     assert route_to(own, 80) == "172.18.0.2:*"  # at whatever port is asked for
+    assert route_to(own, None) == "172.18.0.2:*"  # its image may have ports that its file does not name
+    assert route_to({}, None) == ""
     bound = {"NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "49153"}]}}}
     assert address_of(bound, 80) == route_to(bound, 80) == "127.0.0.1:49153"
     assert address_of({"HostConfig": {"NetworkMode": "host"}}, 80) == "127.0.0.1:80"

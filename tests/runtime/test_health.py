@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from midair.model.project import HealthCheck, Port, Ready, Service
-from midair.runtime.health import judged, judges_of, verdict_of, wait_s
+from midair.runtime.health import checks_of, judged, judges_of, verdict_of, wait_s
 
 CHECK = HealthCheck(("CMD", "true"), interval_s=10, retries=3, start_period_s=20)
 
@@ -20,6 +20,12 @@ def failing(judge, *moments):
     for now in moments:
         judge = judged(judge, False, "no", now)
     return judge
+
+
+def test_udp_only_service_is_ready_when_it_runs():
+    udp, tcp = Port(53, 53, protocol="udp"), Port(80, 80)
+    assert [kind for kind, _ in checks_of(Service(name="dns", ports=(udp,)))] == ["running"]
+    assert [kind for kind, _ in checks_of(Service(name="dns", ports=(udp, tcp)))] == ["listening"]
 
 
 def test_the_first_success_makes_a_replica_ready():

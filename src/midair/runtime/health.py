@@ -47,7 +47,8 @@ def checks_of(service: Service) -> list[tuple[Kind, HealthCheck | Ready]]:
         checks.append(("ready", service.ready))
     if checks:
         return checks
-    return [("listening", Ready(tcp=True, interval_s=0.1)) if service.ports else ("running", Ready(interval_s=0.02))]
+    listens = any(port.protocol != "udp" for port in service.ports)
+    return [("listening", Ready(tcp=True, interval_s=0.1)) if listens else ("running", Ready(interval_s=0.02))]
 
 
 def judges_of(service: Service, now: Moment, *, passed_at: Moment | None, verdict: Verdict) -> tuple[Judge, ...]:

@@ -98,10 +98,15 @@ def address_of(container: dict[str, Any], port: int) -> str:
     return f"{bound[0]['HostIp']}:{bound[0]['HostPort']}" if bound else ""
 
 
-def route_to(container: dict[str, Any], port: int) -> str:
-    """What the router is told: a container with an address of its own is reached at whatever port is asked for."""
+def route_to(container: dict[str, Any], port: int | None) -> str:
+    """What the router is told: a container with an address of its own is reached at whatever port is asked for.
+
+    `port` is the first that its file names. Without one the name of the service may still have ports: its image's.
+    """
     own = _own_address(container)
-    return f"{own}:*" if own else address_of(container, port)
+    if own:
+        return f"{own}:*"
+    return address_of(container, port) if port else ""
 
 
 def _own_address(container: dict[str, Any]) -> str:

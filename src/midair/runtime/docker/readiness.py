@@ -87,7 +87,7 @@ class Readiness:
             state=state,
             since=self._since[key][1],
             attempt=attempt,
-            address=route_to(container, kept.port) if address and kept.port else "",
+            address=route_to(container, kept.port),
             ready_at=self._ready_at.get(key),
             exit_code=ended.get("ExitCode") if state == "exited" else None,
             pid=ended.get("Pid") or None,
