@@ -95,7 +95,9 @@ def command_pages(parent: click.Context, name: str, group: click.Group) -> Itera
 
 def json_fields() -> str:
     """The fields of everything that `--json` prints."""
-    return "\n\n".join(f"### {kind.__name__}\n\n{kind.__doc__}\n\n{fields(kind)}" for kind in PRINTED)
+    return "\n\n".join(
+        f"### {kind.__name__}\n\n{inspect.cleandoc(kind.__doc__ or '')}\n\n{fields(kind)}" for kind in PRINTED
+    )
 
 
 def fields(kind: type[msgspec.Struct]) -> str:

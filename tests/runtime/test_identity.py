@@ -11,8 +11,6 @@ import pytest
 from midair.errors import RuntimeTrouble
 from midair.runtime.process import identity as ids
 
-linux = pytest.mark.skipif(not ids.has_proc(), reason="reads /proc")
-
 
 def test_a_command_name_with_spaces_and_brackets_does_not_confuse():
     fields = " ".join(str(number) for number in range(4, 53))
@@ -27,7 +25,6 @@ def test_this_process_is_alive_and_one_that_started_at_another_time_is_not():
     assert not ids.is_alive(msgspec.structs.replace(mine, boot="another boot"))
 
 
-@linux
 def test_a_zombie_is_not_alive():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     identity = ids.identity_of(child.pid)
@@ -55,16 +52,3 @@ def test_signals_go_by_many_names(name):
 def test_an_unknown_signal_is_named(name):
     with pytest.raises(RuntimeTrouble, match=f'"{name}"'):
         ids.signal_number(name)
-
-
-def test_without_proc_ps_is_asked(monkeypatch):
-    monkeypatch.setattr(ids, "_BOOT", ids.PROC / "no such file")
-    assert list(ids.processes()) == []
-    mine = ids.identity_of(os.getpid())
-    assert mine.started
-    assert ids.is_alive(mine)
-    assert not ids.is_alive(msgspec.structs.replace(mine, started="Thu Jan  1 00:00:00 1970"))
-    with subprocess.Popen(["true"]) as child:
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert ids.identity_of(child.pid) is None
-    assert ids.identity_of(child.pid) is None

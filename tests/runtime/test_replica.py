@@ -17,13 +17,11 @@ from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, StartReplica
 from midair.model.ids import replica_id
 from midair.model.project import Hook, Port, Revision, Service
-from midair.runtime.process import identity as ids
 from midair.runtime.process import record
 from midair.runtime.process.layout import Layout
 from midair.testing.runtime_contract import eventually
 
 REPLICA = "web/0123abcd/0"
-linux = pytest.mark.skipif(not ids.has_proc(), reason="reads /proc")
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 
 
@@ -61,8 +59,7 @@ def test_a_replica_is_the_leader_of_its_own_session_and_has_no_input(harness):
         async with harness.open() as runtime:
             seen = await harness.start(runtime, shell(harness, "cat; exec sleep 60"))
             assert os.getsid(seen.pid) == os.getpgid(seen.pid) == seen.pid
-            if ids.has_proc():
-                assert {os.readlink(f"/proc/{seen.pid}/fd/{number}") for number in (1, 2)} == {str(harness.log())}
+            assert {os.readlink(f"/proc/{seen.pid}/fd/{number}") for number in (1, 2)} == {str(harness.log())}
 
     prove(claim)
 
@@ -181,7 +178,6 @@ def test_a_killed_replica_is_noticed_at_once(harness):
     prove(claim)
 
 
-@linux
 @pytest.mark.parametrize("how", ["in its session", "in a session of their own"])
 def test_what_an_ended_replica_leaves_behind_is_killed(harness, how):
     setsid = "setsid" if how == "in a session of their own" else ""
@@ -197,7 +193,6 @@ def test_what_an_ended_replica_leaves_behind_is_killed(harness, how):
     prove(claim)
 
 
-@linux
 def test_what_a_replica_left_behind_without_a_daemon_is_killed_by_the_next(harness):
     async def claim():
         async with harness.open() as runtime:

@@ -17,7 +17,6 @@ from midair.runtime.process.runtime import ProcessRuntime
 from midair.testing.runtime_contract import eventually
 
 REPLICA = "web/0123abcd/0"
-linux = pytest.mark.skipif(not ids.has_proc(), reason="reads /proc")
 
 DAEMON = """
 import asyncio, os, signal, sys, time
@@ -134,7 +133,6 @@ def test_the_grace_that_has_passed_without_a_daemon_counts(harness):
     asyncio.run(claim())
 
 
-@linux
 def test_the_exit_code_of_an_adopted_replica_is_known(harness):
     async def claim():
         service = harness.service("/bin/sh", "-c", "while [ ! -e go ]; do sleep 0.05; done; exit 7")
@@ -209,7 +207,6 @@ def test_a_restart_of_the_machine_is_told(harness):
     asyncio.run(claim())
 
 
-@linux
 def test_a_damaged_record_is_set_aside_and_its_process_is_not_left_running(harness):
     async def claim():
         async with harness.open() as runtime:
@@ -224,7 +221,6 @@ def test_a_damaged_record_is_set_aside_and_its_process_is_not_left_running(harne
     asyncio.run(claim())
 
 
-@linux
 def test_a_hook_that_outlived_its_daemon_is_ended_and_run_again(harness):
     async def claim():
         hook = Hook(("/bin/sh", "-c", "echo $$ >> hooks; [ $(wc -l < hooks) -gt 1 ] || sleep 60"))

@@ -14,7 +14,7 @@ from midair.runtime.process.watch import Watch, exit_code_of
 
 @pytest.fixture(params=["with a pidfd", "by looking"])
 def kernel(request, monkeypatch):
-    def missing(pid):
+    def missing(pid, flags=0):
         raise OSError
 
     if request.param == "by looking":

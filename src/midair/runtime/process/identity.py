@@ -1,11 +1,7 @@
-"""Which process is meant: a pid alone is used again by others, a pid with its start time is not.
-
-Reads /proc where there is one and asks `ps` elsewhere.
-"""
+"""Which process is meant: a pid alone is used again by others, a pid with its start time is not."""
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +17,7 @@ class Identity(msgspec.Struct, frozen=True):
     """One process of one boot of the machine."""
 
     pid: int
-    started: str  # field 22 of /proc/<pid>/stat, or what `ps -o lstart=` says
+    started: str  # field 22 of /proc/<pid>/stat
     boot: str = ""
 
 
@@ -49,7 +45,7 @@ def parse_stat(text: str) -> Stat:
 
 
 def stat_of(pid: int) -> Stat | None:
-    """The kernel's account of a process, or None when there is none (or no /proc)."""
+    """The kernel's account of a process, or None when there is none."""
     try:
         return parse_stat((PROC / str(pid) / "stat").read_text(errors="replace"))
     except (OSError, ValueError, IndexError):
@@ -58,9 +54,6 @@ def stat_of(pid: int) -> Stat | None:
 
 def identity_of(pid: int) -> Identity | None:
     """The identity of the process that has this pid now; None when there is none or it has ended."""
-    if not has_proc():
-        started = _lstart(pid)
-        return Identity(pid, started) if started else None
     stat = stat_of(pid)
     return None if stat is None or stat.ended else Identity(pid, stat.started, boot())
 
@@ -71,23 +64,24 @@ def is_alive(identity: Identity) -> bool:
 
 
 def read_pid_file(path: Path) -> Identity | None:
-    """What the wrapper of `spawn` wrote: pid, stat line or start time, boot. None when it is not (fully) there."""
+    """What the wrapper of `spawn` wrote: pid, stat line, boot. None when it is not (fully) there."""
     try:
         lines = path.read_text(errors="replace").split("\n")
     except OSError:
         return None
     if len(lines) < 4 or not lines[0].isdigit():
         return None
-    started = parse_stat(lines[1]).started if ")" in lines[1] else lines[1].strip()
-    return Identity(int(lines[0]), started, lines[2])
+    try:
+        return Identity(int(lines[0]), parse_stat(lines[1]).started, lines[2])
+    except (ValueError, IndexError):
+        return None
 
 
 def processes() -> Iterator[Stat]:
-    """Every process there is. Empty where there is no /proc."""
-    if has_proc():
-        for entry in os.scandir(PROC):
-            if entry.name.isdigit() and (stat := stat_of(int(entry.name))) is not None:
-                yield stat
+    """Every process there is."""
+    for entry in os.scandir(PROC):
+        if entry.name.isdigit() and (stat := stat_of(int(entry.name))) is not None:
+            yield stat
 
 
 def mark_of(pid: int, name: str) -> str | None:
@@ -114,20 +108,9 @@ def signal_number(name: str) -> int:
         raise RuntimeTrouble(f'cannot send signal "{name}": there is no such signal') from None
 
 
-def has_proc() -> bool:
-    """True on Linux."""
-    return _BOOT.exists()
-
-
 def boot() -> str:
     """Changes whenever the machine starts: start times count from there."""
     try:
         return _BOOT.read_text().strip()
     except OSError:
         return ""
-
-
-def _lstart(pid: int) -> str:
-    answer = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, started = answer.stdout.strip().partition(" ")
-    return "" if state.startswith("Z") else started.strip()

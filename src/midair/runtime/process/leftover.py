@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from midair.runtime.process.identity import Identity, Stat, has_proc, mark_of, processes, stat_of
+from midair.runtime.process.identity import Identity, Stat, mark_of, processes, stat_of
 from midair.runtime.process.translate import MARK
 
 
@@ -14,9 +14,6 @@ def kill_leftovers(leader: Identity, mark: str) -> None:
     To be called before the leader is reaped where that is possible. A session's number is not given to a new process
     while the session has members, so once another process has the leader's pid, nothing of the session is left.
     """
-    if not has_proc():
-        _kill_group(leader.pid)
-        return
     now = stat_of(leader.pid)
     reused = now is not None and now.started != leader.started
     _kill_all(lambda stat: (stat.session == leader.pid and not reused) or mark_of(stat.pid, MARK) == mark)
@@ -25,7 +22,7 @@ def kill_leftovers(leader: Identity, mark: str) -> None:
 def kill_replica(leader: Identity, mark: str) -> None:
     """Kill a replica that did not stop, leader and all."""
     now = stat_of(leader.pid)
-    if has_proc() and (now is None or now.started != leader.started):
+    if now is None or now.started != leader.started:
         return
     _kill_group(leader.pid)
     kill_leftovers(leader, mark)

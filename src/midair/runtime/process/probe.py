@@ -9,7 +9,7 @@ from midair.runtime.ask import ask_http, ask_tcp
 from midair.runtime.health import Kind
 from midair.runtime.process import command
 from midair.runtime.process.command import Command
-from midair.runtime.process.identity import PROC, has_proc
+from midair.runtime.process.identity import PROC
 from midair.runtime.process.spawn import has_become
 from midair.runtime.process.translate import substituted
 
@@ -40,8 +40,6 @@ async def ask_command(question: Command) -> str:
 
 async def running(pid: int) -> str:
     """Has the process become its command? For an instant before it is a shell, or what changes the user."""
-    if not has_proc():
-        return ""
     try:
         command_line = (PROC / str(pid) / "cmdline").read_bytes()
     except OSError:

@@ -20,10 +20,8 @@ from midair.runtime.process.user import BECOME, User
 NOT_OURS = 125  # exit code of a wrapper that could not write its pid file
 
 _WRAPPER = f"""set -C; p=$1; shift
-if read -r s 2>/dev/null </proc/$$/stat
-then read -r b </proc/sys/kernel/random/boot_id
-else s=$(ps -o lstart= -p $$)
-fi
+read -r s </proc/$$/stat
+read -r b </proc/sys/kernel/random/boot_id
 (umask 077; printf '%s\\n' "$$" "$s" "$b" >"$p") 2>/dev/null || exit {NOT_OURS}
 exec "$@"
 """

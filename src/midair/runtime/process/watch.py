@@ -68,7 +68,7 @@ class Watch:
 def exit_code_of(identity: Identity) -> int | None:
     """The code of a process whose entry is still there: of a child, which is reaped, or of somebody's zombie."""
     stat = ids.stat_of(identity.pid)
-    if ids.has_proc() and (stat is None or stat.started != identity.started):
+    if stat is None or stat.started != identity.started:
         return None
     try:
         waited, status = os.waitpid(identity.pid, os.WNOHANG)
