@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FAST := -n 2 -m "not e2e and not slow and not docker"
 PEERS := $(VENV)/peers
 
-.PHONY: help env demo test engine peers beside unit lint types imports sim e2e bench docs golden lock clean
+.PHONY: help env demo test engine peers beside unit fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,18 @@ beside:
 
 unit: $(READY)   ## the fast tests alone
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
+
+fresh:           ## as an ordinary user in fresh Debians: the README as written, the fast tests on their Pythons
+	@command -v mmdebstrap >/dev/null || { apt-get update -q >/dev/null && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends mmdebstrap >/dev/null; }
+	@$(MAKE) --no-print-directory -j 2 fresh-bookworm fresh-sid
+
+# Debian 12 has Python 3.11.2, whose compiler sometimes fails on what pytest makes of an assertion: hence plain ones.
+fresh-bookworm:
+	tools/fresh.sh bookworm python3,python3-venv,curl "python3 tools/run_readme.py && make unit ARGS=--assert=plain"
+
+fresh-sid:
+	tools/fresh.sh sid python3,python3-venv "make unit"
 
 lint: $(READY)   ## style, types and import contracts
 	$(BIN)/ruff check src tests tools bench
