@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from msgspec.structs import replace
 from tests.docker import engine as engines
 from tests.docker.test_docker_contract import DockerHarness
 
@@ -32,6 +33,7 @@ def end(*_):
 signal.signal(signal.SIGUSR1, end)
 """
 ONE = replica_id("web", "0123abcd", 0)
+TWIN = replica_id("web", "89abcdef", 0)  # of another revision, with the same number
 
 
 @pytest.fixture
@@ -201,7 +203,7 @@ def test_a_signal_that_was_changed_is_the_only_one_that_is_sent(harness):
     asyncio.run(claim())
 
 
-def test_volumes_without_a_name_go_on_when_a_replica_is_started_again_and_end_with_it(harness):
+def test_anonymous_volume_outlives_restarts_and_the_replica(harness):
     docker_file = harness.code / "Dockerfile"
     docker_file.write_text(docker_file.read_text() + "VOLUME /data\n")
 
@@ -219,7 +221,10 @@ def test_volumes_without_a_name_go_on_when_a_replica_is_started_again_and_end_wi
             await runtime.perform(StopReplica(ONE, "SIGTERM", 5.0), None)
             await eventually(runtime, ONE, lambda seen: seen.state == "exited")
             await runtime.perform(RemoveReplica(ONE), None)
-            assert volume not in harness.engine.docker("volume", "ls", "-q")
+            assert volume in harness.engine.docker("volume", "ls", "-q")
+            await runtime.perform(StartReplica(TWIN), replace(made, id="89abcdef"))
+            [inherited] = anonymous_volumes(inspected(harness, container_of(harness, TWIN))).values()
+            assert inherited == volume
 
     asyncio.run(claim())
 

@@ -140,7 +140,7 @@ def test_block_device_limits_have_the_engines_names():
 
 def test_a_container_made_by_compose_is_a_replica_of_the_revision_compose():
     labels = {"com.docker.compose.service": "web", "com.docker.compose.container-number": "2"}
-    assert replica_of({"Config": {"Labels": labels}}) == "web/compose/2"
+    assert replica_of({"Config": {"Labels": labels}}) == "web/compose/1"
     assert replica_of({"Config": {"Labels": {}}}) is None
 
 

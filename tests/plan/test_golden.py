@@ -159,3 +159,9 @@ def test_golden_only_the_services_asked_for(web, db, project, applied, golden):
     before = applied(front, db, other)
     after = project(replace(front, user="app"), replace(db, user="db"), replace(other, user="app"))
     golden(plan.render(plan.build(before, after, {}, only=("web",))[0]))
+
+
+def test_golden_data_of_its_own(web, project, applied, golden):
+    before = replace(web, runtime="docker", image="app", build=None, fields={})
+    live = {"web": LiveService(3, 3, own_volumes=("/data", "/state"))}
+    golden(plan.render(plan.build(applied(before), project(replace(before, user="app")), {}, live)[0]))

@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService
-from midair.model.project import Drain, Hold, Port, Restart
+from midair.model.project import Drain, Hold, Port, Restart, Update
 from midair.plan import build, order_of
 
 
@@ -205,3 +205,29 @@ def test_what_compose_had_made_can_be_removed(web, project):
     found = {name: replace(one, id=FOREIGN) for name, one in state.revisions.items()}
     plan, _ = build(replace(state, revisions=found), project(), {})
     assert [step.kind for step in plan.steps] == ["remove"]
+
+
+def test_volume_over_anonymous_data_needs_a_yes(db, project, applied):
+    before = replace(db, runtime="docker", image="postgres", writable_volume=False)
+    after = replace(before, fields={"volumes": [{"target": "/data", "source": "a"}]})
+    live = {"db": LiveService(1, 1, own_volumes=("/data",))}
+    assert confirmations(project, after, applied(before)) == []
+    made, _ = build(applied(before), project(after), {}, live)
+    assert [(one.kind, one.service) for one in made.confirmations] == [("data", "db")]
+
+
+def test_seen_data_changes_no_digest_and_is_not_stored(db, project, applied):
+    before = replace(db, runtime="docker", image="postgres", writable_volume=False)
+    live = {"db": LiveService(1, 1, own_volumes=("/data",))}
+    after = project(replace(before, user="other"))
+    first, stored = build(applied(before), after, {}, live)
+    assert first.digest == build(applied(before), after, {})[0].digest
+    assert stored.project.services["db"].own_volumes == ()
+    assert first.steps[0].field_class == "recreate"
+
+
+def test_data_of_its_own_beside_another_is_named(db, project, applied):
+    before = replace(db, runtime="docker", image="postgres", writable_volume=False, update=Update(order="start-first"))
+    live = {"db": LiveService(1, 1, own_volumes=("/data",))}
+    made, _ = build(applied(before), project(replace(before, user="other")), {}, live)
+    assert "but a start-first rollout runs a second one beside it" in "\n".join(made.warnings)

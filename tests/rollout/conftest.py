@@ -69,6 +69,8 @@ class Stage:
                 policy["strategy"] = Strategy(kind=value, steps=STEPS if value == "canary" else ())
             elif name == "restart":
                 policy["restart"] = Restart(condition=value)
+            elif name == "beside":
+                policy["beside"] = True
             elif name == "ports":
                 policy["ports"] = ()
         base = {"order": "start-first", **update}
@@ -152,7 +154,7 @@ class Stage:
             self.ready_at.setdefault((name, attempt), self.now)
         return ReplicaSeen(
             ReplicaId(f"web/{name}"), state, since, attempt, self._address(name, attempt),
-            self.ready_at.get((name, attempt)), code,
+            self.ready_at.get((name, attempt)), code, own_volumes=("/data",) if "data" in more else (),
         )  # fmt: skip
 
     def _address(self, name: str, attempt: int = 1) -> str:

@@ -69,3 +69,28 @@ def test_a_pause_and_the_place_in_a_canary_outlive_a_change_of_something_else(st
     stage.rollout = core.begin("web", 9, Goal("b", 4), stage.policy, before, 50.0)
     assert (stage.rollout.phase, stage.rollout.promoted, stage.rollout.change) == ("paused", True, 9)
     assert core.begin("web", 9, Goal("b", 5), stage.policy, before, 50.0).phase == "pending"
+
+
+def test_replica_with_own_data_waits_for_its_predecessor(stage):
+    told(stage, "serving a 2", "begin b 2", "see a/0 ready data, a/1 ready data; settled 2 a/0 a/1")
+    assert starts(stage) == []  # though the order is start-first
+    told(stage, "see a/0 ready data, a/1 stopping data; settled 3 a/0")
+    assert starts(stage) == []
+    told(stage, "see a/0 ready data; settled 3 a/0")
+    assert starts(stage) == ["web/b/1"]
+
+
+def test_rollback_waits_for_the_owner_of_the_data(stage):
+    told(stage, "serving a 1", "see a/0 ready data; settled 2 a/0", "begin b 1", "advance", "see nothing; settled 3")
+    assert starts(stage) == ["web/b/0"]
+    told(stage, "see b/0 ready data; settled 3", "advance", "turn back it failed")
+    assert starts(stage) == []
+    told(stage, "see b/0 stopping data; settled 4")
+    assert starts(stage) == []
+    told(stage, "see nothing; settled 4")
+    assert starts(stage) == ["web/a/0"]
+
+
+def test_order_of_the_file_runs_replicas_on_the_same_data(stage):
+    told(stage, "policy beside=yes", "serving a 1", "begin b 1", "see a/0 ready data; settled 2 a/0")
+    assert starts(stage) == ["web/b/0"]

@@ -44,6 +44,8 @@ CAUGHT_BY = {  # any of these: which one comes first is chance
     "change limits before it is their turn": {"limits are taken in the end"},
     "ask for a port that stays": {"a port is left to its owner"},
     "take a port before the new are ready": {"the new are ready before a port is taken"},
+    "give data to two replicas of one number": {"data has one owner at a time"},
+    "start beside the owner of the data": {"data has one owner at a time", "not too many are alive"},
     "wait for the routes of what is published": {"every change ends", "a port is left to its owner"},
 }
 

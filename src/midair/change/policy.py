@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from midair.model.project import Applied, Service
 from midair.model.rollout import Goal, Policy
-from midair.plan import limits_of, order_of
+from midair.plan import limits_of, order_of, runs_beside
 
 
 def policy_of(service: Service) -> Policy:
@@ -22,6 +22,7 @@ def policy_of(service: Service) -> Policy:
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
         limits=limits_of(service),
+        beside=runs_beside(service),
     )
 
 

@@ -38,6 +38,8 @@ async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tu
 
 def _take_over(service: str, replicas: tuple[ReplicaSeen, ...]) -> str:
     text = f"{service}: {len(replicas)} running, made by something else, will be replaced"
+    if places := sorted({place for replica in replicas for place in replica.own_volumes}):
+        text += f"; each stops before the next one starts, since its data in {', '.join(places)} goes along"
     if any(replica.published for replica in replicas):
         text += "; its published port changes hands once, and until the old one has stopped requests are refused"
     return text
@@ -177,6 +179,7 @@ def live(keeper: Keeper) -> dict[str, LiveService]:
             ready=sum(replica.state == "ready" for replica in living),
             failing=rollout.phase == "stuck",
             reason=rollout.reason if rollout.phase == "stuck" else "",
+            own_volumes=tuple(sorted({place for replica in rollout.replicas for place in replica.own_volumes})),
         )
     return found
 

@@ -37,6 +37,7 @@ class Policy(msgspec.Struct, frozen=True):
     stop_signal: str = "SIGTERM"
     stop_grace_s: Span = 10.0
     limits: str = ""  # digest of what changes in place, so that such a change is one
+    beside: bool = False  # the file asks for old and new side by side, also on the same data
 
 
 class Draining(msgspec.Struct, frozen=True):
@@ -96,6 +97,7 @@ class Rollout(msgspec.Struct, frozen=True):
     restarting: tuple[Restarting, ...] = ()
     failures: tuple[Failure, ...] = ()
     replicas: tuple[ReplicaSeen, ...] = ()  # as they were known last
+    by_number: bool = False  # replicas were seen to keep data of their own, which goes on in the next of their number
 
     @property
     def generation(self) -> int:

@@ -24,6 +24,7 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     resize: bool = False  # its limits are not those that the project says, and can be changed in place
     published: bool = False  # clients reach it past the router, on a port that the router is to have
     detail: str = ""  # why it is unhealthy or exited, for people
+    own_volumes: tuple[str, ...] = ()  # where it keeps data in volumes made for its number alone; its successor's too
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -49,7 +49,7 @@ def build(
 
 def between(before: Applied | None, after: Applied, live: Mapping[str, LiveService] | None = None) -> Plan:
     """The plan from one state to another, with no file: for undo, scale and down."""
-    old, new = before or _NOTHING, after
+    old, new = before or _NOTHING, _noted(after, live or {})
     steps = (*_forward(old, new, live or {}), *_removals(old, new))
     changed = tuple(step for step in steps if step.kind != "keep")
     return Plan(
@@ -64,6 +64,15 @@ def between(before: Applied | None, after: Applied, live: Mapping[str, LiveServi
         flags=flag_plan.lines(old.flags, new.flags),
         digest=_digest(before, after),
     )
+
+
+def _noted(applied: Applied, live: Mapping[str, LiveService]) -> Applied:
+    """The state with what was seen of its replicas' data, which decides how they are exchanged."""
+    services = {
+        name: msgspec.structs.replace(service, own_volumes=live[name].own_volumes) if name in live else service
+        for name, service in applied.project.services.items()
+    }
+    return msgspec.structs.replace(applied, project=msgspec.structs.replace(applied.project, services=services))
 
 
 def _revisions(
@@ -150,7 +159,7 @@ def _changes(earlier: Service, service: Service, first: Revision, second: Revisi
 
 def _settings(service: Service) -> Service:
     """What midair acts on, without the canonical form that `diff` has compared, and what the runtime added."""
-    return msgspec.structs.replace(service, fields={}, extension={}, names=())
+    return msgspec.structs.replace(service, fields={}, extension={}, names=(), own_volumes=())
 
 
 def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:

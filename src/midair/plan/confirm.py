@@ -50,12 +50,14 @@ def _of_change(step: PlanStep, before: Service, after: Service) -> Iterable[Conf
             f"but requests are held for {span(after.hold.timeout_s)} only",
         )
     if after.runtime != "process":
-        yield from _of_volumes(step, name)
+        yield from _of_volumes(step, name, after.own_volumes)
 
 
-def _of_volumes(step: PlanStep, name: str) -> Iterable[Confirmation]:
+def _of_volumes(step: PlanStep, name: str, own_volumes: tuple[str, ...]) -> Iterable[Confirmation]:
+    """Other data in the same place. A volume that is added where there was an anonymous one hides what is in that."""
     for change in step.changes:
-        if change.path.startswith("volumes.") and change.kind != "added":
+        place = change.path.removeprefix("volumes.")
+        if place != change.path and (change.kind != "added" or place in own_volumes):
             yield Confirmation("data", name, f"{change.path} is {change.kind}: the new replica sees other data there")
 
 

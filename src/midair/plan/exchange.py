@@ -13,8 +13,17 @@ def order_of(service: Service) -> Order:
     return "stop-first" if service.strategy.kind == "rolling" and why_alone(service) else "start-first"
 
 
+def runs_beside(service: Service) -> bool:
+    """Whether the file asks for old and new replicas side by side, whatever they share."""
+    return service.strategy.kind in SIDE_BY_SIDE or (
+        service.strategy.kind == "rolling" and service.update.order == "start-first"
+    )
+
+
 def why_alone(service: Service) -> str | None:
-    """Why the only replica of a service cannot run beside its successor; None when it can."""
+    """Why a replica of a service cannot run beside its successor; None when it can."""
+    if service.own_volumes:
+        return f"the next replica of the same number takes over the data in {', '.join(service.own_volumes)}"
     if service.replicas != 1:
         return None
     if service.writable_volume:

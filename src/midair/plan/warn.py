@@ -136,8 +136,11 @@ def _of_exchange(service: Service) -> Iterable[str]:
             f"{name}: {reason}, so the old one stops before the new one starts; "
             f"requests are held meanwhile, up to {span(service.hold.timeout_s)}"
         )
-    if service.strategy.kind in exchange.SIDE_BY_SIDE and (clash := exchange.why_alone(service)):
-        yield f"{name}: {clash}, but a {service.strategy.kind} rollout runs a second one beside it"
+    elif service.own_volumes and not exchange.runs_beside(service):
+        yield f"{name}: {exchange.why_alone(service)}, so each stops before the next one starts"
+    if exchange.runs_beside(service) and (clash := exchange.why_alone(service)):
+        kind = "start-first" if service.strategy.kind == "rolling" else service.strategy.kind
+        yield f"{name}: {clash}, but a {kind} rollout runs a second one beside it"
     if any(step.analysis for step in service.strategy.steps):
         yield f"{name}: nothing measures for analysis steps yet, so they wait for midair promote"
     if service.ports and service.drain.timeout_s < service.stop_grace_s:

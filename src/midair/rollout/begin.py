@@ -30,7 +30,7 @@ def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: 
         held_by_operator=previous.held_by_operator,
         asked=previous.asked,  # outstanding or not, it is asked for at once
         created=tuple(made), draining=previous.draining, stopping=previous.stopping,
-        restarting=previous.restarting, replicas=previous.replicas,
+        restarting=previous.restarting, replicas=previous.replicas, by_number=previous.by_number,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from midair.rollout.phase import check_move
 FIELDS = (
     "phase", "goal", "policy", "back", "alone", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step",
     "step_at", "promoted", "asked", "created", "draining", "stopping", "restarting", "failures", "replicas",
+    "by_number",
 )  # fmt: skip
 _FIELDS_OF = attrgetter(*FIELDS)
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
@@ -55,11 +56,22 @@ class Draft:
         self.restarting = rollout.restarting
         self.failures = rollout.failures
         self.replicas = rollout.replicas
+        self.by_number = rollout.by_number
 
     @property
     def update(self) -> Update:
         """The settings in force: those for going on, or those for going back."""
         return self.policy.rollback if self.back else self.policy.update
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether data goes from replica to replica by number, so that two of one number may not run together."""
+        return self.by_number and not self.policy.beside
+
+    @property
+    def stops_first(self) -> bool:
+        """Whether a replica ends before the next one starts."""
+        return self.update.order == "stop-first" or self.is_numbered
 
     @property
     def generation(self) -> int:

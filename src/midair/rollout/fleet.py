@@ -101,11 +101,19 @@ class Fleet:
         return replica.state == "ready" or self.comes_back(replica)
 
     def free_ordinals(self) -> list[int]:
-        """Places that no replica of the goal's revision holds, lowest first, as many as could be needed."""
+        """Places that no replica of the goal's revision holds, lowest first, as many as could be needed.
+
+        Where data goes by number, there are as many places as replicas, each free when nobody is left there.
+        """
         draft = self.draft
         taken: set[ReplicaId] = {one.id for one in draft.replicas} | set(draft.stopping)
         held = {ordinal_of(one) for one in taken if revision_of(one) == draft.goal.revision}
-        return [place for place in range(draft.goal.replicas + len(held)) if place not in held]
+        places = [place for place in range(draft.goal.replicas + len(held)) if place not in held]
+        if not draft.is_numbered:
+            return places
+        taken.update(draft.seen.starting)
+        others = {ordinal_of(one) for one in taken if revision_of(one) != draft.goal.revision}
+        return [place for place in range(draft.goal.replicas) if place not in held | others]
 
 
 def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:

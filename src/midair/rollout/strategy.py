@@ -54,7 +54,7 @@ def at_a_time(draft: Draft) -> int:
 def _frozen(draft: Draft, fleet: Fleet) -> Target:
     """Paused: what is there stays; of the new ones no more than are there, or than fill a gap made for them."""
     recreates = draft.policy.strategy.kind == "recreate"
-    makes_gaps = recreates or draft.update.order == "stop-first"
+    makes_gaps = recreates or draft.stops_first
     had = min(draft.goal.replicas, draft.rollout.stable.replicas) if makes_gaps else 0
     new = min(max(len(fleet.new), had - len(fleet.old)), draft.goal.replicas)
     alive_max = fleet.alive if recreates and _is_beside_another(fleet) else max(fleet.alive, had)
@@ -68,7 +68,7 @@ def _rolling(draft: Draft, fleet: Fleet) -> Target:
     stop-first: never more than wanted alive; `parallelism` fewer may serve.
     """
     wanted, good, pace = draft.goal.replicas, len(fleet.good), at_a_time(draft)
-    stop_first = draft.update.order == "stop-first"
+    stop_first = draft.stops_first
     begins_at = _next_batch_at(draft, fleet)
     new = good + pace if begins_at is None else 0
     new = min(wanted, max(new, len(fleet.new)))  # what was begun is not taken back

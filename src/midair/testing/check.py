@@ -9,7 +9,7 @@ from midair.change.depend import holds
 from midair.model.action import Action, RemoveReplica, ResizeReplica, SetRoutes, StartReplica, StopReplica
 from midair.model.change import Change, ChangeStep
 from midair.model.event import PhaseChanged
-from midair.model.ids import ReplicaId, revision_of, service_of
+from midair.model.ids import ReplicaId, ordinal_of, revision_of, service_of
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout, Step, Wish
 from midair.model.seen import Seen
@@ -168,6 +168,7 @@ class Checks:
         if not dropped:
             return
         update = after.policy.rollback if after.back else after.policy.update
+        stops_first = update.order == "stop-first" or self.keeps_by_number(after)
         wanted = after.goal.replicas
         at_once = after.policy.strategy.kind == "blue-green" and not after.back
         in_force = {one.replica for one in seen.route.routes} if seen.route and not at_once else kept
@@ -176,14 +177,14 @@ class Checks:
             return
         if not wanted or not after.policy.ports:
             return
-        unavailable = (update.parallelism or wanted) if update.order == "stop-first" else 0
+        unavailable = (update.parallelism or wanted) if stops_first else 0
         had = sum(one.replica in ready and one.replica in in_force for one in before.routes)
         if len(serving) < min(wanted - unavailable, had):
             raise Violation(
                 "enough keep serving", f"{len(serving)} of {wanted} after {[one.replica for one in dropped]}"
             )
         old = [one for one in dropped if revision_of(one.replica) != after.goal.revision]
-        if old and update.order != "stop-first" and not after.promoted:
+        if old and not stops_first and not after.promoted:
             proven = [
                 one for one in serving
                 if one.id not in after.created or now >= (one.ready_at or now) + update.monitor_s
@@ -199,7 +200,8 @@ class Checks:
         surge = update.parallelism or max(1, wanted)
         if kind in ("canary", "blue-green"):
             surge = max(surge, wanted)
-        if update.order == "stop-first" and kind in ("rolling", "recreate"):
+        by_number = self.keeps_by_number(stored)
+        if (update.order == "stop-first" or by_number) and kind in ("rolling", "recreate"):
             surge = 0
         bodies = self.world.bodies[stored.service]
         alive = {one.id for one in bodies.values() if one.state != "exited"} | {replica}
@@ -208,8 +210,17 @@ class Checks:
         recreates = stored.policy.strategy.kind == "recreate" and not stored.back and stored.stable.revision is not None
         if others and (stored.alone or recreates):
             raise Violation("recreate has one revision at a time", f"{replica} beside {sorted(others)}")
+        twins = {one for one in others if by_number and ordinal_of(one) == ordinal_of(replica)}
+        if twins:
+            raise Violation("data has one owner at a time", f"{replica} beside {sorted(twins)}")
+        if by_number and ordinal_of(replica) >= wanted:
+            raise Violation("data has one owner at a time", f"{replica} has none, {sorted(others)} have")
         if len(alive) > wanted + surge:
             raise Violation("not too many are alive", f"{len(alive)} of at most {wanted} + {surge}: {sorted(alive)}")
+
+    def keeps_by_number(self, rollout: Rollout) -> bool:
+        """Whether replicas of a service take over the data of those of the same number, one after the other."""
+        return rollout.service in self.world.keeping and not rollout.policy.beside
 
     def a_failed_change_makes_no_more(self, step: Step) -> None:
         """On the way back only the last good revision is started."""
@@ -262,6 +273,7 @@ class Checks:
             others = [other for other in seen.replicas or () if other is not one and other.id not in after.stopping]
             kind = after.policy.strategy.kind
             is_gentle = after.policy.update.order == "start-first" and kind != "recreate" and not after.back
+            is_gentle = is_gentle and not self.keeps_by_number(after)
             serves = one.state == "ready" and bool(after.goal.replicas)
             if is_gentle and serves and not any(other.state == "ready" for other in others):
                 raise Violation("the new are ready before a port is taken", f"nobody takes the place of {one.id}")

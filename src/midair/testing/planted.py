@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from midair import rollout
 from midair.engine import force
 from midair.model.action import RemoveReplica, StartReplica
-from midair.model.ids import ReplicaId
+from midair.model.ids import ReplicaId, ordinal_of, revision_of
 from midair.model.moment import Moment
 from midair.model.rollout import Draining, Goal, Rollout, Step
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
@@ -138,6 +138,12 @@ def _alive_on_record(self: Fleet) -> int:
     return _ALIVE(self) - len(starting)
 
 
+def _take_any_free_place(self: Fleet) -> list[int]:
+    taken = {one.id for one in self.draft.replicas} | set(self.draft.stopping)
+    held = {ordinal_of(one) for one in taken if revision_of(one) == self.draft.goal.revision}
+    return [place for place in range(self.draft.goal.replicas + len(held)) if place not in held]
+
+
 def _always(value: Any) -> Callable[..., Any]:
     return lambda *args, **more: value
 
@@ -185,6 +191,8 @@ BUGS: dict[str, list[Patch]] = {
     "change limits before it is their turn": [(force, "_limited", lambda service, limits, known: service)],
     "ask for a port that stays": [(route, "_free_ports", _ask_for_every_port)],
     "take a port before the new are ready": [(fleet.Fleet, "is_useful", _let_what_is_published_go)],
+    "give data to two replicas of one number": [(fleet.Fleet, "free_ordinals", _take_any_free_place)],
+    "start beside the owner of the data": [(Draft, "is_numbered", False)],
     "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],
 }
 

@@ -8,7 +8,7 @@ from midair.testing.check import Checks, Violation
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
-from midair.testing.scenario import Scenario, draw, with_more
+from midair.testing.scenario import Scenario, draw, with_data, with_more
 from midair.testing.world import FOREVER, World
 
 HEATS = (0.0, 0.01, 0.03, 0.08)
@@ -32,6 +32,7 @@ class Play:
         self.plane = Plane(self.world, chooser, self.checks)
         self.next_ask_at = self.world.now + scenario.asks[0].after_s
         self.asks = list(scenario.asks)
+        self.world.keeping = scenario.keeping
         for service, replicas in scenario.foreign.items():
             self.world.publish(service, replicas)
 
@@ -155,8 +156,9 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     scenario = draw(chooser)
     chooser.heat = HEATS[chooser.pick(len(HEATS), "heat")]
     more = Seeded(seed + MORE)
-    play = Play(with_more(scenario, more), chooser, tell)
-    play.plane.dies_after_each_commit = more.pick(8, "short lives") == 7
+    scenario, short = with_more(scenario, more), more.pick(8, "short lives") == 7
+    play = Play(with_data(scenario, more), chooser, tell)
+    play.plane.dies_after_each_commit = short
     try:
         play.run(disturb=chooser.heat > 0)
     except Violation as violation:

@@ -42,6 +42,7 @@ class Scenario(NamedTuple):
     quality: dict[str, Quality]
     asks: list[Ask]
     foreign: dict[str, int] = {}  # noqa: RUF012 - replicas that something else started and published before, by service
+    keeping: frozenset[str] = frozenset()  # services whose replicas keep data that goes on by number
 
     @property
     def is_disturbed(self) -> bool:
@@ -98,6 +99,30 @@ def with_more(scenario: Scenario, chooser: Chooser) -> Scenario:
         services = asks[0].applied.project.services.values()
         foreign = {one.name: 1 + chooser.pick(2, "published") for one in services if one.ports}
     return scenario._replace(asks=asks, foreign=foreign)
+
+
+def with_data(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with services that keep data by number and whose file says no order."""
+    keeping = frozenset(name for name in scenario.services if chooser.pick(6, "data by number") == 5)
+    asks = [
+        ask if ask.applied is None else ask._replace(applied=_without_order(ask.applied, keeping))
+        for ask in scenario.asks
+    ]
+    return scenario._replace(asks=asks, keeping=keeping)
+
+
+def _without_order(state: Applied, names: frozenset[str]) -> Applied:
+    services = {
+        name: msgspec.structs.replace(
+            service,
+            update=msgspec.structs.replace(service.update, order=None),
+            rollback=msgspec.structs.replace(service.rollback, order=None),
+        )
+        if name in names
+        else service
+        for name, service in state.project.services.items()
+    }
+    return msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, services=services))
 
 
 def _limited(ask: Ask, chooser: Chooser) -> Ask:

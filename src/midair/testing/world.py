@@ -48,6 +48,7 @@ class Body:
         self.limits = ""
         self.resize = False  # its limits are not what they are to be
         self.published = False  # something else made it, and published its port past the router
+        self.own_volumes: tuple[str, ...] = ()
         self.requests: list[Moment] = []  # when each request inside ends
         self.image: ReplicaSeen | None = None  # as seen, until something changes
 
@@ -61,6 +62,7 @@ class Body:
             self.image = ReplicaSeen(
                 self.id, self.state, self.since, self.attempt, self.address, self.ready_at, self.exit_code,
                 resize=self.resize and self.state not in ("stopping", "exited"), published=self.published,
+                own_volumes=self.own_volumes,
             )  # fmt: skip
         return self.image
 
@@ -95,6 +97,7 @@ class World:
         self.late: list[tuple[Moment, str, RuntimeAction, tuple[Body, int, str] | None]] = []  # actions under way
         self.limits: dict[str, str] = {}  # of each service, by the project in force
         self.taken_over: set[str] = set()  # services that something else had published
+        self.keeping: frozenset[str] = frozenset()  # services whose replicas keep data by number
         self.accepted = self.answered = self.lost = self.waiting = 0
         self.cut = 0  # of the lost: those that a stop ended
         self.tell: Callable[[str], None] = _silent
@@ -106,10 +109,14 @@ class World:
         for place in range(replicas):
             body = Body(replica_id(service, FOREIGN, place), "good")
             body.attempt, body.address, body.ready_at, body.published = 1, f"f:{place}", self.now - 60.0, True
+            body.own_volumes = self._data_of(service)
             body.become("ready", self.now - 60.0)
             self.bodies[service][body.id] = body
         self.quality[FOREIGN] = "good"
         self.taken_over.add(service)
+
+    def _data_of(self, service: str) -> tuple[str, ...]:
+        return ("/data",) if service in self.keeping else ()
 
     def in_force(self, limits: dict[str, str]) -> None:
         """These are the limits that replicas of each service are to have; a service that leaves keeps its."""
@@ -258,6 +265,7 @@ class World:
         elif body.state != "exited" or body.attempt >= action.attempt:
             return
         self.ports += 1
+        body.own_volumes = self._data_of(service)
         body.attempt, body.address, body.exit_code, body.ready_at = action.attempt, f"h:{self.ports}", None, None
         body.stop_asked = False
         body.limits, body.resize = self.limits.get(service, ""), False

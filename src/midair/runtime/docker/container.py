@@ -35,7 +35,7 @@ def replica_of(container: dict[str, Any]) -> ReplicaId | None:
         return ReplicaId(found[REPLICA])
     service, number = found.get(f"{COMPOSE}service"), found.get(f"{COMPOSE}container-number", "")
     if service and number.isdigit():
-        return replica_id(service, FOREIGN, int(number))
+        return replica_id(service, FOREIGN, int(number) - 1)  # Compose counts from 1
     return None
 
 

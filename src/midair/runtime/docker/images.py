@@ -53,6 +53,12 @@ async def _inspect(client: aiodocker.Docker, name: str) -> dict[str, Any] | None
             raise
 
 
+async def volumes(client: aiodocker.Docker, name: str) -> frozenset[str]:
+    """Paths for which the image declares a VOLUME."""
+    found = await _inspect(client, name) or {}
+    return frozenset((found.get("Config") or {}).get("Volumes") or {})
+
+
 async def fingerprint(client: aiodocker.Docker, project: str, service: Service) -> str | None:
     """What the service would run now: an image's content, or for one to be built the tag that names its context.
 

@@ -27,6 +27,7 @@ from midair.runtime.docker.translate import (
     create_body,
     network_endpoints,
 )
+from midair.runtime.docker.volumes import Volumes, with_inherited
 from midair.runtime.docker.watch import Containers
 
 
@@ -41,10 +42,11 @@ class Maker:
         files: Files,
         inside: Path | None,
         post_start: PostStart,
+        volumes: Volumes,
         delete: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
         self._engine, self._containers, self._files, self._delete = client, containers, files, delete
-        self._inside, self._post_start = inside, post_start
+        self._inside, self._post_start, self._volumes = inside, post_start, volumes
         self._names = Names(name)
 
     async def start(self, action: StartReplica, revision: Revision, project: Project) -> None:
@@ -56,12 +58,13 @@ class Maker:
                 return
             if found["State"]["Running"]:
                 raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
+            self._volumes.use(found)
             await self._delete(found)
+        volumes = self._volumes.of(action.replica, self._containers.current())
         if revision.id == FOREIGN:
-            await self._clone(action, project)
+            await self._clone(action, project, volumes)
         else:
-            kept = anonymous_volumes(found) if found is not None else {}
-            await self._make(action, _with_limits_of(revision, project), project, kept)
+            await self._make(action, _with_limits_of(revision, project), project, volumes)
 
     async def _make(self, action: StartReplica, revision: Revision, project: Project, volumes: dict[str, str]) -> None:
         """`volumes`: what the container before it had in volumes without a name goes on in this one."""
@@ -71,13 +74,8 @@ class Maker:
         number = self._names.number(service.name, self._containers.current(), taken)
         placement = self._placement(revision, project)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
-        mounts = body["HostConfig"]["Mounts"]
-        places = {one["Target"] for one in mounts}
-        mounts += [
-            {"Type": "volume", "Source": volume, "Target": place}
-            for place, volume in volumes.items()
-            if place not in places
-        ]
+        declared = await images.volumes(self._engine, image) - (body["HostConfig"].get("Tmpfs") or {}).keys()
+        body["HostConfig"]["Mounts"] = with_inherited(body["HostConfig"]["Mounts"], volumes, declared)
         await shared.ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
         name = self._names.name(service, number, taken)
         endpoints = network_endpoints(service, placement, action.replica)
@@ -96,6 +94,7 @@ class Maker:
                 await joined.connect({"Container": created.id, "EndpointConfig": settings})
         fresh = await self._containers.refresh(created.id)
         if fresh is not None:
+            self._volumes.note([fresh])
             await self._start_created(fresh)
 
     async def _start_created(self, container: dict[str, Any]) -> None:
@@ -109,11 +108,12 @@ class Maker:
         finally:  # what the engine says of one that it could not start is the reason that people look for
             await self._containers.refresh(container["Id"])
 
-    async def _clone(self, action: StartReplica, project: Project) -> None:
+    async def _clone(self, action: StartReplica, project: Project, volumes: dict[str, str]) -> None:
         """Bring back what Compose had made, out of its container that has ended: for the way back of an adoption."""
         service, known = service_of(action.replica), self._containers.current()
         originals = [found for found in known if is_foreign(found)]
-        model = next((found for found in originals if service_of(replica_of(found) or action.replica) == service), None)
+        same = [found for found in originals if service_of(replica_of(found) or action.replica) == service]
+        model = next((found for found in same if replica_of(found) == action.replica), next(iter(same), None))
         if model is None:
             raise RuntimeTrouble(f'cannot bring back service "{service}": its container was removed')
         number = self._names.number(service, known, await taken_names(self._engine))
@@ -121,6 +121,8 @@ class Maker:
         wanted = project.services.get(service)
         restart = wanted.restart if wanted is not None else None
         body = clone_body(model, action.replica, restart, attempt=action.attempt, number=number)
+        host = body["HostConfig"]
+        host["Mounts"] = with_inherited(host.get("Mounts") or [], volumes, anonymous_volumes(model))
         try:
             await self._create(name, body, clone_endpoints(model))
         finally:

@@ -14,7 +14,16 @@ from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.project import Ready
 from midair.model.seen import ReplicaSeen, ReplicaState
 from midair.runtime.ask import ask_http, ask_tcp
-from midair.runtime.docker.container import Kept, address_of, attempt_of, is_foreign, is_published, kept_by, route_to
+from midair.runtime.docker.container import (
+    Kept,
+    address_of,
+    anonymous_volumes,
+    attempt_of,
+    is_foreign,
+    is_published,
+    kept_by,
+    route_to,
+)
 from midair.runtime.health import Judge, Kind, Verdict, judged, wait_s
 
 Key = tuple[str, str]  # a container, and when it was started: by midair, or again by the engine
@@ -94,6 +103,7 @@ class Readiness:
             resize=resize and state not in ("stopping", "exited"),
             published=is_foreign(container) and is_published(container),
             detail=_detail(ended, state) or (judge.text if judge is not None and state == "unhealthy" else ""),
+            own_volumes=tuple(sorted(anonymous_volumes(container))),
         )
 
     def _state(self, container: dict[str, Any], key: Key, kept: Kept, address: str, stopping: bool) -> ReplicaState:

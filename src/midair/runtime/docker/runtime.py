@@ -19,7 +19,6 @@ from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.client import connect, remembered, trouble
 from midair.runtime.docker.container import (
-    anonymous_volumes,
     has_ended,
     is_foreign,
     is_left,
@@ -35,6 +34,7 @@ from midair.runtime.docker.notes import Notes
 from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.readiness import Readiness
 from midair.runtime.docker.translate import kept_of
+from midair.runtime.docker.volumes import Volumes
 from midair.runtime.docker.watch import Containers
 
 
@@ -58,6 +58,7 @@ class DockerRuntime:
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._not_ended: dict[ReplicaId, RuntimeTrouble] = {}  # why, for those that are asked again
         self._replaced = Notes(self._folder / "replaced.json")  # containers of Compose that midair has stopped
+        self._volumes = Volumes(self._folder / "volumes.json")
         self._last_words = LastWords(self._folder / "last-words")
         self._post_start: PostStart | None = None
         self._starting: set[ReplicaId] = set()
@@ -79,9 +80,11 @@ class DockerRuntime:
         reachable = None if self._desktop else self._inside  # sockets do not cross the border of its machine
         self._post_start = PostStart(self._client, Notes(self._folder / "post-start.json"), self._nudge)
         self._maker = Maker(
-            self._client, self._name, self._watched, self._files, reachable, self._post_start, self._delete
-        )
+            self._client, self._name, self._watched, self._files, reachable, self._post_start, self._volumes,
+            self._delete,
+        )  # fmt: skip
         await self._watched.open(self._nudge, self._restore)
+        self._volumes.note(self._watched.current())
 
     async def close(self) -> None:
         """Let go. Containers go on."""
@@ -122,6 +125,7 @@ class DockerRuntime:
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to."""
+        self._volumes.note(self._containers.current())
         if isinstance(action, StartReplica):
             assert revision is not None, "a start needs its revision"
             assert self._maker is not None, "open() comes first"
@@ -264,10 +268,8 @@ class DockerRuntime:
         restarts = bool(found.get("RestartCount"))  # it had ended, and the engine was quicker
         if found["State"]["Running"] and not restarts:
             raise RuntimeTrouble(f'cannot remove replica "{action.replica}": it is still running')
+        self._volumes.use(found)
         await self._delete(found, force=restarts)
-        for volume in anonymous_volumes(found).values():  # those that went from one container to the next are left
-            with suppress(DockerError):
-                await self._engine._query_json(f"volumes/{volume}", method="DELETE")
 
     async def _delete(self, container: dict[str, Any], *, force: bool = False) -> None:
         """Remove a container that has ended, and none of what it kept. Raises RuntimeTrouble if it is not gone then."""
