@@ -17,6 +17,8 @@ from tests.router.place import (
     says,
 )
 
+from midair.router.embedded.limits import Limits
+
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -133,6 +135,77 @@ async def test_a_pooled_connection_that_was_closed_is_not_used_for_a_post():
         for _ in range(300):
             assert (await client.ask(POST))[1] == b"hi"
         await place.counted(answered=300)
+
+
+async def closes_at_the_second(backend, reader, writer):
+    """As one whose idle time is over just when the second request arrives."""
+    writer.write(answer((await read_message(reader))[1]))
+    await read_message(reader)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (POST,),
+        (POST[:-2], b"hi"),
+        (b"PUT / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\n", b"hi"),
+        (b"PATCH / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\nhi",),
+    ],
+)
+@looped
+async def test_unrepeatable_requests_go_on_fresh_connections(parts):
+    async with placed(warm_s=0) as place:
+        backend = await place.backend(closes_at_the_second)
+        await place.route(backend)
+        client = await place.connect()
+        for _ in range(4):
+            for part in parts:
+                client.send(part)
+                await eventually(lambda: not client.writer.transport.get_write_buffer_size())
+                await asyncio.sleep(0)
+            assert (await client.answer())[1] == b"hi"
+        await eventually(lambda: backend.open == 1, "a fresh connection replaced an idle one")
+        await place.counted(answered=4)
+
+
+@looped
+async def test_gets_and_warm_connections_stay_pooled():
+    async with placed(warm_s=10) as place:
+        backend = await place.backend()
+        await place.route(backend)
+        client = await place.connect()
+        for request in (GET, POST, POST, GET):
+            await client.ask(request)
+        assert backend.connections == 1
+        place.router.hub.limits = Limits(warm_s=0)
+        await client.ask(GET)
+        assert backend.connections == 1
+        await client.ask(POST)
+        assert backend.connections == 2
+
+
+@looped
+async def test_a_repeated_request_goes_on_a_fresh_connection():
+    async with placed(warm_s=0) as place:
+        gate = asyncio.Event()
+
+        async def serve(backend, reader, writer):
+            await read_message(reader)
+            await gate.wait()
+            writer.write(answer(b"ok"))
+            await read_message(reader)
+
+        backend = await place.backend(serve)
+        await place.route(backend)
+        clients = [await place.connect() for _ in range(5)]
+        for client in clients:
+            client.send(GET)
+        await eventually(lambda: place.inside() == 5)
+        gate.set()
+        for client in clients:
+            await client.answer()
+        assert (await client.ask(GET))[1] == b"ok", "four more pooled connections would each have closed"
+        await place.counted(answered=6)
 
 
 @looped
@@ -252,7 +325,7 @@ async def test_replicas_are_exchanged_under_load_without_a_loss():
 
         async def fickle(backend, reader, writer):
             for left in reversed(range(7)):
-                head, body = await asyncio.wait_for(read_message(reader), 0.05)
+                head, body = await asyncio.wait_for(read_message(reader), 0.5)
                 writer.write(answer(body or head, extra=b"" if left else b"Connection: close\r\n"))
             if backend:
                 await asyncio.sleep(0)

@@ -101,6 +101,11 @@ class Downstream(Reader):
         count[ACCEPTED] += 1
         replica.take(self)
 
+    @property
+    def is_safe_to_send(self) -> bool:
+        """True when it is sent again if its connection turns out to be closed: all of it is here and is kept."""
+        return self.repeatable and self.request_ended and not self.repeats
+
     def not_taken(self) -> None:
         """The replica took no connection, so it has not seen the request: try elsewhere, or wait a moment."""
         replica = self._leave_replica()

@@ -14,6 +14,7 @@ class Limits(msgspec.Struct, frozen=True):
     linger_s: float = 2.0  # for a refused client to read why
     connect_s: float = 5.0
     pooled_s: float = 1.0  # an idle connection to a replica: below servers' own limits, which would race with us
+    warm_s: float = 0.005  # a pooled connection takes what may not be sent twice: no server closes one so soon
     park_s: float = 5.0  # waiting for a replica when every one has just refused a connection
     sweep_s: float = 0.5  # between looks at the clock
     stop_s: float = 5.0  # for requests to end when the router is told to stop

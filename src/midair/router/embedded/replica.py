@@ -54,17 +54,39 @@ class Replica:
         port = self.port or client.listener.port.target
         idle = self.pools.get(port)
         if idle:
-            oldest = time.monotonic() - self.hub.limits.pooled_s
-            while idle:
-                upstream = idle.pop()
-                if upstream.idle_since < oldest or not upstream.is_open(careful=not client.repeatable):
-                    upstream.drop()
-                    continue
+            upstream = self._pooled(idle) if client.is_safe_to_send else self._warm(idle)
+            if upstream is not None:
                 upstream.begin(client)
                 return
         client.awaited = upstream = Upstream(self, port)
         self.pending[upstream] = client
         self.hub.run(self._connect_for(client, upstream))
+
+    def _pooled(self, idle: list[Upstream]) -> Upstream | None:
+        """The connection that was used last, for a request that is repeated if the replica closes it just then."""
+        oldest = time.monotonic() - self.hub.limits.pooled_s
+        while idle:
+            upstream = idle.pop()
+            if upstream.idle_since >= oldest and upstream.is_open(careful=False):
+                return upstream
+            upstream.drop()
+        return None
+
+    def _warm(self, idle: list[Upstream]) -> Upstream | None:
+        """One that was used a moment ago, for a request that may not be sent twice.
+
+        The replica may be closing any other just now. The new one that is made in place of those replaces the oldest,
+        so that no more of them are kept than there were requests at once.
+        """
+        oldest = time.monotonic() - self.hub.limits.warm_s
+        while idle and idle[-1].idle_since >= oldest:
+            upstream = idle.pop()
+            if upstream.is_open(careful=True):
+                return upstream
+            upstream.drop()
+        if idle:
+            idle.pop(0).drop()
+        return None
 
     def drain(self, timeout_s: float, politely: bool) -> None:
         """No request begins here any more."""
@@ -132,7 +154,7 @@ class Replica:
                 upstream.rest()
             return
         client.awaited = None
-        if connected and upstream.is_open(careful=not client.repeatable):
+        if connected and upstream.is_open(careful=not client.is_safe_to_send):
             upstream.begin(client)
             return
         if connected:
