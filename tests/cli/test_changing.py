@@ -184,8 +184,13 @@ def test_down_can_forget_what_came_down(shop, midair):
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == "forgot shop: its history, releases and logs are gone"
     assert json.loads(midair("down", "--forget", "--json")[1].splitlines()[-1]) == {
-        "type": "forgotten", "project": "shop",
+        "type": "forgotten", "project": "shop", "removed": [],
     }  # fmt: skip
+
+
+def test_forgetting_prints_each_volume_by_name(shop, midair):
+    shop.answers["POST /v1/projects/shop/forget"] = Done("forgotten", ("removed volume 0a1b (db: /data)",))
+    assert midair("down", "--forget")[1].splitlines()[-2] == "removed volume 0a1b (db: /data)"
 
 
 def test_down_forgets_nothing_that_did_not_come_down(shop, midair):

@@ -321,3 +321,44 @@ def test_stopped_containers_of_compose_that_midair_never_had_are_left_alone(harn
             assert container in harness.engine.docker("ps", "-aq", "--no-trunc")
 
     asyncio.run(claim())
+
+
+def test_removed_image_is_built_again_or_named(harness):
+    async def claim():
+        async with opened(harness) as runtime:
+            made = await revision_of(harness, runtime)
+            harness.engine.docker("rmi", made.release)
+            assert await runtime.fetch(made, lambda line: None) == ""
+            assert harness.engine.docker("images", "-q", made.release)
+            harness.engine.docker("rmi", made.release)
+            (harness.code / "app.py").write_text("other")
+            assert "was removed, and its build context is another one now" in await runtime.fetch(made, lambda _: None)
+            gone = replace(made, release="sha256:" + "0" * 64, service=replace(made.service, build=None, image="web:1"))
+            assert await runtime.fetch(gone, lambda _: None) == 'image "web:1" of service "web" was removed'
+
+    asyncio.run(claim())
+
+
+def test_forgetting_removes_images_and_names_anonymous_volumes(harness):
+    docker_file = harness.code / "Dockerfile"
+    docker_file.write_text(docker_file.read_text() + "VOLUME /data\n")
+    mine = f"{harness.project}_mine"
+    harness.engine.docker("volume", "create", "--label", f"com.docker.compose.project={harness.project}", mine)
+
+    async def claim():
+        async with opened(harness) as runtime:
+            made, container = await started(harness, runtime)
+            [volume] = anonymous_volumes(inspected(harness, container)).values()
+            await runtime.perform(StopReplica(ONE, "SIGTERM", 5.0), None)
+            await eventually(runtime, ONE, lambda seen: seen.state == "exited")
+            await runtime.perform(RemoveReplica(ONE), None)
+        async with opened(harness) as successor:
+            assert await successor.forget() == (f"removed volume {volume} (web: /data)",)
+        assert not harness.engine.docker("images", "-q", made.release)
+        assert volume not in harness.engine.docker("volume", "ls", "-q")
+
+    try:
+        asyncio.run(claim())
+        assert mine in harness.engine.docker("volume", "ls", "-q")  # the file names it, so it is the user's
+    finally:
+        harness.engine.docker("volume", "rm", mine)

@@ -303,6 +303,36 @@ def test_old_changes_are_forgotten_with_what_only_they_needed(site):
     run(story())
 
 
+def test_undo_to_a_removed_release_is_refused_untouched(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop(web(build=Build("/srv/shop")))))
+        first, site.machine.releases = site.machine.releases, set()
+        site.machine.code["web"] = "other"
+        await site.ended(await site.up(shop(web(build=Build("/srv/shop")))))
+        before = site.living()
+        with pytest.raises(PlanRefused, match=f'cannot undo: release "{next(iter(first))}" was removed'):
+            await site.undo()
+        assert site.living() == before
+        assert site.engine.keeper("shop").state.change.id == 2
+        await site.end()
+
+    run(story())
+
+
+def test_scaling_up_needs_the_release_to_be_there(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop(web(build=Build("/srv/shop")))))
+        site.machine.releases = set()
+        await site.ended(await site.engine.scale("shop", AskScale({"web": 1}), site.lines.append))
+        with pytest.raises(PlanRefused, match="cannot scale: release"):
+            await site.engine.scale("shop", AskScale({"web": 3}), site.lines.append)
+        await site.end()
+
+    run(story())
+
+
 def test_a_start_that_ends_after_its_project_is_taken_back(site):
     async def story():
         await site.begin()

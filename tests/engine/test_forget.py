@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from midair.errors import Conflict, NotFound, StoreTrouble
+from midair.errors import Conflict, NotFound, RuntimeTrouble, StoreTrouble
 from midair.testing.runtime import Behaviour
 from midair.view.ask import AskPlan, AskScale
 
@@ -175,3 +175,35 @@ def test_a_folder_is_out_of_the_way_before_its_project_is_forgotten_and_comes_ba
         await site.end()
 
     asyncio.run(story())
+
+
+def test_forgetting_names_what_was_removed_outside(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        site.machine.left_outside = ["removed volume abc (web: /data)"]
+        await site.ended(await site.down())
+        await site.end()
+        await site.begin()  # a daemon that has not opened the runtime yet
+        assert await site.engine.forget("shop") == ("removed volume abc (web: /data)",)
+        await site.end()
+
+    run(story())
+
+
+def test_forgetting_needs_no_engine(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        await site.ended(await site.down())
+
+        async def fails():
+            raise RuntimeTrouble("cannot reach the Docker engine")
+
+        site.engine.keeper("shop").world.runtimes["process"].forget = fails
+        [line] = await site.engine.forget("shop")
+        assert "cannot reach the Docker engine" in line
+        assert site.engine.projects() == ()
+        await site.end()
+
+    run(story())

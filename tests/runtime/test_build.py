@@ -10,6 +10,7 @@ import pytest
 from tests.runtime.place import open_and_close, prepared, service
 
 from midair.errors import BuildTrouble
+from midair.model.project import Revision
 from midair.runtime.process import blob, translate
 
 
@@ -175,3 +176,19 @@ def test_what_a_dead_daemon_left_half_made_is_removed(harness, layout):
     asyncio.run(open_and_close(harness))
     assert [path.name for path in layout.releases.iterdir()] == [release]
     assert not (layout.blobs / ".new-def").exists()
+
+
+def test_removed_release_is_made_again_from_the_same_code(harness, layout):
+    async def claim():
+        async with harness.open() as runtime:
+            wanted = service(harness)
+            made = Revision("0123abcd", wanted, release=await runtime.prepare(wanted, lambda line: None))
+            await runtime.prune(set())
+            assert await runtime.fetch(made, lambda line: None) == ""
+            assert layout.release(made.release).is_dir()
+            await runtime.prune(set())
+            (harness.code / "app.py").write_text("other")
+            reason = await runtime.fetch(made, lambda line: None)
+            assert reason.startswith(f'release "{made.release}" of service "web" was removed, and its build directory')
+
+    asyncio.run(claim())

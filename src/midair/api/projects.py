@@ -29,8 +29,8 @@ async def make_plan(call: Call) -> Plan:
 
 
 async def forget(call: Call) -> Done:
-    await call.while_there(call.engine.forget(call.project))
-    return Done(f"project {call.project} is forgotten")
+    removed = await call.while_there(call.engine.forget(call.project))
+    return Done(f"project {call.project} is forgotten", removed)
 
 
 def same_project(call: Call, name: str) -> None:

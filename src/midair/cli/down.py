@@ -10,7 +10,7 @@ from midair.cli.session import Session, file_options, json_option, pass_session,
 
 @click.command(short_help="Drain and stop the project")
 @file_options
-@click.option("--forget", is_flag=True, help="Then remove its history, releases and logs, for good.")
+@click.option("--forget", is_flag=True, help="Then remove its history, releases, images and unnamed volumes.")
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
@@ -19,7 +19,7 @@ def command(session: Session, forget: bool, detach: bool, timeout: float | None,
     """Drain and stop everything of the project, then close its ports.
 
     Requests that are inside end first. The history stays, so midair undo brings everything back; with --forget
-    nothing stays.
+    nothing stays but volumes that the file names. Volumes without a name are deleted then, and printed.
 
     \b
     Examples:
@@ -34,9 +34,11 @@ def command(session: Session, forget: bool, detach: bool, timeout: float | None,
     nothing = "" if forget else f"nothing of {project} runs"
     code = see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=nothing)
     if forget and code == 0:
-        client.forget(project)
+        removed = client.forget(project)
         if as_json:
-            out.json_line({"type": "forgotten", "project": project})
+            out.json_line({"type": "forgotten", "project": project, "removed": removed})
         else:
+            for text in removed:
+                out.say(text)
             out.say(out.line("forgot", f"{project}: its history, releases and logs are gone"))
     return code

@@ -246,9 +246,12 @@ class Client:
         """Drain and stop everything of a project, then its router. The history stays."""
         return self._accept(project, "down", AskDown(by))
 
-    def forget(self, project: str) -> None:
-        """Remove all that is on record of a project: history, releases, logs. Raises Conflict while it runs."""
-        self._post(f"{_project(project)}/forget", None, Done)
+    def forget(self, project: str) -> tuple[str, ...]:
+        """Remove all that is on record of a project: history, releases, logs. Raises Conflict while it runs.
+
+        Returns a line for each thing that was removed beside, such as a volume.
+        """
+        return self._post(f"{_project(project)}/forget", None, Done).removed
 
     def flags(self, project: str) -> FlagSetView:
         """Flags in force, with what is known of each."""

@@ -127,6 +127,24 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
     return releases
 
 
+async def fetch(keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, progress: Progress) -> None:
+    """Have every release that the plan starts replicas of. Raises PlanRefused when one was removed for good."""
+    reasons = []
+    for step in plan.steps:
+        if step.kind == "remove" or (step.after == step.before and step.replicas_after <= step.replicas_before):
+            continue
+        revision = after.revisions[step.service]
+        runtime = await keeper.world.runtime(revision.service.runtime)
+
+        def tell(line: str, name: str = step.service) -> None:
+            progress(progress_view(keeper.project, keeper.clock(), name, line))
+
+        if reason := await runtime.fetch(revision, tell):
+            reasons.append(f"cannot {kind}: {reason}")
+    if reasons:
+        raise PlanRefused("\n".join(reasons), hint="change the file back and run midair up; nothing was touched")
+
+
 async def store(
     keeper: Keeper, kind: ChangeKind, base: Applied | None, plan: Plan, after: Applied, by: str,
     undoes: ChangeId | None = None,

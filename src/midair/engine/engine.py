@@ -147,12 +147,17 @@ class Engine:
     async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
         """Go to the state before a change."""
         keeper = self.keeper(project)
-        return await self._change(keeper, "undo", lambda: self._undone(keeper, ask), ask.by, ask.digest, ask.confirmed)
+        return await self._change(
+            keeper, "undo", lambda: self._undone(keeper, ask), ask.by, self._telling(progress), ask.digest,
+            ask.confirmed,
+        )  # fmt: skip
 
     async def scale(self, project: str, ask: AskScale, progress: accept.Progress) -> ChangeView:
         """Change replica counts."""
         keeper = self.keeper(project)
-        return await self._change(keeper, "scale", lambda: (None, _scaled(keeper, ask)), ask.by)
+        return await self._change(
+            keeper, "scale", lambda: (None, _scaled(keeper, ask)), ask.by, self._telling(progress)
+        )
 
     async def down(self, project: str, ask: AskDown, progress: accept.Progress) -> ChangeView:
         """Drain and stop everything."""
@@ -162,23 +167,25 @@ class Engine:
             base = keeper.state.base or keeper.state.completed
             return None, plans.emptied(base) if base else Applied(Project(project, {}), {})
 
-        return await self._change(keeper, "down", emptied, ask.by)
+        return await self._change(keeper, "down", emptied, ask.by, self._telling(progress))
 
-    async def forget(self, project: str) -> None:
-        """Remove everything on record about a project of which nothing runs."""
+    async def forget(self, project: str) -> tuple[str, ...]:
+        """Remove everything on record about a project of which nothing runs. Returns a line for each volume, say."""
         keeper = self.keeper(project)
         async with keeper.accepting:
             await forget.await_end(keeper)
+            forget.check_unused(keeper)
+            removed = await forget.outside(keeper)
             await keeper.world.end_router()
             # From here to the last line of the block nothing else runs: who comes later finds no such project.
             self._check_kept(keeper)
-            if keeper.guests or not keeper.state.is_empty:
-                raise Conflict(f'cannot forget project "{project}": it is about to be changed', hint="try it again")
+            forget.check_unused(keeper)
             with forget.aside(self.home, project) as aside:
                 self.store.forget(project)
             del self._keepers[project]
             self.flags.forget(project)
         await asyncio.shield(_end(keeper, aside))
+        return removed
 
     async def backup(self, path: str) -> BackupView:
         """Write the whole state into a file."""
@@ -192,7 +199,7 @@ class Engine:
 
     async def _change(
         self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
-        digest: str | None = None, confirmed: bool = True,
+        progress: accept.Progress = lambda line: None, digest: str | None = None, confirmed: bool = True,
     ) -> ChangeView:  # fmt: skip
         """Accept a change to the state that `make` says, made when no other one is being accepted.
 
@@ -200,11 +207,11 @@ class Engine:
         """
         async with keeper.accepting:
             self._check_kept(keeper)
-            return await self._change_now(keeper, kind, make, by, digest, confirmed)
+            return await self._change_now(keeper, kind, make, by, progress, digest, confirmed)
 
     async def _change_now(
         self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
-        digest: str | None = None, confirmed: bool = True,
+        progress: accept.Progress = lambda line: None, digest: str | None = None, confirmed: bool = True,
     ) -> ChangeView:  # fmt: skip
         base = keeper.state.base
         undoes, after = make()
@@ -214,6 +221,7 @@ class Engine:
             return show.change(keeper, int(latest.id))
         accept.approve(plan, digest, confirmed)
         await accept.check(keeper, plan, after, self._keepers.values())
+        await accept.fetch(keeper, kind, plan, after, progress)
         change = await accept.store(keeper, kind, base, plan, after, by, undoes)
         return show.change(keeper, int(change.id))
 

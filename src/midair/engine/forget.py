@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from midair.engine.keeper import Keeper
-from midair.errors import Conflict
+from midair.errors import Conflict, RuntimeTrouble
 from midair.store.backup import DRAFT
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,24 @@ async def await_end(keeper: Keeper) -> None:
             f'cannot forget project "{keeper.project}": {running} not stopped yet',
             hint="run midair down, or midair down --forget for both",
         )
+
+
+def check_unused(keeper: Keeper) -> None:
+    """Raise Conflict when somebody plans or changes the project meanwhile."""
+    if keeper.guests or not keeper.state.is_empty:
+        raise Conflict(f'cannot forget project "{keeper.project}": it is about to be changed', hint="try it again")
+
+
+async def outside(keeper: Keeper) -> tuple[str, ...]:
+    """Delete what the runtimes of a project left outside its folder. Returns a line for each thing, for people."""
+    lines: list[str] = []
+    names = {revision.service.runtime for revision in keeper.store.revisions.all(keeper.project)}
+    for name in sorted(names):
+        try:
+            lines += await (await keeper.world.runtime(name)).forget()
+        except RuntimeTrouble as error:  # an engine that was uninstalled must not keep a project on record
+            lines.append(f"left images, volumes and networks where they are: {error.message}")
+    return tuple(lines)
 
 
 def put_aside(home: Path, project: str) -> Path | None:

@@ -59,6 +59,14 @@ class Runtime(Protocol):
 
         Raises BuildTrouble; nothing that runs is touched."""
 
+    async def fetch(self, revision: Revision, progress: Progress) -> str:
+        """Have the release of a revision made earlier, which may have been removed: out of a registry, or made again.
+
+        Returns why that cannot be, and "" when it is here. Touches nothing that runs."""
+
+    async def forget(self) -> tuple[str, ...]:
+        """Delete what the project left outside its own folder, once nothing of it runs. Returns a line for each."""
+
     async def prune(self, keep: set[str]) -> None:
         """Delete releases, and contents of configs and secrets, that are not in `keep`."""
 

@@ -51,6 +51,7 @@ class FakeMachine:
         self.reasons: dict[str, tuple[str, ...]] = {}  # by service name: what `check` answers
         self.trouble = ""  # not empty: `observe` and `perform` fail with it
         self.releases: set[str] = set()
+        self.left_outside: list[str] = []  # what `forget` says it has deleted
         self.adapted: dict[str, Revision] = {}  # by service and revision: what `adapt` was told last
         self.performed: list[RuntimeAction] = []
         self.replicas: dict[ReplicaId, _Fake] = {}
@@ -150,6 +151,15 @@ class FakeRuntime:
         progress(f"{service.name}: release {release}")
         self.machine.releases.add(release)
         return release
+
+    async def fetch(self, revision: Revision, progress: Progress) -> str:
+        """A release that is gone stays so."""
+        release = revision.release
+        return "" if release is None or release in self.machine.releases else f'release "{release}" was removed'
+
+    async def forget(self) -> tuple[str, ...]:
+        """What `machine.left_outside` names."""
+        return tuple(self.machine.left_outside)
 
     async def prune(self, keep: set[str]) -> None:
         """Forget the other releases."""

@@ -29,3 +29,4 @@ class Done(msgspec.Struct, frozen=True):
     """The answer to something that has no other: what was done, for people."""
 
     text: str
+    removed: tuple[str, ...] = ()  # what of a user's went with it, a line each

@@ -18,7 +18,7 @@ from pathspec import GitIgnoreSpec
 
 from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.moment import parse_span
-from midair.model.project import Build, Service
+from midair.model.project import Build, Revision, Service
 from midair.runtime.base import Progress
 from midair.runtime.docker.client import reason, trouble
 from midair.runtime.docker.registry import auth_header, auth_of, familiar, registry_host, repository
@@ -143,6 +143,25 @@ async def prepare(
         await pull(client, service.image, progress)
         found = await _inspect(client, service.image)
     return pin_of(found, service.image) if found is not None else None
+
+
+async def fetch(client: aiodocker.Docker, project: str, revision: Revision, progress: Progress, host: str) -> str:
+    """Have the image of an earlier revision. Returns why that cannot be, else ""."""
+    service = revision.service
+    wanted = revision.release or service.image
+    if wanted is None or await _inspect(client, wanted) is not None:
+        return ""
+    removed = f'image "{service.image or wanted}" of service "{service.name}" was removed'
+    try:
+        if "@" in wanted:
+            await pull(client, wanted, progress)
+            return ""
+        if service.build is not None and await asyncio.to_thread(build_tag, project, service) == wanted:
+            await build(project, service, wanted, progress, host)
+            return ""
+    except BuildTrouble as error:
+        return f"{removed}, and cannot be had again: {error.message}"
+    return f"{removed}, and its build context is another one now" if service.build is not None else removed
 
 
 async def prune(client: aiodocker.Docker, project: str, keep: set[str]) -> None:

@@ -158,16 +158,32 @@ class DockerRuntime:
         """Pull or build, and pin."""
         return await images.prepare(self._engine, self._name, service, progress, self._host)
 
+    async def fetch(self, revision: Revision, progress: Progress) -> str:
+        """Pull or build what was removed, where that leads to the same image."""
+        service = revision.service.name
+        if revision.id == FOREIGN:
+            known = (replica_of(one) for one in self._containers.current() if is_foreign(one))
+            is_here = any(replica is not None and service_of(replica) == service for replica in known)
+            return "" if is_here else f'the container of service "{service}" that Compose had made was removed'
+        return await images.fetch(self._engine, self._name, revision, progress, self._host)
+
+    async def forget(self) -> tuple[str, ...]:
+        """Containers that were left, networks, images that midair built, and volumes without a name."""
+        self.in_force(Project(name=self._name, services={}))
+        self._volumes.note(self._containers.current())
+        await self.prune(set())
+        return tuple(await self._volumes.remove(self._engine))
+
     async def prune(self, keep: set[str]) -> None:
         """Forget built images and files that nobody needs, replaced containers of Compose, and unused networks."""
         if not self._is_told:
             return
         await asyncio.to_thread(self._files.prune, keep)
-        await images.prune(self._engine, self._name, keep)
         for container in self._containers.current():
             if is_left(container) and self._is_done(container, keep):
                 await self._delete(container)
                 self._replaced.discard(container["Id"])
+        await images.prune(self._engine, self._name, keep)
         await shared.sweep(self._engine, self._project, self._name)
 
     def _is_done(self, container: dict[str, Any], keep: set[str]) -> bool:

@@ -54,7 +54,7 @@ class Containers:
         for container in tuple(self._known.values()):
             if container["State"]["Status"] == "created" and not is_foreign(container):
                 async with trouble(f'remove container "{container["Name"].lstrip("/")}"'):
-                    await self._client.containers.container(container["Id"]).delete(v=True)
+                    await self._client.containers.container(container["Id"]).delete()
                 self._known.pop(container["Id"])
 
     def current(self) -> tuple[dict[str, Any], ...]:

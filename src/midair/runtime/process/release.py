@@ -15,7 +15,7 @@ import msgspec
 
 from midair.errors import BuildTrouble
 from midair.model.moment import Span
-from midair.model.project import Build, Service
+from midair.model.project import Build, Revision, Service
 from midair.runtime.base import Progress
 from midair.runtime.process import command
 from midair.runtime.process.blob import Blobs
@@ -82,6 +82,20 @@ class Releases:
                 raise _trouble(service, error) from error
             raise
         return snapshot.release
+
+    async def fetch(self, revision: Revision, progress: Progress) -> str:
+        """Have an earlier release. Returns why that cannot be, else ""."""
+        release, service = revision.release, revision.service
+        if release is None or await to_its_end(self._unfinished.is_whole, release):
+            return ""
+        removed = f'release "{release}" of service "{service.name}" was removed'
+        try:
+            if await self.fingerprint(service) == release:
+                await self.prepare(service, progress, revision.shell)
+                return ""
+        except BuildTrouble as error:
+            return f"{removed}, and cannot be made again: {error.message}"
+        return f"{removed}, and its build directory is another one now"
 
     async def prune(self, keep: set[str]) -> None:
         """Delete all releases but these."""

@@ -101,6 +101,14 @@ class ProcessRuntime:
         """Make the release of the service's build directory as it is now."""
         return await self._releases.prepare(service, progress, shell)
 
+    async def fetch(self, revision: Revision, progress: Progress) -> str:
+        """Make the release again where it was removed and the build directory is as it was then."""
+        return await self._releases.fetch(revision, progress)
+
+    async def forget(self) -> tuple[str, ...]:
+        """Everything is in the project's folder."""
+        return ()
+
     async def prune(self, keep: set[str]) -> None:
         """Delete releases that are not in `keep`. What a replica on record runs in is kept as well."""
         used = {replica.record.revision.release for replica in self._replicas.values()}
