@@ -9,7 +9,8 @@ from tests.cli import views
 from midair.cli.main import STEERING, cli
 from midair.view.daemon import BackupView, Done
 
-NO_JSON = {"serve", "demo", "daemon logs"}  # a server, a show, and lines that were never anything but text
+# A server, a show, systemd's unit, and lines that were never anything but text.
+NO_JSON = {"serve", "demo", "daemon install", "daemon uninstall", "daemon logs"}
 
 
 @pytest.fixture

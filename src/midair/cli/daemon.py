@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from midair import __version__, errors
-from midair.cli import out, when
+from midair.cli import daemon_unit, out, when
 from midair.cli.group import Group
 from midair.cli.session import Session, json_option, pass_session
 from midair.view.daemon import BackupView, Health
@@ -18,6 +18,10 @@ LOOK_S = 0.2
 @click.group(cls=Group, short_help="Look after the control plane")
 def command() -> None:
     """Look after the control plane. Replicas and routers go on without it."""
+
+
+command.add_command(daemon_unit.install)
+command.add_command(daemon_unit.uninstall)
 
 
 @command.command(short_help="Show whether it runs")
@@ -49,9 +53,11 @@ def start(session: Session, as_json: bool) -> None:
 @pass_session
 def stop(session: Session, as_json: bool) -> None:
     """End it. Replicas and routers go on; nothing looks after them until it is started again."""
-    session.client().daemon_stop()
+    ended = session.client().daemon_stop()
     if as_json:
         out.json_line(None)
+    elif not ended:
+        out.note("another daemon took over at once: stop a unit of systemd with systemctl stop midair")
     else:
         out.say("stopped; replicas and routers go on, midair daemon start takes over again")
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from midair import errors
-from midair.client.home import default_home, has_daemon
+from midair.client.home import daemon_pid, default_home, has_daemon
 from midair.client.transport import Transport, error_of
 from midair.model.plan import Plan
 from midair.model.project import Project
@@ -76,16 +76,23 @@ class Client:
         """Who answers, and whether it can work."""
         return self._get("/v1/health", Health)
 
-    def daemon_stop(self) -> None:
-        """End the daemon, and wait until it has ended. Replicas and routers go on."""
+    def daemon_stop(self) -> bool:
+        """End the daemon, and wait until it has ended. Replicas and routers go on.
+
+        False: another daemon took over at once, as systemd starts one that has ended.
+        """
+        before = daemon_pid(self.home)
         self._post("/v1/daemon/stop", None, Done)
         deadline = time.monotonic() + STOP_S
         while has_daemon(self.home):
+            if daemon_pid(self.home) not in ("", before):
+                return False
             if time.monotonic() > deadline:
                 raise errors.DaemonTrouble(
                     "cannot stop the daemon: it does not end", hint=f"look into {self.home}/daemon.log"
                 )
             time.sleep(0.01)
+        return True
 
     def daemon_restart(self) -> Health:
         """Put a new process in the daemon's place: the midair that calls. Nothing is lost meanwhile.

@@ -42,6 +42,14 @@ def connect(path: Path, timeout: float | None) -> socket.socket:
     return connection
 
 
+def daemon_pid(home: Path) -> str:
+    """Which process signed the lock last; "" when none did."""
+    try:
+        return (home / LOCK).read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def has_daemon(home: Path) -> bool:
     """Whether a process holds the folder, answering or not."""
     try:

@@ -28,7 +28,7 @@ def main() -> int:
     try:
         from midair.daemon.serve import serve
 
-        serve(options.home, report, options.inherit, foreground=foreground)
+        serve(options.home, report, options.inherit, foreground=foreground, wait=options.wait)
     except MidairError as error:
         report.failed(error)
         if not foreground:
@@ -47,6 +47,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--detach", action="store_true", help="go into the background")
     parser.add_argument("--report", type=int, help="descriptor to tell whether it started")
     parser.add_argument("--inherit", type=Inherited.parse, help="descriptors of a predecessor: socket,lock,go")
+    parser.add_argument("--wait", action="store_true", help="begin when another daemon of this home has ended")
     return parser.parse_args()
 
 

@@ -12,10 +12,15 @@ from midair.errors import DaemonTrouble
 TRIES = 10
 
 
-def take_lock(home: Path) -> int:
-    """Lock the folder for as long as the returned descriptor is open, in this process or in one that inherited it."""
+def take_lock(home: Path, *, wait: bool = False) -> int:
+    """Lock the folder for as long as the returned descriptor is open, in this process or in one that inherited it.
+
+    `wait`: for as long as another daemon has it. Raises DaemonTrouble otherwise.
+    """
     descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if not _lock(descriptor):
+    if wait:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    elif not _lock(descriptor):
         holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
         os.close(descriptor)
         raise DaemonTrouble(

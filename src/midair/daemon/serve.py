@@ -12,7 +12,8 @@ import uvloop
 
 from midair import __version__
 from midair.api.app import make_app
-from midair.client.home import SOCKET
+from midair.client.home import LOCK, SOCKET
+from midair.daemon import systemd
 from midair.daemon.flags import FlagService, read_tokens
 from midair.daemon.handover import Inherited, Report, Successor, start_successor
 from midair.daemon.home import take_home
@@ -33,8 +34,8 @@ LAST_ANSWERS_S = 5.0  # for answers under way when the daemon ends
 ACCEPTING_S = 20.0  # for code that is being built before a restart
 
 
-def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground: bool) -> None:
-    """Be the daemon of `home` until told to end."""
+def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground: bool, wait: bool = False) -> None:
+    """Be the daemon of `home` until told to end. `wait`: until another daemon of this home has ended."""
     take_home(home)
     try:
         set_up_log(home, foreground=foreground)
@@ -43,13 +44,16 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
     tokens = read_tokens()
     reserve = None
     if inherited is None:
-        lock, listener = take_lock(home), listen_here(home / SOCKET)
+        if wait:
+            systemd.notify("READY=1", "STATUS=waits while another daemon serves this folder")
+        lock, listener = take_lock(home, wait=wait), listen_here(home / SOCKET)
     else:
         lock, listener = inherited.lock, socket.socket(fileno=inherited.socket)
         reserve = Reserve(home)  # what could go wrong goes wrong before the predecessor ends
         report.ready()
         if not inherited.await_go():
             return
+        systemd.notify(f"MAINPID={os.getpid()}")
         sign(lock)
     store = Store(home, around_commit=(fatal := Fatal(os.environ.get(VARIABLE))))
     if reserve is not None:
@@ -102,6 +106,7 @@ class _Daemon:
             await flags.open()
             log.info("midair %s begins, pid %d", __version__, os.getpid())
             report.ready()
+            systemd.notify("READY=1", f"MAINPID={os.getpid()}", f"STATUS=midair {__version__}")
             await server.serve(sockets=[self._keep(self._listener)])
         finally:
             await flags.close()
@@ -110,6 +115,8 @@ class _Daemon:
             log.info("midair ends, pid %d", os.getpid())
             if self._successor is not None:
                 self._successor.go()
+                if systemd.is_supervised():
+                    systemd.await_signature(self._home / LOCK)
 
     def stop(self) -> None:
         """End, after the answers under way."""
