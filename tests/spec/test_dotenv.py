@@ -17,7 +17,15 @@ from midair.spec.dotenv import BadLine, parse_dotenv, parse_names
         ("A=a b c", {"A": "a b c"}),
         ("A=a # comment", {"A": "a"}),
         ("A=a#no comment", {"A": "a#no comment"}),
-        ("A=#all comment", {"A": ""}),
+        ("A=#ff0000", {"A": "#ff0000"}),
+        ("A= #c", {"A": "#c"}),
+        ("A=a\t#b", {"A": "a\t#b"}),
+        ('A="a" # c', {"A": "a"}),
+        ('A="a"b', {"A": "a"}),
+        ("á[1]=c\nTŰRŐ=d", {"á[1]": "c", "TŰRŐ": "d"}),
+        ("A=$2a$10$", {"A": "$2a$10$"}),
+        ("A='$2a$10$Nq'", {"A": "$2a$10$Nq"}),
+        ('A="\\v\\a"', {"A": "\v\a"}),
         ("A='$B # \\n'", {"A": "$B # \\n"}),
         ('A="a\\nb\\t\\"c\\""', {"A": 'a\nb\t"c"'}),
         ('A="two\nlines" # comment\nB=1', {"A": "two\nlines", "B": "1"}),
@@ -41,9 +49,22 @@ def test_a_name_alone_takes_the_value_of_the_shell():
     assert parse_names("A\nB\n", {"A": "shell"}.get) == {"A": "shell", "B": None}
 
 
+def test_variable_without_value_is_named_by_its_line():
+    missing = []
+    parse_dotenv("A=1\nHASH=$2a$10$Nq\nB=$A", missing=lambda name, line: missing.append((name, line)))
+    assert missing == [("HASH", 2)]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("A=1\n=2", 2), ("\n\nA B=1", 3), ('A="open', 1), ("A='x' y", 1), ("A=1\nB=${", 2), ("{}", 1)],
+    [
+        ("A=1\n=2", 2),
+        ("\n\nA B=1", 3),
+        ('A="open', 1),
+        ("A='x'\nB='y' {", 2),
+        ("A=1\nB=${", 2),
+        ("{}", 1),
+    ],
 )
 def test_a_line_that_says_nothing_is_refused_with_its_number(text, line):
     with pytest.raises(BadLine) as caught:

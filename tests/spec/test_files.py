@@ -121,7 +121,6 @@ def test_what_is_wrong_with_an_inactive_service_is_told_too(refusal):
     [
         "services: {web: {image: x, environment: {P: [hunter2]}}}",
         "services: {web: {image: x, environment: P=hunter2}}",
-        "services: {web: {image: x, environment: {P: a$1hunter2}}}",
         "services: {web: {image: x, environment: ['P=${ hunter2']}}",
         "services: {web: {image: x, environment: {P: '${A!hunter2}'}}}",
         "services: {web: {image: x, env_file: quote.env}}",
@@ -131,7 +130,7 @@ def test_what_is_wrong_with_an_inactive_service_is_told_too(refusal):
     ],
 )
 def test_values_that_may_be_secret_are_not_in_messages(refusal, text):
-    files = {"quote.env": "P='hunter2", "space.env": "P Q=hunter2", "dollar.env": "P=a$1hunter2"}
+    files = {"quote.env": "P='hunter2", "space.env": "P Q=hunter2", "dollar.env": "P=a${1hunter2"}
     told = refusal(text, files=files)
     assert len(told) == 1
     assert "hunter2" not in told[0]

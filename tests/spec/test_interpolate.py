@@ -113,7 +113,17 @@ def test_variables_without_value_and_default_are_named():
     assert missing == ["UNSET", "UNSET"]
 
 
-@pytest.mark.parametrize("text", ["$", "$1", "${", "${}", "${A", "${A!b}", "${A b}", "a$-b", "${:-x}"])
+@pytest.mark.parametrize("text", ["$", "^ok$", "$1", "$(date)", "$@", "a $ b", "a$-b", "$É"])
+def test_dollar_sign_without_variable_stays(text):
+    assert substitute(text, VALUES.get, lambda name: None) == text
+    assert substitute("${UNSET:-" + text + "}", VALUES.get, lambda name: None) == text
+
+
+def test_three_dollar_signs_are_two():
+    assert substitute("$$$", VALUES.get, lambda name: None) == "$$"
+
+
+@pytest.mark.parametrize("text", ["${", "${}", "${1}", "${A", "${A!b}", "${A b}", "${:-x}"])
 def test_what_is_no_template_is_refused(text):
     with pytest.raises(BadTemplate):
         substitute(text, VALUES.get, lambda name: None)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from midair.cli.contents import with_contents
 from midair.errors import FileRefused, NotFound, Problem
 from midair.model.project import Project
 from midair.spec import load
-from midair.spec.dotenv import BadLine, parse_dotenv
+from midair.spec.dotenv import BadLine, parse_dotenv, unset_in
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = (
@@ -45,7 +46,8 @@ def load_project(
     variables = {**_variables(env_files, here, here, shell), **shell}
     found = _find(files, here, variables)
     folder = found[0].parent
-    variables = {**_variables(env_files, here, folder, shell), **shell}
+    warnings: dict[str, None] = {}
+    variables = {**_variables(env_files, here, folder, shell, warnings), **shell}
     active = (*profiles, *(name for name in variables.get("COMPOSE_PROFILES", "").split(",") if name))
     project = load(
         tuple(str(file) for file in found),
@@ -56,6 +58,7 @@ def load_project(
         profiles=active,
         shell=_kept(shell) | {"PWD": str(folder)},
     )
+    project = msgspec.structs.replace(project, warnings=(*warnings, *project.warnings))
     project = with_contents(project, variables)
     named = project.extension.get("flags")
     if not named:
@@ -94,20 +97,33 @@ def _find(files: Sequence[str], here: Path, variables: Mapping[str, str]) -> lis
     )
 
 
+def _note_unset(warnings: dict[str, None], file: str, name: str, line: int) -> None:
+    warnings[unset_in(file, name, line)] = None
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise NotFound(f'cannot read "{path}": no such file', hint="check the path after -f or in COMPOSE_FILE")
     return Path(os.path.normpath(path))
 
 
-def _variables(env_files: Sequence[str], here: Path, folder: Path, shell: Mapping[str, str]) -> dict[str, str]:
+def _variables(
+    env_files: Sequence[str],
+    here: Path,
+    folder: Path,
+    shell: Mapping[str, str],
+    warnings: dict[str, None] | None = None,
+) -> dict[str, str]:
+    """The variables of the project's env files. `warnings` gets a key for each warning."""
+    noted = {} if warnings is None else warnings
     if not env_files and (named := shell.get("COMPOSE_ENV_FILES")):
         env_files = named.split(",")
     chosen = [here / name for name in env_files] or ([folder / ".env"] if (folder / ".env").is_file() else [])
     found: dict[str, str] = {}
     for path in chosen:
         try:
-            found.update(parse_dotenv(read(str(path)), lambda name: shell.get(name, found.get(name))))
+            note = partial(_note_unset, noted, path.name)
+            found.update(parse_dotenv(read(str(path)), lambda name: shell.get(name, found.get(name)), note))
         except BadLine as error:
             raise FileRefused((Problem("", error.message, str(path), error.line, 1),)) from None
         except (OSError, ValueError) as error:

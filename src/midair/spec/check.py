@@ -65,7 +65,7 @@ class Checker:
                 hint = did_you_mean(key, shape.fields) or _near_miss(key)
                 self._problems.add(join(path, key), f"unknown field{hint}", each.place)
         for key in shape.required:
-            if node.get(key) is None and not node.tag:
+            if not node.tag and not _has_value(entries.get(key)) and not self._problems.covers(join(path, key)):
                 self._problems.add(join(path, key), "is missing", node.place)
         return entries
 
@@ -80,7 +80,9 @@ class Checker:
                 )
                 continue
             found = self.read(shape.item, each, below)
-            if found is None and each.value is None:
+            if found is None and each.value is None and shape.item.kind == "either":
+                self._problems.add(below, "should not be empty", each.place)
+            elif found is None and each.value is None:
                 found = each.with_value({} if shape.item.kind == "mapping" else "")
             if found is not None:
                 entries[key] = found
@@ -109,6 +111,11 @@ class Checker:
         except ValueError as error:
             self._problems.add(path, str(error), node)
             return None
+
+
+def _has_value(node: Node | None) -> bool:
+    """A value that the canonical form does not leave out."""
+    return node is not None and (bool(node.tag) or node.value not in (None, "", [], {}))
 
 
 def _wanted(shape: Shape, node: Node) -> str:

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from midair.spec.interpolate import BadTemplate, Lookup, substitute
 from midair.spec.problems import got
 
-_NAME = re.compile(r"[^\S\n]*(?:export[^\S\n]+)?([A-Za-z0-9_.\-\[\]]+)[^\S\n]*(=|:|(?=\n)|\Z)[^\S\n]*")
+_NAME = re.compile(r"[^\S\n]*(?:export[^\S\n]+)?([\w.\-\[\]]+)[^\S\n]*(=|:|(?=\n)|\Z)[^\S\n]*")
 _BLANK = re.compile(r"(?:\s+|#[^\n]*)*")
-_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*")
-_REST = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?:\n|\Z)")
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_ESCAPE = re.compile(r'\\([nrt"\\])')
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", '"': '"', "\\": "\\"}
+_ESCAPE = re.compile(r'\\([abfnrtv"\\])')
 
 
 class BadLine(Exception):
@@ -22,12 +22,25 @@ class BadLine(Exception):
         self.line, self.message = line, message
 
 
-def parse_dotenv(text: str, lookup: Lookup = lambda name: None) -> dict[str, str]:
+# Called with a name and its line, for a value that uses a variable without a value.
+Missing = Callable[[str, int], None]
+
+
+def unset_in(file: str, name: str, line: int) -> str:
+    """The warning about such a value. It leaves the variable out: that may be a part of a password."""
+    return f'{file}:{line}: a "$" in {name} begins a variable that is not set; quote the value with \' to keep it'
+
+
+def parse_dotenv(
+    text: str, lookup: Lookup = lambda name: None, missing: Missing = lambda name, line: None
+) -> dict[str, str]:
     """The variables of a file. Values may use those of `lookup` and those above them. Raises BadLine."""
-    return {name: value for name, value in parse_names(text, lookup).items() if value is not None}
+    return {name: value for name, value in parse_names(text, lookup, missing).items() if value is not None}
 
 
-def parse_names(text: str, lookup: Lookup = lambda name: None) -> dict[str, str | None]:
+def parse_names(
+    text: str, lookup: Lookup = lambda name: None, missing: Missing = lambda name, line: None
+) -> dict[str, str | None]:
     """As `parse_dotenv`; a name without "=" takes the value of `lookup`, None when that has none."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     found: dict[str, str | None] = {}
@@ -46,7 +59,8 @@ def parse_names(text: str, lookup: Lookup = lambda name: None) -> dict[str, str 
             found[name[1]] = lookup(name[1])
             position = name.end()
         else:
-            found[name[1]], position = _read_value(text, name.end(), known, line)
+            expand = _Expander(known, partial(missing, name[1], line), line)
+            found[name[1]], position = _read_value(text, name.end(), expand, line)
         position = _skip(text, position)
     return found
 
@@ -61,31 +75,34 @@ def _skip(text: str, position: int) -> int:
     return blank.end() if blank else position
 
 
-def _read_value(text: str, start: int, known: Callable[[str], str | None], line: int) -> tuple[str, int]:
+def _read_value(text: str, start: int, expand: "_Expander", line: int) -> tuple[str, int]:
     quote = text[start : start + 1]
     if quote not in ("'", '"') or not quote:
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
-        raw = _COMMENT.sub("", text[start:end], count=1).rstrip()
-        return _expand(raw, known, line), end
+        # Only a space before it makes a comment of "#": a colour or a password may begin with it.
+        raw = text[start:end].partition(" #")[0].rstrip()
+        return expand(raw), end
     end = start + 1
     while end < len(text) and text[end] != quote:
         end += 2 if text[end] == "\\" else 1
     if end >= len(text):
         raise BadLine(line, f"the quote {quote} is never closed")
     raw = text[start + 1 : end]
-    rest = _REST.match(text, end + 1)
-    if rest is None:
-        raise BadLine(line, f"unexpected text after the closing quote {quote}")
     if quote == "'":
         return raw.replace("\\'", "'"), end + 1
     # A backslash keeps a dollar sign as it is; this has to be known before variables are replaced.
     guarded = raw.replace("\\$", "$$")
-    return _expand(_ESCAPE.sub(lambda match: _ESCAPES[match[1]], guarded), known, line), end + 1
+    return expand(_ESCAPE.sub(lambda match: _ESCAPES[match[1]], guarded)), end + 1
 
 
-def _expand(raw: str, known: Callable[[str], str | None], line: int) -> str:
-    try:
-        return substitute(raw, known, lambda name: None)
-    except BadTemplate as error:
-        raise BadLine(line, str(error)) from None
+class _Expander(NamedTuple):
+    known: Lookup
+    missing: Callable[[], None]
+    line: int
+
+    def __call__(self, raw: str) -> str:
+        try:
+            return substitute(raw, self.known, lambda name: self.missing())
+        except BadTemplate as error:
+            raise BadLine(self.line, str(error)) from None

@@ -48,8 +48,9 @@ class _FileReader:
         required, form = item.get("required"), item.get("format")
 
         def lookup(name: str) -> str | None:
-            value = known[name].value if name in known else None
-            return value if value is not None else self._environment.get(name)
+            # As in Compose, variables of the project win over those of the service.
+            value = self._environment.get(name)
+            return value if value is not None or name not in known else known[name].value
 
         try:
             is_raw = form is not None and form.value == "raw"

@@ -1,4 +1,7 @@
-"""Variables in text: `$V`, `${V}`, `${V:-default}` and the other operators of Compose, nested; `$$` is a dollar."""
+"""Variables in text: `$V`, `${V}`, `${V:-default}` and the other operators of Compose, nested.
+
+`$$` is a dollar sign, and so is a `$` that begins no variable: `^ok$`, `$1`, `$(date)`.
+"""
 
 import re
 from collections.abc import Callable
@@ -39,7 +42,8 @@ def substitute(text: str, lookup: Lookup, missing: Callable[[str], None], depth:
             parts.append(_value(name[0], lookup, missing))
             position = name.end()
         else:
-            raise BadTemplate(f'"{text[dollar : dollar + 2].strip()}" is no variable; write $$ for a dollar sign')
+            parts.append("$")
+            position = dollar + 1
     parts.append(text[position:])
     return "".join(parts)
 

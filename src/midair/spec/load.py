@@ -11,7 +11,7 @@ from midair.spec.cross import cross_check
 from midair.spec.envfile import read_service_files
 from midair.spec.extension import check_extension
 from midair.spec.name import project_name as name_of
-from midair.spec.node import Mark, Node, plain
+from midair.spec.node import Mark, Node, notes, plain
 from midair.spec.normalize import normalize, prune
 from midair.spec.own_files import without_own_files
 from midair.spec.paths import join_path
@@ -102,8 +102,10 @@ def _unset(name: str) -> str:
 
 def _warnings(sources: Sources, model: Node) -> tuple[str, ...]:
     unset = [_unset(name) for name in sources.unset]
+    unset += sources.notes
     ranges = []
     for key, service in model.value["services"].entries():
+        ranges += [f"service {key}: {path}: {note}" for path, note in notes(service)]
         for port in plain(service.get("ports") or service.with_value([])):
             if "-" in port.get("published", ""):
                 first = port["published"].split("-")[0]

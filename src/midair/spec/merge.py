@@ -27,7 +27,7 @@ def settle(shape: Shape, node: Node) -> Node:
         entries = {key: settle(_below(shape, key), each) for key, each in node.entries() if each.tag != "!reset"}
         return Node(entries, node.mark, node.key_mark)
     if node.is_sequence:
-        return Node(unite(shape, list(node.items())), node.mark, node.key_mark)
+        return Node(unite(shape, list(node.items())), node.mark, node.key_mark, note=node.note)
     return Node(node.value, node.mark, node.key_mark)
 
 

@@ -22,9 +22,11 @@ def project_name(
     for file in reversed(files):
         for document in reversed(sources.documents(file)):
             node = document.get("name")
-            if node is not None and isinstance(node.value, str) and node.value:
-                return _from_file(node, environment, sources.problems)
-    name = re.sub(r"[^-_a-z0-9]", "", posixpath.basename(folder).lower()).lstrip("_-")
+            if node is not None and isinstance(node.value, str):
+                name = _from_file(node, environment)
+                if name:
+                    return _checked(name, sources.problems, node)
+    name = _made_from(posixpath.basename(folder))
     if not name:
         place = Mark(sources.label(files[0]), 1, 1) if files else None
         message = f"the folder {got(posixpath.basename(folder))} makes no name for the project; write name: or use -p"
@@ -32,12 +34,17 @@ def project_name(
     return name or "project"
 
 
-def _from_file(node: Node, environment: Environment, problems: Problems) -> str:
+def _made_from(text: str) -> str:
+    return re.sub(r"[^-_a-z0-9]", "", text.lower()).lstrip("_-")
+
+
+def _from_file(node: Node, environment: Environment) -> str:
+    """As Compose has it, `name: My Shop!` is made a name, and one that leaves nothing counts as absent."""
     try:
-        name = substitute(node.value, environment.get, lambda name: None)
+        return _made_from(substitute(node.value, environment.get, lambda name: None))
     except BadTemplate:
-        return "project"  # told when the file is read
-    return _checked(name, problems, node)
+        # Reported when the file is read.
+        return "project"
 
 
 def _checked(name: str, problems: Problems, node: Node | None) -> str:

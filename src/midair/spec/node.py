@@ -21,6 +21,7 @@ class Node:
     mark: Mark
     key_mark: Mark | None = None  # of the key in front of it, when it is an entry of a mapping
     tag: str = ""  # "!reset" or "!override", until the files are merged
+    note: str = ""  # a warning about how the value was read
 
     @property
     def is_mapping(self) -> bool:
@@ -76,6 +77,16 @@ class Node:
         if isinstance(value, list):
             return Node([self.make(each) for each in value], self.mark)
         return value if isinstance(value, Node) else Node(value, self.mark)
+
+
+def notes(node: Node, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every note in the tree, with the path of the value it is about."""
+    if node.note:
+        yield path, node.note
+    for key, each in node.entries():
+        yield from notes(each, f"{path}.{key}" if path else key)
+    for index, each in enumerate(node.items()):
+        yield from notes(each, f"{path}[{index}]")
 
 
 def plain(node: Node) -> Any:

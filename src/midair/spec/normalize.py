@@ -102,14 +102,19 @@ def _build(service: Node) -> Node:
     build = service.get("build")
     if build is None:
         return service
-    if build.get("context") is None:
+    # As in Compose, what a variable without a value leaves empty is the project's own folder.
+    if _is_empty(build.get("context")):
         build = build.with_entry("context", build.make("."))
-    if build.get("dockerfile") is None and build.get("dockerfile_inline") is None:
+    if _is_empty(build.get("dockerfile")) and _is_empty(build.get("dockerfile_inline")):
         build = build.with_entry("dockerfile", build.make("Dockerfile"))
     secrets = build.get("secrets")
     if secrets is not None:
         build = build.with_entry("secrets", secrets.with_value([_secret(item) for item in secrets.items()]))
     return service.with_entry("build", build)
+
+
+def _is_empty(node: Node | None) -> bool:
+    return node is None or node.value in (None, "")
 
 
 def _ports(service: Node) -> Node:

@@ -131,6 +131,9 @@ class _Builder:
                 for name, node in self._merge_key(raw_value, path, depth).items():
                     merged.setdefault(name, node)
                 continue
+            if not isinstance(meant := self._scalar(raw_key, path, mark), str):
+                self._problems.add(join(path, key), f"a key should be text, got {got(meant)}; put it in quotes", mark)
+                continue
             if key in entries:
                 first = entries[key].place
                 self._problems.add(join(path, key), f"{got(key)} is here twice, first in line {first.line}", mark)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from midair.spec.node import Node
 from midair.spec.problems import got
@@ -10,7 +11,7 @@ from midair.spec.shape import BadShort
 
 def one_as_list(node: Node) -> Node:
     """A single value is a list of one."""
-    return node if isinstance(node.value, list | dict) else node.with_value([node])
+    return node if node.value is None or isinstance(node.value, list | dict) else node.with_value([node])
 
 
 def pairs(node: Node) -> Node:
@@ -71,12 +72,24 @@ def command(node: Node) -> Node:
     """Text is split into words as a shell would, with quotes and backslashes and nothing else."""
     if not isinstance(node.value, str):
         return node
-    return node.with_value([node.with_value(word) for word in split_words(node.value)])
+    words, operators = read_line(node.value)
+    note = f"{got(operators[0])} is an argument here, as no shell runs it; {_SHELL}" if operators else ""
+    return replace(node, value=[node.with_value(word) for word in words], note=note)
+
+
+_OPERATORS = ";&|<>()"
+_SHELL = 'quote it, or write ["sh", "-c", "…"]'
 
 
 def split_words(line: str) -> list[str]:
-    """The words of a command line."""
+    """The words of a command line. Raises BadShort when a quote is never closed."""
+    return read_line(line)[0]
+
+
+def read_line(line: str) -> tuple[list[str], str]:
+    """The words of a command line, and those of its characters that a shell would not take for text."""
     words: list[str] = []
+    operators = ""
     word, started, quote, position = "", False, "", 0
     while position < len(line):
         char = line[position]
@@ -94,9 +107,10 @@ def split_words(line: str) -> list[str]:
             word, started = "", False
         else:
             word, started = word + char, True
+            operators += char if char in _OPERATORS else ""
     if quote:
         raise BadShort(f"the quote {quote} is never closed in {got(line)}")
-    return [*words, word] if started else words
+    return ([*words, word] if started else words), operators
 
 
 def health_test(node: Node) -> Node:
@@ -154,6 +168,8 @@ def all_devices(node: Node) -> Node:
     if not node.is_mapping:
         return node
     count = node.get("count")
+    if count is not None and count.value is not None and (ids := node.get("device_ids")) is not None and ids.value:
+        raise BadShort("count and device_ids exclude each other; write one of them")
     if count is not None and count.value == "all":
         return node.with_entry("count", count.with_value(-1))
     if count is None and node.get("device_ids") is None:

@@ -9,11 +9,10 @@ from midair.spec.shape import BadShort
 from midair.spec.short import is_path
 
 _PORT = re.compile(
-    r"(?:(?:(?P<ip>\[[0-9a-fA-F:.%]+\]|[0-9.]+|[0-9a-fA-F:]*::[0-9a-fA-F:.]*):)?(?P<published>\d*(?:-\d+)?):)?"
+    r"(?:(?:(?P<ip>\[[0-9a-fA-F:.%]+\]|[0-9.]+|[0-9a-fA-F:]*::[0-9a-fA-F:.]*|):)?(?P<published>\d*(?:-\d+)?):)?"
     r"(?P<target>\d+(?:-\d+)?)(?:/(?P<protocol>[A-Za-z]+))?"
 )
 _FORMAT = '"[[address:]published:]target[/protocol]"'
-_WIDEST = 1000  # ports; each of them becomes a listener
 _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 
 
@@ -50,8 +49,6 @@ def _range(text: str) -> list[int]:
         raise BadShort(f"a port should be between 1 and 65535, got {got(text)}")
     if high < low:
         raise BadShort(f"a range should go upward, got {got(text)}")
-    if high - low >= _WIDEST:
-        raise BadShort(f"a range should have at most {_WIDEST} ports, got {got(text)}")
     return list(range(low, high + 1))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from midair.spec.check import Checker
-from midair.spec.dotenv import BadLine, parse_names
+from midair.spec.dotenv import BadLine, parse_names, unset_in
 from midair.spec.interpolate import interpolate
 from midair.spec.merge import merge
 from midair.spec.node import Mark, Node
@@ -22,6 +22,8 @@ class Sources:
     def __init__(self, reader: Reader, folder: str, problems: Problems) -> None:
         self.problems = problems
         self.unset: dict[str, None] = {}  # variables without a value or a default
+        # Warnings about lines of env files.
+        self.notes: list[str] = []
         self._reader = reader
         self._folder = folder
         self._texts: dict[str, str] = {}
@@ -73,7 +75,8 @@ class Sources:
 
     def variables(self, file: str, known: Callable[[str], str | None]) -> dict[str, str | None]:
         """The variables of an env file. Raises OSError, ValueError or BadLine."""
-        return parse_names(self.text(file), known)
+        label = self.label(file)
+        return parse_names(self.text(file), known, lambda name, line: self._note_line(unset_in(label, name, line)))
 
     def raw_lines(self, file: str) -> dict[str, str | None]:
         """The same for `format: raw`: everything after the first equals sign, as it is."""
@@ -86,6 +89,10 @@ class Sources:
                 raise BadLine(number, "should be NAME=value")
             found[name.strip()] = value if equals else None
         return found
+
+    def _note_line(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _note_unset(self, name: str) -> None:
         self.unset[name] = None

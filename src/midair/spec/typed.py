@@ -1,6 +1,6 @@
 """The canonical form of a service becomes the typed `Service` that the rest of midair acts on, defaults filled in."""
 
-from typing import Any
+from typing import Any, Literal
 
 from midair.model import project as model
 from midair.model.protocol import likely_protocol
@@ -10,6 +10,8 @@ from midair.spec.paths import is_remote, join_path
 from midair.spec.table.common import signal_name
 
 _HTTP = ("http", "http1", "http/1.1", "ws")
+# "unless-stopped" is no word of Swarm's, but Docker Compose hands it to the engine: it is how midair restarts anyway.
+_CONDITIONS: dict[str, Literal["any", "on-failure", "none"]] = {"none": "none", "on-failure": "on-failure"}
 
 
 def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str, runtime: str) -> model.Service:
@@ -125,7 +127,7 @@ def _restart(fields: dict[str, Any], publishes: bool) -> model.Restart:
     policy = fields.get("deploy", {}).get("restart_policy")
     if policy is not None:
         return model.Restart(
-            condition=policy.get("condition", "any"),
+            condition=_CONDITIONS.get(policy.get("condition", "any"), "any"),
             delay_s=span(policy, "delay", 0.0),
             max_attempts=policy.get("max_attempts") or None,  # 0: as often as it takes
             window_s=span(policy, "window", 10.0),

@@ -11,7 +11,8 @@ _NANOSECONDS = {
     "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9,
     "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9, "w": 7 * 86400 * 10**9,
 }  # fmt: skip
-_BYTES = re.compile(r"(-?\d+(?:\.\d+)?) ?([kmgtp])?i?b?", re.IGNORECASE)
+# As Go reads floats: ".5", "1." and "1_000".
+_BYTES = re.compile(r"([-+]?(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)) ?([kmgtp])?i?b?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _NUMERIC = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
 _MOST = 2**63 - 1
@@ -22,15 +23,16 @@ def nanoseconds(value: Any) -> int:
     wanted = f'should be a duration such as "30s" or "1m30s", got {got(value)}'
     if not isinstance(value, str) or len(value) > 64:
         raise ValueError(wanted)
-    if value == "0":
+    text = value.removeprefix("+")
+    if text == "0":
         return 0
     position, total = 0, Decimal(0)
-    for part in _DURATION_PART.finditer(value):
+    for part in _DURATION_PART.finditer(text):
         if part.start() != position:
             break
         total += Decimal(part[1]) * _NANOSECONDS[part[2]]
         position = part.end()
-    if position == 0 or position != len(value) or total > _MOST:
+    if position == 0 or position != len(text) or total > _MOST:
         raise ValueError(wanted)
     return int(total)
 
@@ -62,7 +64,7 @@ def _trimmed(value: Decimal) -> str:
 
 def byte_count(value: Any) -> int:
     """A size such as "512m" or "1.5GB", in powers of 1024."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST and not 0 < value < 1:
         return int(value)
     match = _BYTES.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 40 else None
     if match:

@@ -67,6 +67,12 @@ RUN = Group(
         row("init", "named replace replace named", _AT_START, shown=True, kubernetes="the pod's own init is used"),
         row("stdin_open", "named replace replace replace", _AT_START, shown=True),
         row("tty", "named replace replace replace", _AT_START, shown=True),
+        row(
+            "pre_start",
+            "refuse",
+            "midair does not run it yet; write a service that ends, and wait for it: depends_on with "
+            "condition: service_completed_successfully",
+        ),
         row("post_start", "replace replace named replace", "it has run in the replicas that are there"),
         row("configs", "named replace replace replace", "its files are part of a revision"),
         row("secrets", "named replace replace replace", "its files are part of a revision"),

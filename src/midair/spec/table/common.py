@@ -1,6 +1,7 @@
 """Shapes that several parts of the file share."""
 
 import re
+from dataclasses import replace
 
 from midair.spec import short
 from midair.spec.shape import (
@@ -63,6 +64,8 @@ HOOK = mapping(
     },
     required=("command",),
 )
+# Unlike the other hooks it runs in a container of its own, before the replica starts.
+PRE_START = replace(HOOK, fields={**HOOK.fields, "image": text(), "per_replica": flag()})
 FILE_REFERENCE = mapping(
     {"source": text(), "target": text(), "uid": text(), "gid": text(), "mode": MODE},
     required=("source",),
@@ -133,7 +136,7 @@ BUILD = mapping(
 def blkio(rate: Shape, name: str) -> Shape:
     """A limit for each of some devices."""
     return sequence(
-        mapping({"path": text(), name: rate}, required=("path",)),
+        mapping({"path": text(), name: kept(rate)}, required=("path", name)),
         unique=lambda node: str(path.value) if (path := node.get("path")) else "",
     )
 

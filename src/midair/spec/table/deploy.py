@@ -1,5 +1,7 @@
 """Shapes of `deploy` and `develop`."""
 
+from dataclasses import replace
+
 from midair.spec import short
 from midair.spec.shape import Shape, choice, duration, flag, kept, mapping, number, sequence, size, text, whole
 from midair.spec.table.common import DEVICE_REQUEST, HOOK, LABELS, ONE_OR_MORE, TEXTS
@@ -44,14 +46,14 @@ DEPLOY = mapping(
                         "memory": size(),
                         "pids": whole(-1),
                         "generic_resources": _GENERIC,
-                        "devices": sequence(DEVICE_REQUEST, unique=None),
+                        "devices": sequence(replace(DEVICE_REQUEST, required=("capabilities",)), unique=None),
                     }
                 ),
             }
         ),
         "restart_policy": mapping(
             {
-                "condition": choice("none", "on-failure", "any"),
+                "condition": choice("none", "on-failure", "any", "unless-stopped"),
                 "delay": kept(duration()),
                 "max_attempts": whole(0, keep=True),
                 "window": kept(duration()),

@@ -33,6 +33,7 @@ from midair.spec.table.common import (
     NAME,
     ONE_OR_MORE,
     OPTIONS,
+    PRE_START,
     TEXTS,
     ULIMITS,
 )
@@ -135,6 +136,7 @@ SERVICE = mapping(
         "develop": DEVELOP,
         "stop_signal": text(),
         "stop_grace_period": kept(duration()),
+        "pre_start": sequence(PRE_START, unique=None),
         "post_start": sequence(HOOK, unique=None),
         "pre_stop": sequence(HOOK, unique=None),
         "init": kept(flag()),
