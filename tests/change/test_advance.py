@@ -61,8 +61,7 @@ def test_a_service_waits_until_a_one_shot_has_ended_well(board, state):
     board.accept(state({"web": {"job": "service_completed_successfully"}}, ports={"job": ()}, web="w1", job="j1"))
     board.advance()
     job = board.rollouts["job"]
-    policy = core.repolicy(job, job.policy.__class__(), 0.0).policy
-    board.put("job", "completed", policy=policy, replicas=seen("job/j1/0", "ready"))
+    board.put("job", "completed", policy=job.policy.__class__(), replicas=seen("job/j1/0", "ready"))
     assert board.advance().begun == ("job",)
 
 
@@ -124,6 +123,35 @@ def test_a_way_back_that_does_not_come_about_is_said_and_may_still_end(board, st
     assert board.change.ended_at is None
     board.put("web", "rolled_back")
     assert board.advance().phase == "rolled_back"
+
+
+def test_stuck_rollback_is_reported_once_with_its_reason(board, state, running):
+    before = running(state(web="w1"))
+    board.accept(state(web="w2"), before, number=2)
+    board.advance()
+    board.fail("web")
+    board.advance()
+    board.put("web", "stuck", reason="1 of 1 replicas not ready")
+    board.advance()
+    board.advance()
+    text = 'service "web": 1 of 1 replicas not ready'
+    assert [one for one in board.events if isinstance(one, ChangeEnded)][1:] == [ChangeEnded(2, "stuck", text)]
+    assert board.change.waits_for == text
+    board.put("web", "rolled_back")
+    assert board.advance().waits_for == ""
+
+
+def test_stuck_service_is_reported_when_failures_are_ignored(board, state, running):
+    before = running(state(web="w1", db="d1"))
+    board.accept(state(web="w2", db="d2"), before, number=2)
+    board.advance()
+    board.put("web", "stuck", reason="1 of 1 replicas not ready")
+    assert board.advance().waits_for == "", "db still moves"
+    board.complete("db")
+    assert board.advance().waits_for == 'service "web": 1 of 1 replicas not ready'
+    assert board.events[-1] == ChangeEnded(2, "stuck", board.change.waits_for)
+    board.put("web", "progressing")
+    assert board.advance().waits_for == ""
 
 
 def test_what_is_no_longer_wanted_goes_last_and_in_reverse_order(board, state, running):

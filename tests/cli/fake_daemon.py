@@ -31,6 +31,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fake.asked.append((f"{self.command} {path}", query, msgspec.json.decode(body) if body else None))
         answer = fake.answers[f"{self.command} {path}"]
+        if callable(answer):
+            answer = answer(body)
         if isinstance(answer, Stream):
             self.stream(answer)
         elif isinstance(answer, MidairError):

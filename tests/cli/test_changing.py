@@ -88,6 +88,38 @@ def test_the_exit_code_says_how_it_ended(shop, midair, phase, code):
     assert midair("up", "--json")[0] == code
 
 
+@pytest.mark.parametrize("name", CHANGING)
+def test_lost_answer_does_not_lose_the_change(shop, midair, name):
+    def hang_up(body):
+        token = json.loads(body)["token"]
+        shop.answers["GET /v1/projects/shop/changes"] = (views.change(id=3), views.change(token=token))
+        return Stream()
+
+    what = "changes" if name == "up" else name
+    shop.answers[f"POST /v1/projects/shop/{what}"] = hang_up
+    code, out, err = midair(*CHANGING[name])
+    assert (code, err) == (0, "")
+    assert "done" in out
+
+
+def test_answer_that_never_comes_is_an_error_without_the_change(shop, midair):
+    shop.answers["POST /v1/projects/shop/scale"] = Stream()
+    code, _out, err = midair("scale", "web=3")
+    assert code == 1
+    assert "the daemon went away before it agreed" in err
+
+
+def test_stuck_change_says_what_it_waits_for(shop, midair):
+    ends(shop, "rolling_back")
+    shop.answers["GET /v1/projects/shop/changes/2"] = replace(
+        views.change("stuck"), ended_at=None, reason='service "web": it died', waits_for='service "job": not ready'
+    )
+    code, _out, err = midair("up")
+    assert code == 1
+    assert 'change 2 stuck: service "job": not ready (it rolls back because of service "web": it died)' in err
+    assert "hint: fix what it waits for" in err
+
+
 def test_json_is_the_plan_the_events_and_the_change_a_line_each(shop, midair):
     _code, out, _err = midair("up", "--json")
     lines = [json.loads(line) for line in out.splitlines()]

@@ -296,6 +296,8 @@ def test_old_changes_are_forgotten_with_what_only_they_needed(site):
             await site.ended(await site.up(shop(web(build=Build("/srv/shop"), replicas=1))))
         await site.until(lambda: len(site.engine.store.changes.all("shop")) == 30)
         await site.until(lambda: len(site.machine.releases) == 31)  # the state before the oldest one included
+        keeper = site.engine.keeper("shop")
+        await site.until(lambda: len(keeper.state._revisions) <= 31 and len(keeper.world._adapted) <= 31)
         for _ in range(10):
             assert (await site.ended(await site.undo())).phase == "completed"
         await site.end()

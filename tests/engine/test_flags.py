@@ -228,3 +228,19 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(site):
         await site.end()
 
     run(story())
+
+
+def test_flags_push_no_code_out_of_undo(site):
+    async def story():
+        await site.begin()
+        for colour in ("red", "blue"):
+            await site.ended(await site.up(with_flags(shop(web(colour, replicas=1)), **{"new-button": BUTTON})))
+        for number in range(32):
+            site.engine.flags.change("shop", ask("off" if number % 2 else "on"))
+        await site.ended(await site.up(with_flags(shop(web("green", replicas=1)), **{"new-button": BUTTON})))
+        await site.until(lambda: len(site.engine.store.changes.all("shop")) == 32)
+        undone = await site.ended(await site.undo(2))
+        assert undone.after.project.services["web"].environment == {"COLOUR": "red"}
+        await site.end()
+
+    run(story())

@@ -94,7 +94,7 @@ class Stage:
             self.do_see(seen)
             self.do_advance("")
         self.policy = policy
-        self.rollout = core.repolicy(core.settle(self.rollout), policy, self.now)
+        self.rollout = replace(core.settle(self.rollout), policy=policy, stable_policy=policy)
 
     def do_settle(self, rest: str) -> None:
         self.rollout = core.settle(self.rollout)

@@ -97,19 +97,6 @@ def test_what_has_no_port_is_not_held_but_may_be_released(rollout):
     assert not core.request(replace(worker, held_by_operator=True), SetHold(False), 20.0).held_by_operator
 
 
-def test_other_settings_of_a_settled_service_belong_to_its_last_good_state(rollout):
-    other = replace(POLICY, stop_grace_s=99.0)
-    settled = core.settle(replace(rollout, phase="completed"))
-    assert core.repolicy(settled, other, 20.0).is_settled
-
-
-def test_other_settings_in_the_middle_of_a_change_go_back_with_it(rollout):
-    other = replace(POLICY, stop_grace_s=99.0)
-    changed = core.repolicy(rollout, other, 20.0)
-    assert changed.policy == other
-    assert core.turn_back(changed, 30.0, "it failed").policy == POLICY
-
-
 def test_only_a_completed_rollout_is_settled(rollout):
     with pytest.raises(AssertionError, match="cannot settle a rollout that is progressing"):
         core.settle(rollout)

@@ -23,6 +23,7 @@ def accept(
     summary: str = "",
     undoes: ChangeId | None = None,
     baseline: Tally | None = None,
+    token: str = "",
 ) -> Change:
     """A change from `before`, the last completed state, to `after`.
 
@@ -41,10 +42,11 @@ def accept(
         by=by,
         undoes=undoes,
         baseline=baseline or Tally(),
+        token=token,
     )
 
 
 def supersede(change: Change, by: Change, now: Moment) -> Change:
     """A change that is under way, ended by another one that takes over what it made."""
     assert change.ended_at is None, f"change {change.id} has ended"
-    return replace(change, phase="superseded", ended_at=now, reason=f"change {by.id} took over")
+    return replace(change, phase="superseded", ended_at=now, waits_for="", reason=f"change {by.id} took over")

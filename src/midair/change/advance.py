@@ -49,6 +49,7 @@ class _Draft:
             self._go_on()
         if self.change.phase in ("rolling_back", "stuck"):
             self._come_back()
+        self._report_stuck()
         changed = tuple(one for name, one in self.rollouts.items() if self.given.get(name) is not one)
         return ChangeStep(self.change, changed, tuple(self.events), self.wake_at)
 
@@ -173,16 +174,17 @@ class _Draft:
         text = f'service "{service}": {reason}'
         self.change = replace(self.change, phase="rolling_back", reason=text, waiting_since=None)
 
-    def _come_back(self) -> None:
-        """Turn round whatever is not yet on its way back, and see whether all are back.
-
-        That includes what a superseded change began and this one had no time for.
-        """
-        concerned = [
+    def _concerned(self) -> list[Rollout]:
+        """All that go back with the change: also what a superseded one began and this one had no time for."""
+        return [
             one
             for name, one in self.rollouts.items()
             if name in self.change.begun or one.phase in UNDER_WAY or not one.is_settled
         ]
+
+    def _come_back(self) -> None:
+        """Turn round whatever is not yet on its way back, and see whether all are back."""
+        concerned = self._concerned()
         for rollout in concerned:
             if not rollout.back:
                 turned = turn_back(rollout, self.now, f"change {self.change.id} goes back")
@@ -195,6 +197,19 @@ class _Draft:
         elif stuck != (self.change.phase == "stuck"):
             self.change = replace(self.change, phase="stuck" if stuck else "rolling_back")
 
+    def _report_stuck(self) -> None:
+        """Say once that nothing moves any more, so that nobody who follows the change waits for ever."""
+        if self.change.phase in ENDED:
+            return
+        concerned = self._concerned() if self.change.phase in ("rolling_back", "stuck") else self._begun()
+        stuck = [one for one in concerned if one.phase == "stuck"]
+        moves = any(one.phase in UNDER_WAY - {"stuck", "paused"} for one in concerned)
+        text = "" if moves else "; ".join(f'service "{one.service}": {one.reason}' for one in stuck)
+        if text and not self.change.waits_for:
+            self.events.append(ChangeEnded(self.change.id, "stuck", text))
+        if text != self.change.waits_for:
+            self.change = replace(self.change, waits_for=text)
+
     def _end(self, phase: ChangePhase, reason: str) -> None:
-        self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason)
+        self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason, waits_for="")
         self.events.append(ChangeEnded(self.change.id, phase, reason))

@@ -167,13 +167,15 @@ def _until_ended(
             failed.look(event)
             screen.event(event)
             if event.kind == "change-ended":
-                return client.change(change.project, change.id)
+                found = client.change(change.project, change.id)
+                if found.has_ended or found.is_stuck:
+                    return found
 
 
 def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
     """The last lines: what it was, how long it took, what it cost."""
     services = out.count(len(change.services), "service")
-    took = (change.ended_at or change.created_at) - change.created_at
+    took = (change.ended_at or client.status(change.project).now) - change.created_at
     counts = f"{out.count(change.tally.accepted, 'request')} accepted, {change.tally.lost:,} lost"
     if change.phase == "completed":
         out.say(
@@ -185,12 +187,16 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
     out.say(out.line(label, f"{services} {how} after {took:.1f}s, {counts}", colour="yellow"))
     hint = {
         "rolled_back": "mend it and run midair up again; nothing else is needed",
-        "stuck": "see what it waits for with midair status",
+        "stuck": "fix what it waits for, or run midair up with a file that works; midair tries on meanwhile",
         "superseded": "see the change that came after it with midair history",
     }.get(change.phase)
     if failed.replica:
         _last_words(client, change.project, failed.replica)
-    out.fail(f"change {change.id} {how}" + (f": {change.reason}" if change.reason else ""), hint)
+    reason = change.reason
+    if change.waits_for:
+        back = f" (it rolls back because of {reason})" if reason else ""
+        reason = f"{change.waits_for}{back}"
+    out.fail(f"change {change.id} {how}" + (f": {reason}" if reason else ""), hint)
 
 
 def _last_words(client: Client, project: str, replica: str) -> None:

@@ -1,5 +1,6 @@
 """What can be asked of the control plane, one method each. Blocking and light to import."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
 T = TypeVar("T")
+Ask = AskUp | AskUndo | AskScale | AskDown
 Stream = Iterator[tuple[str, bytes]]  # names and data of server-sent events
 RESTART_S = 120.0  # for what is being accepted, and for the successor's start
 STOP_S = 20.0  # for answers and actions under way
@@ -307,10 +309,11 @@ class Client:
         self,
         project: str,
         what: str,
-        ask: AskUp | AskUndo | AskScale | AskDown,
+        ask: Ask,
         progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
         url = f"{_project(project)}/{what}"
+        ask = msgspec.structs.replace(ask, token=os.urandom(8).hex())
         try:
             for name, data in self._transport.stream("POST", url, msgspec.json.encode(ask)):
                 if name == "accepted":
@@ -321,17 +324,18 @@ class Client:
                     progress(msgspec.json.decode(data, type=EventView))
         except ConnectionError:
             pass
-        return self._accepted_after_all(project, ask.digest if isinstance(ask, (AskUp, AskUndo)) else None)
+        return self._accepted_after_all(project, ask)
 
-    def _accepted_after_all(self, project: str, digest: str | None) -> ChangeView:
+    def _accepted_after_all(self, project: str, ask: Ask) -> ChangeView:
         """The change of an answer that never came: the daemon went away, and may have stored the change before."""
         self.ensure_daemon()
         try:
-            latest = self.history(project)[0]
+            history = self.history(project)
         except errors.NotFound:
-            latest = None
-        if latest is not None and not latest.has_ended and latest.digest == digest:
-            return latest
+            history = ()
+        for change in history:
+            if change.token == ask.token:
+                return change
         raise errors.DaemonTrouble("cannot change anything: the daemon went away before it agreed", hint="do it again")
 
     def _read(self, connect: Callable[[], Stream], *, follow: bool) -> Stream:

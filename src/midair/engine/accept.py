@@ -52,7 +52,7 @@ def plan_between(keeper: Keeper, after: Applied) -> Plan:
 
 async def up(
     keeper: Keeper, project: Project, only: tuple[str, ...], digest: str, confirmed: bool, by: str, progress: Progress,
-    neighbours: Iterable[Keeper] = (),
+    neighbours: Iterable[Keeper] = (), token: str = "",
 ) -> Change:  # fmt: skip
     """Accept an `up`. Building happens here, before anything is stored. `neighbours`: the other projects here."""
     async with keeper.accepting:
@@ -64,7 +64,7 @@ async def up(
         plan, after = _build(keeper, project, releases, only)
         if plan.digest != digest:
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
-        return await store(keeper, "up", base, plan, after, by)
+        return await store(keeper, "up", base, plan, after, by, token=token)
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -147,7 +147,7 @@ async def fetch(keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, pr
 
 async def store(
     keeper: Keeper, kind: ChangeKind, base: Applied | None, plan: Plan, after: Applied, by: str,
-    undoes: ChangeId | None = None,
+    undoes: ChangeId | None = None, token: str = "",
 ) -> Change:  # fmt: skip
     """Store a change that was planned from `base`. From then on it is carried out, whatever happens to this process."""
     after = await _arrange(keeper, after)
@@ -165,6 +165,7 @@ async def store(
     change = changes.accept(
         before, after, plan, previous,
         number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=total(router),
+        token=token,
     )  # fmt: skip
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]

@@ -20,8 +20,9 @@ def total(seen: RouterSeen | None) -> Tally:
 def counted(change: Change, seen: RouterSeen | None) -> Change:
     """The change with what was counted since it began."""
     now = total(seen)
-    began_anew = now.accepted < change.baseline.accepted  # another router, whose counts began at 0
-    return replace(change, tally=now if began_anew else now.minus(change.baseline))
+    since = now.minus(change.baseline)
+    # Any count that went down belongs to another router, whose counts began at 0.
+    return replace(change, tally=now if since.has_negative else since)
 
 
 def told(event: Event, change: Change) -> Event:

@@ -9,7 +9,7 @@ from midair import rollout as rollouts
 from midair.engine.count import counted, told
 from midair.model.action import Action, SetRoutes
 from midair.model.change import Change
-from midair.model.event import Event
+from midair.model.event import ChangeEnded, Event
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout
 from midair.model.seen import Seen
@@ -51,7 +51,8 @@ def decide(
     if change is not None:
         step = changes.advance(change, after, now)
         ended = step.change.ended_at is not None
-        change = counted(step.change, router) if ended else step.change
+        is_reported = any(isinstance(event, ChangeEnded) for event in step.events)
+        change = counted(step.change, router) if is_reported else step.change
         events += [(int(change.id), told(event, change)) for event in step.events]
         after |= {one.service: one for one in step.rollouts}
         taken = {one.service for one in step.rollouts}

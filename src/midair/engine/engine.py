@@ -135,7 +135,9 @@ class Engine:
         async with self._guest(ask.project.name) as keeper:
             told = self._telling(progress)
             others = self._keepers.values()
-            change = await accept.up(keeper, ask.project, ask.services, ask.digest, ask.confirmed, ask.by, told, others)
+            change = await accept.up(
+                keeper, ask.project, ask.services, ask.digest, ask.confirmed, ask.by, told, others, ask.token
+            )
             return show.change(keeper, int(change.id))
 
     async def plan_undo(self, project: str, ask: AskUndo) -> Plan:
@@ -147,17 +149,12 @@ class Engine:
     async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
         """Go to the state before a change."""
         keeper = self.keeper(project)
-        return await self._change(
-            keeper, "undo", lambda: self._undone(keeper, ask), ask.by, self._telling(progress), ask.digest,
-            ask.confirmed,
-        )  # fmt: skip
+        return await self._change(keeper, "undo", lambda: self._undone(keeper, ask), ask, progress)
 
     async def scale(self, project: str, ask: AskScale, progress: accept.Progress) -> ChangeView:
         """Change replica counts."""
         keeper = self.keeper(project)
-        return await self._change(
-            keeper, "scale", lambda: (None, _scaled(keeper, ask)), ask.by, self._telling(progress)
-        )
+        return await self._change(keeper, "scale", lambda: (None, _scaled(keeper, ask)), ask, progress)
 
     async def down(self, project: str, ask: AskDown, progress: accept.Progress) -> ChangeView:
         """Drain and stop everything."""
@@ -167,7 +164,7 @@ class Engine:
             base = keeper.state.base or keeper.state.completed
             return None, plans.emptied(base) if base else Applied(Project(project, {}), {})
 
-        return await self._change(keeper, "down", emptied, ask.by, self._telling(progress))
+        return await self._change(keeper, "down", emptied, ask, progress)
 
     async def forget(self, project: str) -> tuple[str, ...]:
         """Remove everything on record about a project of which nothing runs. Returns a line for each volume, say."""
@@ -198,8 +195,8 @@ class Engine:
     # How
 
     async def _change(
-        self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
-        progress: accept.Progress = lambda line: None, digest: str | None = None, confirmed: bool = True,
+        self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]],
+        ask: AskUndo | AskScale | AskDown, progress: accept.Progress,
     ) -> ChangeView:  # fmt: skip
         """Accept a change to the state that `make` says, made when no other one is being accepted.
 
@@ -207,11 +204,11 @@ class Engine:
         """
         async with keeper.accepting:
             self._check_kept(keeper)
-            return await self._change_now(keeper, kind, make, by, progress, digest, confirmed)
+            return await self._change_now(keeper, kind, make, ask, self._telling(progress))
 
     async def _change_now(
-        self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]], by: str,
-        progress: accept.Progress = lambda line: None, digest: str | None = None, confirmed: bool = True,
+        self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]],
+        ask: AskUndo | AskScale | AskDown, progress: accept.Progress,
     ) -> ChangeView:  # fmt: skip
         base = keeper.state.base
         undoes, after = make()
@@ -219,10 +216,11 @@ class Engine:
         latest = keeper.state.change
         if latest is not None and _is_there(keeper, plan, after):
             return show.change(keeper, int(latest.id))
+        digest, confirmed = (ask.digest, ask.confirmed) if isinstance(ask, AskUndo) else (None, True)
         accept.approve(plan, digest, confirmed)
         await accept.check(keeper, plan, after, self._keepers.values())
         await accept.fetch(keeper, kind, plan, after, progress)
-        change = await accept.store(keeper, kind, base, plan, after, by, undoes)
+        change = await accept.store(keeper, kind, base, plan, after, ask.by, undoes, ask.token)
         return show.change(keeper, int(change.id))
 
     def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:
@@ -253,7 +251,8 @@ class Engine:
             return
         keeper = self._keepers[project]
         if completed is not None:
-            await self._change_now(keeper, "restore", lambda: (None, completed), "restore")
+            ask = AskUndo(confirmed=True, by="restore")
+            await self._change_now(keeper, "restore", lambda: (None, completed), ask, lambda line: None)
 
     def _add(self, project: str) -> Keeper:
         def make_world(nudge: Callable[[], None]) -> World:
@@ -302,7 +301,7 @@ async def _end(keeper: Keeper, aside: Path | None) -> None:
 def _is_there(keeper: Keeper, plan: Plan, after: Applied) -> bool:
     """Nothing would become different. What is stuck is tried again all the same."""
     state = keeper.state
-    is_stuck = state.change is not None and state.change.phase == "stuck"
+    is_stuck = state.change is not None and (state.change.phase == "stuck" or bool(state.change.waits_for))
     overrides = state.base.overrides if state.base is not None else ()
     return plan.is_empty and not plan.refusals and after.overrides == overrides and not is_stuck
 

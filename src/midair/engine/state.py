@@ -1,6 +1,6 @@
 """What is decided about one project: the stored truth, and a copy of it in memory. Stored first, then known."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from midair.engine.bus import Bus
 from midair.engine.force import in_force
@@ -61,6 +61,10 @@ class State:
                 return None
             self._revisions[key] = found
         return self._revisions[key]
+
+    def keep_revisions(self, used: Set[tuple[str, str]]) -> None:
+        """Drop the others, by service and id, from memory: they were deleted from the store."""
+        self._revisions = {key: revision for key, revision in self._revisions.items() if key in used}
 
     def commit(
         self,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Set
 
 from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
@@ -63,6 +63,10 @@ class World:
             await self._try("adapt", self.runtimes[name].adapt(revision))
             if "adapt" not in self.problems:
                 self._adapted[key] = revision
+
+    def keep_revisions(self, used: Set[tuple[str, str]]) -> None:
+        """Drop what is known of the others, by service and id: no replica is made from them again."""
+        self._adapted = {key: revision for key, revision in self._adapted.items() if key in used}
 
     async def close(self) -> None:
         """Let go of everything; all of it goes on."""

@@ -38,6 +38,8 @@ class Change(msgspec.Struct, frozen=True):
     reason: str = ""
     baseline: Tally = Tally()  # the router's counts when it began
     tally: Tally = Tally()  # requests during the change, once ended
+    token: str = ""  # of the request that asked for it
+    waits_for: str = ""  # why it is stuck, while nothing moves; it goes on trying
 
 
 class ChangeStep(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ class ChangeAccepted(msgspec.Struct, frozen=True, tag="change-accepted"):
 
 
 class ChangeEnded(msgspec.Struct, frozen=True, tag="change-ended"):
-    """A change reached its end: completed, rolled_back, stuck or superseded."""
+    """A change reached its end: completed, rolled_back or superseded. Or it is stuck, and goes on trying."""
 
     change: int
     phase: str

@@ -64,6 +64,11 @@ class Tally(msgspec.Struct, frozen=True):
         """What was counted since `other`."""
         return Tally(*(a - b for a, b in zip(self._values(), other._values(), strict=True)))
 
+    @property
+    def has_negative(self) -> bool:
+        """Whether any of the counts is less than 0: the two that it is the difference of are of different routers."""
+        return min(self._values()) < 0
+
     def _values(self) -> tuple[int, ...]:
         return (self.accepted, self.answered, self.refused, self.aborted, self.lost)
 

@@ -3,13 +3,12 @@
 step = advance(rollout, seen, now)          persist the step, then perform its actions, come back at `wake_at`
 rollout = begin(service, change, goal, policy, previous, now)
 rollout = request(rollout, wish, now)       pause, resume, promote, abort, scale, hold
-rollout = repolicy(rollout, policy, now)    other settings, live
 rollout = turn_back(rollout, now, reason)   the change goes back
 rollout = settle(rollout)                   the change has ended well
 """
 
 from midair.rollout.advance import advance
-from midair.rollout.begin import begin, goes_on, repolicy, settle, turn_back
+from midair.rollout.begin import begin, goes_on, settle, turn_back
 from midair.rollout.request import request
 
-__all__ = ["advance", "begin", "goes_on", "repolicy", "request", "settle", "turn_back"]
+__all__ = ["advance", "begin", "goes_on", "request", "settle", "turn_back"]

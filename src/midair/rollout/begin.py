@@ -59,11 +59,3 @@ def settle(rollout: Rollout) -> Rollout:
         failures=(),
         promoted=False,
     )
-
-
-def repolicy(rollout: Rollout, policy: Policy, now: Moment) -> Rollout:
-    """Other settings, taken up with the next step. No replica is touched by that."""
-    settled = rollout.policy == rollout.stable_policy and rollout.goal == rollout.stable
-    return msgspec.structs.replace(
-        rollout, policy=policy, stable_policy=policy if settled or rollout.back else rollout.stable_policy
-    )

@@ -24,6 +24,7 @@ class AskUp(msgspec.Struct, frozen=True):
     confirmed: bool = False  # somebody said yes to the plan's confirmations
     services: tuple[str, ...] = ()
     by: str = ""  # who asks, for the history
+    token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
 
 
 class AskUndo(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class AskUndo(msgspec.Struct, frozen=True):
     digest: str | None = None  # of the plan that was shown; None: whatever it takes
     confirmed: bool = False
     by: str = ""
+    token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
 
 
 class AskScale(msgspec.Struct, frozen=True):
@@ -40,6 +42,7 @@ class AskScale(msgspec.Struct, frozen=True):
 
     replicas: dict[str, int]  # by service
     by: str = ""
+    token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
 
 
 FlagAct = Literal[
@@ -86,6 +89,7 @@ class AskDown(msgspec.Struct, frozen=True):
     """Drain and stop everything; the history stays."""
 
     by: str = ""
+    token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
 
 
 class AskWish(msgspec.Struct, frozen=True):

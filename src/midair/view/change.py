@@ -29,6 +29,13 @@ class ChangeView(msgspec.Struct, frozen=True):
     can_undo: bool = False  # the state before it can still be restored
     digest: str = ""  # of the plan that was accepted
     first_event: int = 0  # its events begin here: follow with `after=first_event - 1`
+    token: str = ""  # of the request that asked for it
+    waits_for: str = ""  # why it is stuck; it goes on trying
+
+    @property
+    def is_stuck(self) -> bool:
+        """True while nothing moves although it has not ended: only a repair, or another change, helps."""
+        return self.phase == "stuck" and not self.has_ended
 
     @property
     def has_ended(self) -> bool:
@@ -43,7 +50,7 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         id=change.id,
         project=change.project,
         kind=change.kind,
-        phase=change.phase,
+        phase="stuck" if change.waits_for else change.phase,
         summary=change.summary,
         created_at=change.created_at,
         ended_at=change.ended_at,
@@ -57,4 +64,6 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         can_undo=can_undo,
         digest=change.plan.digest if change.plan else "",
         first_event=first_event,
+        token=change.token,
+        waits_for=change.waits_for,
     )
