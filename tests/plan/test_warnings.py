@@ -63,7 +63,9 @@ def test_a_live_change_disturbs_no_connection(web, project, applied):
 
 def test_a_command_that_names_its_port_is_told_about_PORT(web, project):
     fixed = replace(web, command=("gunicorn", "-b", "0.0.0.0:8000", "app:app"))
-    assert "has to listen on $PORT" in warnings(project, fixed)
+    literal = replace(fixed, extension={"port": "literal"})
+    assert "8000 in command becomes $PORT" in warnings(project, fixed)
+    assert "has to listen on $PORT" in warnings(project, literal)
     assert "has to listen on $PORT" not in warnings(project, web)
 
 

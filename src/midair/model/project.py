@@ -168,6 +168,7 @@ class Service(msgspec.Struct, frozen=True):
     contents: dict[str, str] = {}  # configs.NAME and secrets.NAME -> SHA-256 of what each holds, where it can be read
     writable_volume: bool = False  # mounts a volume that it may write to
     own_volumes: tuple[str, ...] = ()  # where its replicas were seen to keep data of their own; for plans, never stored
+    own_port: dict[str, tuple[str, ...]] | None = None  # by field: with $PORT in it; None: every number is literal
     fields: dict[str, Any] = {}  # the resolved Compose service in canonical form, without x-midair
     extension: dict[str, Any] = {}  # the resolved x-midair of the service
 

@@ -7,7 +7,7 @@ import msgspec
 from midair.model.ids import RevisionId
 from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
 from midair.model.project import Applied, Project, Revision, Service
-from midair.plan import confirm, exchange, order, refuse, warn
+from midair.plan import confirm, exchange, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
 from midair.plan.diff import diff
@@ -31,16 +31,15 @@ def build(
     chosen = order.with_dependencies(only, project.services) if only else None
     merged = merge(before, project, chosen)
     flags = flag_plan.merged(before, project, everything=chosen is None)
-    after = Applied(
-        merged.project, _revisions(before, merged.project, releases, chosen), merged.overrides, flags.document
-    )
+    revisions = _revisions(before, merged.project, releases, chosen)
+    after = Applied(_settled(merged.project, revisions, chosen), revisions, merged.overrides, flags.document)
     plan = between(before, after, live)
-    own = tuple(service for name, service in merged.project.services.items() if chosen is None or name in chosen)
+    own = tuple(service for name, service in after.project.services.items() if chosen is None or name in chosen)
     return (
         msgspec.structs.replace(
             plan,
             warnings=(*project.warnings, *plan.warnings, *warn.of_file(own), *warn.of_shared(before, project)),
-            refusals=(*plan.refusals, *refuse.of_file(own), *refuse.of_ports(merged.project.services.values())),
+            refusals=(*plan.refusals, *refuse.of_file(own), *refuse.of_ports(after.project.services.values())),
             drift=(*merged.drift, *flags.drift),
         ),
         after,
@@ -90,8 +89,20 @@ def _revisions(
         partners = {other: revisions[other].id for other in _restarts_with(service) if other in revisions}
         made = revision_of(service, releases.get(name), shell=project.shell, restarts_with=partners)
         same = kept is not None and kept.id == made.id
-        revisions[name] = msgspec.structs.replace(made, shell=kept.shell) if same and kept is not None else made
+        if same and kept is not None:
+            made = msgspec.structs.replace(made, shell=kept.shell)
+        settled = own_port.settled(service, kept if same else None)
+        revisions[name] = msgspec.structs.replace(made, service=settled)
     return {name: revisions[name] for name in project.services}
+
+
+def _settled(project: Project, revisions: Mapping[str, Revision], only: frozenset[str] | None) -> Project:
+    """The project with its services as their revisions have them: with `$PORT` for the ports of their own."""
+    services = {
+        name: service if only is not None and name not in only else revisions[name].service
+        for name, service in project.services.items()
+    }
+    return msgspec.structs.replace(project, services=services)
 
 
 def _restarts_with(service: Service) -> list[str]:

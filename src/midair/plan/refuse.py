@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from midair.model.plan import PlanStep
 from midair.model.project import Service
+from midair.plan import own_port
 from midair.plan.fields import fields_of
 from midair.plan.table import row_of
 
@@ -24,6 +25,8 @@ def of_steps(steps: tuple[PlanStep, ...]) -> tuple[str, ...]:
 
 
 def _of_service(service: Service) -> Iterable[str]:
+    if service.own_port is not None:
+        yield from own_port.own_port(service).refusals
     for path in sorted({row_of(path).path for path in fields_of(service) if path[0] != "x-midair"}):
         row = row_of(tuple(path.split(".")))
         if row.on(service.runtime) == "refuse":

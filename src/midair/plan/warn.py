@@ -6,7 +6,7 @@ from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService, PlanStep
 from midair.model.project import Applied, Project, RuntimeName, Service
 from midair.model.protocol import is_usual_for_http, likely_protocol
-from midair.plan import exchange
+from midair.plan import exchange, own_port
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
 from midair.plan.table import GROUPS, row_of
@@ -113,7 +113,9 @@ def _of_start(service: Service) -> Iterable[str]:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
     if service.ports and service.healthcheck is None and service.ready is None:
         yield f"{name}: no health check, so a port that accepts connections counts as ready"
-    if service.runtime == "process" and (fixed := _fixed_port(service)):
+    if service.own_port is not None and (note := own_port.own_port(service).note):
+        yield note
+    elif service.runtime == "process" and (fixed := _fixed_port(service)):
         yield f"{name}: its command names port {fixed}; each replica has to listen on $PORT instead"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from midair.model.ids import ReplicaId, service_of
-from midair.model.project import Revision, Service
+from midair.model.project import Hook, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.process.record import Record
 
@@ -43,8 +43,28 @@ def arguments(service: Service) -> tuple[str, ...]:
 
 
 def slim(revision: Revision) -> Revision:
-    """The part of a revision that a replica needs for the rest of its life."""
-    return replace(revision, service=replace(revision.service, fields={}, extension={}))
+    """The part of a revision that a replica needs for the rest of its life, in terms of `$PORT`."""
+    return replace(revision, service=replace(_with_own_port(revision.service), fields={}, extension={}))
+
+
+def _with_own_port(service: Service) -> Service:
+    words = service.own_port or {}
+    check, ready = service.healthcheck, service.ready
+    return replace(
+        service,
+        entrypoint=words.get("entrypoint", service.entrypoint),
+        command=words.get("command", service.command),
+        healthcheck=replace(check, test=words.get("healthcheck", check.test)) if check else None,
+        ready=replace(ready, command=words.get("x-midair.ready", ready.command)) if ready else None,
+        post_start=_hooks("post_start", service.post_start, words),
+        pre_stop=_hooks("pre_stop", service.pre_stop, words),
+    )
+
+
+def _hooks(name: str, hooks: tuple[Hook, ...], words: Mapping[str, tuple[str, ...]]) -> tuple[Hook, ...]:
+    return tuple(
+        replace(hook, command=words.get(f"{name}.{number}", hook.command)) for number, hook in enumerate(hooks)
+    )
 
 
 def seen(record: Record) -> ReplicaSeen:

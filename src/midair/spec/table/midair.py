@@ -39,6 +39,7 @@ SERVICE = mapping(
         "drain": mapping({"timeout": kept(duration()), "long_lived": choice("close", "wait")}),
         "hold": mapping({"timeout": kept(duration()), "max_requests": whole(0, keep=True)}),
         "on_change": dictionary(text()),
+        "port": choice("own", "literal"),
         "protocol": choice("http", "tcp", "udp"),
         "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),
     }
