@@ -56,6 +56,19 @@ x-midair:
     assert web.extension["drain"] == {"timeout": "5s", "long_lived": "wait"}
 
 
+def test_a_services_proxies_win_over_the_projects(compose):
+    project = compose("""
+x-midair: {trusted_proxies: 10.0.0.5}
+services:
+  web: {image: x}
+  api: {image: x, x-midair: {trusted_proxies: [192.168.0.0/16, "2001:db8::1"]}}
+  own: {image: x, x-midair: {trusted_proxies: []}}
+""")
+    proxies = {name: service.trusted_proxies for name, service in project.services.items()}
+    assert proxies == {"web": ("10.0.0.5",), "api": ("192.168.0.0/16", "2001:db8::1"), "own": ()}
+    assert project.services["web"].extension == {"trusted_proxies": ["10.0.0.5"]}
+
+
 def test_update_and_rollback_are_read(service):
     web = service("""
 image: x

@@ -22,6 +22,7 @@ def policy_of(service: Service) -> Policy:
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
         limits=limits_of(service),
+        trusted_proxies=service.trusted_proxies,
         beside=runs_beside(service),
     )
 

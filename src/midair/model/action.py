@@ -76,6 +76,7 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
     drain_timeout_s: Span = 30.0
     long_lived: str = "close"
     stick_by: str | None = None
+    trusted_proxies: tuple[str, ...] = ()  # networks; (): no proxy is known, and forwarding headers are added to
 
     @property
     def key(self) -> str:

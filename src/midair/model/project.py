@@ -164,6 +164,7 @@ class Service(msgspec.Struct, frozen=True):
     drain: Drain = Drain()
     hold: Hold = Hold()
     names: tuple[Port, ...] = ()  # ports beside the published ones where the router answers for its name
+    trusted_proxies: tuple[str, ...] = ()  # networks whose word on the client's address and scheme counts
     on_change: dict[str, str] = {}  # file pattern -> signal or URL
     contents: dict[str, str] = {}  # configs.NAME and secrets.NAME -> SHA-256 of what each holds, where it can be read
     writable_volume: bool = False  # mounts a volume that it may write to

@@ -37,6 +37,7 @@ class Policy(msgspec.Struct, frozen=True):
     stop_signal: str = "SIGTERM"
     stop_grace_s: Span = 10.0
     limits: str = ""  # digest of what changes in place, so that such a change is one
+    trusted_proxies: tuple[str, ...] = ()
     beside: bool = False  # the file asks for old and new side by side, also on the same data
 
 

@@ -91,6 +91,7 @@ def _wanted(draft: Draft, routes: tuple[Route, ...], ports: tuple[Port, ...]) ->
         drain_timeout_s=policy.drain.timeout_s,
         long_lived=policy.drain.long_lived,
         stick_by=policy.strategy.stick_by,
+        trusted_proxies=policy.trusted_proxies,
     )
 
 

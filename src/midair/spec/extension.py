@@ -3,6 +3,7 @@
 from typing import Any
 
 from midair.model.project import Drain, Hold, Ready, Strategy, StrategyStep
+from midair.model.proxies import parse_network, trusts_everybody
 from midair.spec import units
 from midair.spec.node import Node
 from midair.spec.problems import Problems, got, join
@@ -16,6 +17,7 @@ def check_extension(service: Node, path: str, problems: Problems) -> None:
     own = service.get("x-midair")
     if own is None:
         return
+    check_proxies(service, path, problems)
     path = join(path, "x-midair")
     _check_ready(own, path, problems)
     _check_rollout(own, path, problems)
@@ -24,6 +26,23 @@ def check_extension(service: Node, path: str, problems: Problems) -> None:
         if not isinstance(each.value, str) or (signal_name(each.value) is None and "://" not in each.value):
             message = f'should be a signal such as "SIGHUP" or a URL to call, got {got(each.value)}'
             problems.add(join(join(path, "on_change"), pattern), message, each)
+
+
+def check_proxies(node: Node, path: str, problems: Problems) -> None:
+    """Note what is wrong with `trusted_proxies`, of a service or of the project."""
+    own = node.get("x-midair")
+    proxies = own.get("trusted_proxies") if own is not None else None
+    path = join(path, "x-midair.trusted_proxies")
+    networks = []
+    for index, each in enumerate(proxies.items() if proxies is not None else ()):
+        try:
+            networks.append(parse_network(each.value))
+        except ValueError:
+            message = f'should be an address or a network such as "10.0.0.0/8", got {got(each.value)}'
+            problems.add(join(path, index), message, each)
+    if proxies is not None and trusts_everybody(networks):
+        message = "should not trust every address, or any client could pass for another; list those of your proxies"
+        problems.add(path, message, proxies)
 
 
 def _check_ready(own: Node, path: str, problems: Problems) -> None:

@@ -9,7 +9,7 @@ from midair.spec.assemble import assemble
 from midair.spec.canonical import canonical
 from midair.spec.cross import cross_check
 from midair.spec.envfile import read_service_files
-from midair.spec.extension import check_extension
+from midair.spec.extension import check_extension, check_proxies
 from midair.spec.name import project_name as name_of
 from midair.spec.node import Mark, Node, notes, plain
 from midair.spec.normalize import normalize, prune
@@ -51,6 +51,7 @@ def load(
     model = activate(model, profiles, problems)
     model = read_service_files(model, sources, folder, variables)
     cross_check(model, problems)
+    check_proxies(model, "", problems)
     for key, service in model.value["services"].entries():
         check_extension(service, join("services", key), problems)
     problems.refuse()
@@ -69,6 +70,8 @@ def _project(
     for key, node in model.value["services"].entries():
         said = node.get("x-midair")
         service_own = canonical(SERVICE_EXTENSION, said) if said is not None else {}
+        if "trusted_proxies" in own:
+            service_own.setdefault("trusted_proxies", own["trusted_proxies"])
         services[key] = typed.service(key, fields["services"][key], service_own, folder, runtime)
     return Project(
         name=name,

@@ -111,6 +111,7 @@ MIDAIR = Group(
             kubernetes="a container has every port of its own",
         ),
         row("x-midair.protocol", "live", "the router is told: connections begun before are not touched", shown=True),
+        row("x-midair.trusted_proxies", "live", "the router is told: the next request uses it", shown=True),
         row("x-midair.on_change", "live", "the next change of these files uses it"),
     ),
 )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from midair.router.embedded.upstream import Upstream
 
 _REPEATS_MAX = 2
+_CLIENT_HEADERS = ("header:forwarded", "header:x-forwarded-for")  # users are clients, whatever proxies they came by
 
 
 class Downstream(Reader):
@@ -162,7 +163,10 @@ class Downstream(Reader):
         replica.count[RETRIED] += 1
 
     def _user(self) -> bytes | None:
-        return user_of(self.service.stick_by or "", self.outgoing)
+        stick_by = self.service.stick_by or ""
+        if self.service.trust is not None and stick_by.lower() in _CLIENT_HEADERS:
+            return self.client
+        return user_of(stick_by, self.outgoing)
 
     # The answer
 

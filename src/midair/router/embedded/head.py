@@ -25,7 +25,7 @@ _SPECIAL = frozenset(
 )  # fmt: skip
 _BEGINNING = re.compile(TOKEN + rb"(?: |\Z)|\Z")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
+HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._=+/:@-]{1,128}")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _ABSOLUTE = re.compile(rb"(?i)(https?)://([^/?#@]+)([/?].*)?")
@@ -37,6 +37,7 @@ _KEPT_FROM_NOMINATION = frozenset(
      b"transfer-encoding", b"x-real-ip", b"x-request-id", b"close", b"keep-alive", b"upgrade"),
 )  # fmt: skip
 _FORWARDED = b"x-forwarded-"
+_CLAIMS = frozenset((b"forwarded", b"x-real-ip"))
 
 
 class BadHead(Exception):
@@ -46,6 +47,9 @@ class BadHead(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+Field = tuple[bytes, bytes]  # name in lower case, and value
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -60,9 +64,9 @@ class Block(msgspec.Struct, frozen=True, gc=False):
     old: bool = False  # HTTP/1.0
     upgrade: tuple[bytes, ...] = ()  # protocols that the client offers to switch to, in lower case
     named: bool = False  # came with a valid X-Request-Id
+    claims: tuple[Field, ...] = ()  # what the client says of whom it forwards for
 
 
-Field = tuple[bytes, bytes]  # name in lower case, and value
 Lines = Remembered[Field | None]
 
 
@@ -72,7 +76,13 @@ def parse_line(line: bytes) -> Field | None:
     if match is None:
         raise BadHead(400, _wrong_line(line))
     name = match[1].lower()
-    return (name, match[2].strip(b" \t")) if name.replace(b"_", b"-") in _SPECIAL else None
+    return (name, match[2].strip(b" \t")) if name.replace(b"_", b"-") in _SPECIAL or is_claim(name) else None
+
+
+def is_claim(name: bytes) -> bool:
+    """Whether a header of this name says of whom a request comes, or seems to for servers that see no underscores."""
+    name = name.lower().replace(b"_", b"-")
+    return name in _CLAIMS or name.startswith(_FORWARDED)
 
 
 def check_partial(data: bytes) -> None:
@@ -104,7 +114,7 @@ def check_target(method: bytes, target: bytes, block: Block) -> tuple[bytes, Blo
     if not absolute:
         raise BadHead(400, "the request target is malformed")
     scheme, authority, path = absolute[1].lower(), absolute[2], absolute[3]
-    if block.old and not block.hosted and _HOST.fullmatch(authority):  # RFC 9112, 3.2.2: the target says the host
+    if block.old and not block.hosted and HOST.fullmatch(authority):  # RFC 9112, 3.2.2: the target says the host
         block = _hosted(block, authority)
     if _origin(scheme, authority) != _origin(scheme, block.host):
         raise BadHead(400, "the request target is for another host")
@@ -170,8 +180,8 @@ def _is_nominated(line: bytes, nominated: frozenset[bytes]) -> bool:
 class _Special:
     """The headers that say how a message is framed and forwarded, gathered in one pass."""
 
-    __slots__ = ("chunked", "close", "forwarded_for", "host", "keep_alive", "length", "nominated", "request_id",
-                 "upgrade", "wants_upgrade")  # fmt: skip
+    __slots__ = ("chunked", "claims", "close", "forwarded_for", "host", "keep_alive", "length", "nominated",
+                 "request_id", "upgrade", "wants_upgrade")  # fmt: skip
 
     def __init__(self) -> None:
         self.length: bytes | None = None
@@ -180,6 +190,7 @@ class _Special:
         self.request_id = b""
         self.upgrade: list[bytes] = []
         self.forwarded_for: list[bytes] = []
+        self.claims: list[Field] = []
         self.nominated: frozenset[bytes] = frozenset()
 
     def take(self, name: bytes, value: bytes) -> bool:
@@ -207,10 +218,12 @@ class _Special:
             self.forwarded_for.append(value)
         elif name == b"x-request-id" and not self.request_id and _REQUEST_ID.fullmatch(value):
             self.request_id = value
-        return name == b"expect"
+        if name in _CLAIMS or name.startswith(_FORWARDED):
+            self.claims.append((name, value))
+        return name == b"expect" or name.replace(b"_", b"-") not in _SPECIAL
 
     def _take_host(self, value: bytes) -> None:
-        if self.host is not None or not _HOST.fullmatch(value):
+        if self.host is not None or not HOST.fullmatch(value):
             raise BadHead(400, "Host is malformed or given twice")
         self.host = value
 
@@ -251,6 +264,7 @@ def _block(kept: bytes, special: _Special, old: bool) -> Block:
         old=old,
         upgrade=tuple(protocol.lower() for protocol in upgrade),
         named=bool(special.request_id),
+        claims=tuple(special.claims),
     )
 
 

@@ -18,6 +18,7 @@ from midair.model.project import Port
 from midair.router.base import RouterDeath, RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.counts import books_of, merged, open_book
+from midair.router.embedded.forwarding import Trust
 from midair.router.embedded.handover import Predecessor, Retirement, adopt, take_over
 from midair.router.embedded.held import Heritage, Listening, Place
 from midair.router.embedded.hub import Hub
@@ -333,6 +334,10 @@ class RouterProcess:
 
 
 def _check_addresses(action: SetRoutes) -> None:
+    try:
+        Trust(action.trusted_proxies)
+    except ValueError as error:
+        raise RouterTrouble(f'cannot route "{action.service}": {error}') from error
     for route in action.routes:
         host, _, port = route.address.rpartition(":")
         if not host or not (port.isdigit() or port == "*"):

@@ -24,12 +24,24 @@ _NO_BLOCK = Block(forward=b"", host=b"")
 class Reader(Connection):
     """The request in hand, as far as the client has sent it. What becomes of it is up to `Downstream`."""
 
-    __slots__ = ("began", "block", "chunks", "left", "method", "outgoing", "repeatable", "request_ended", "tunnel")
+    __slots__ = (
+        "began",
+        "block",
+        "chunks",
+        "client",
+        "left",
+        "method",
+        "outgoing",
+        "repeatable",
+        "request_ended",
+        "tunnel",
+    )
 
     def __init__(self, listener: "Listener") -> None:
         super().__init__(listener)
         self.tunnel: Tunnel | None = None
         self.began = 0.0
+        self.client = b""  # address of the one whom trusted proxies forward for; without a list of those: not known
         self.clear_request()
 
     def clear_request(self) -> None:
@@ -114,9 +126,15 @@ class Reader(Connection):
         self.method = method
         self.block = block
         tail = b"\r\n\r\n" if block.named else b"\r\nX-Request-Id: " + self.hub.request_id() + b"\r\n\r\n"
-        self.outgoing = line + block.forward + self.peer + tail
-        self.repeatable = method in _REPEATABLE
         self.service = self.listener.service
+        trust = self.service.trust
+        if trust is None:
+            self.outgoing = line + block.forward + self.peer + tail
+        else:
+            sender = trust.sender(block, self.peer)
+            self.client = sender.client
+            self.outgoing = line + sender.forward + tail
+        self.repeatable = method in _REPEATABLE
         if block.length or block.chunked:
             self.state = BODY
             self.request_ended = False

@@ -6,6 +6,7 @@ from typing import Protocol
 from midair.model.action import SetRoutes
 from midair.model.ids import ReplicaId
 from midair.model.seen import RouteSeen
+from midair.router.embedded.forwarding import Trust
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.replica import Replica
 from midair.router.embedded.table import Table
@@ -40,6 +41,7 @@ class Service:
         self.table: Table[Replica] = Table()
         self.unrouted = hub.book.count(name, "")
         self.stick_by: str | None = None
+        self.trust: Trust | None = None  # None: no proxy is known to stand in front
         self._replicas: dict[tuple[ReplicaId, str], Replica] = {}  # routed, or with requests inside
         self._waiting: dict[Waiter, asyncio.TimerHandle] = {}
         self._retry: asyncio.TimerHandle | None = None
@@ -62,6 +64,8 @@ class Service:
         self.action = action
         self.problem = ""
         self.stick_by = action.stick_by
+        if self.trust is None or self.trust.texts != action.trusted_proxies:
+            self.trust = Trust(action.trusted_proxies) if action.trusted_proxies else None
         self.table = Table(() if action.hold else routed.values())
         self.release()
         self.hub.changed()

@@ -6,7 +6,8 @@ from midair.spec.table.common import ONE_OR_MORE
 
 RUNTIME = choice("process", "docker", "swarm", "kubernetes")
 
-PROJECT = mapping({"runtime": RUNTIME, "flags": ANYTHING})
+PROXIES = sequence(text(), short=short.one_as_list, keep=True)  # an empty list of a service is not the project's
+PROJECT = mapping({"runtime": RUNTIME, "flags": ANYTHING, "trusted_proxies": PROXIES})
 
 STEP = mapping(
     {
@@ -41,6 +42,7 @@ SERVICE = mapping(
         "on_change": dictionary(text()),
         "port": choice("own", "literal"),
         "protocol": choice("http", "tcp", "udp"),
+        "trusted_proxies": PROXIES,
         "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),
     }
 )
