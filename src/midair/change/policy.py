@@ -1,9 +1,12 @@
 """What the core needs to know of a service's settings, out of the service as the file says it."""
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from midair.model.project import Applied, Service
-from midair.model.rollout import Goal, Policy
+from midair.model.protocol import is_usual_for_http
+from midair.model.rollout import Expected, Goal, Policy
 from midair.plan import limits_of, order_of, runs_beside
 
 
@@ -24,7 +27,29 @@ def policy_of(service: Service) -> Policy:
         limits=limits_of(service),
         trusted_proxies=service.trusted_proxies,
         beside=runs_beside(service),
+        expects=_expected(service),
     )
+
+
+def _expected(service: Service) -> tuple[Expected, ...]:
+    """Its TCP ports: those that it publishes, those of `expose`, and those that its image alone names."""
+    exposed = {str(entry).partition("/")[0].partition("-")[0] for entry in service.fields.get("expose") or ()}
+    found: dict[int, Expected] = {}
+    for port in service.ports:
+        if port.protocol != "udp":
+            http = port.protocol == "http" and (_says_http(service, port.target) or is_usual_for_http(port.target))
+            found.setdefault(port.target, Expected(port.target, "ports", http))
+    for port in service.names:
+        http = port.protocol == "http" and is_usual_for_http(port.target)
+        source: Literal["expose", "image"] = "expose" if str(port.target) in exposed else "image"
+        found.setdefault(port.target, Expected(port.target, source, http))
+    return tuple(found.values())
+
+
+def _says_http(service: Service, target: int) -> bool:
+    """Whether the file itself says that HTTP is spoken on a published port."""
+    entries = [one for one in service.fields.get("ports") or () if one.get("target") == target]
+    return service.extension.get("protocol") == "http" or any(one.get("app_protocol") for one in entries)
 
 
 def goal_of(applied: Applied, name: str) -> Goal:

@@ -113,6 +113,13 @@ class Keeper:
         starting = tuple(one for one in self._starting if service_of(one) == rollout.service)
         return replace(seen, starting=starting, asked_at=self._hands.asked_at(rollout.asked))
 
+    def shown(self, rollout: Rollout) -> Seen:
+        """The same for people: each replica as ready as the router finds it."""
+        seen = self.seen(rollout)
+        if seen.replicas is None:
+            return seen
+        return replace(seen, replicas=rollouts.with_reach(rollout, seen.route, seen.replicas))
+
     # The loop
 
     async def _keep(self) -> None:

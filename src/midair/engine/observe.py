@@ -37,7 +37,8 @@ class Sight(msgspec.Struct, frozen=True):
         service = rollout.service
         is_known = all(name in self.replicas for name in runtimes)
         replicas = self.by_service.get(service, ()) if is_known else None
-        route = None if self.router is None else self.router.routes.get(service, RouteSeen(settled=0))
+        nothing = RouteSeen(settled=0, reach=() if self.router is not None and self.router.reaches else None)
+        route = None if self.router is None else self.router.routes.get(service, nothing)
         return Seen(replicas=replicas, route=route, troubles=troubles)
 
 

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from midair.errors import MidairError
-from midair.model.action import Action, RemoveReplica, SetRoutes, StartReplica
+from midair.model.action import Action, ReachReplicas, RemoveReplica, SetRoutes, StartReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
 from midair.model.seen import Trouble
 
 ACT_S = 60.0
+_OF_SERVICES = ("routes", "reach")  # the verbs of actions that concern a service as a whole
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +61,7 @@ class Hands:
 
     def is_busy(self, service: str) -> bool:
         """True while something that concerns a service is under way: what comes of it is not to be seen yet."""
-        return any(place.partition("/")[0].removeprefix("routes ") == service for place in self._under_way)
+        return any(_service_of_place(place) == service for place in self._under_way)
 
     async def settle(self, timeout: float) -> None:
         """Wait for what is under way, then give it up: whoever comes next asks for it again."""
@@ -113,10 +114,18 @@ class Hands:
 
 
 def target(action: Action) -> str:
-    """What an action acts on: a replica, or the routes of a service."""
-    return f"routes {action.service}" if isinstance(action, SetRoutes) else action.replica
+    """What an action acts on: a replica, the routes of a service, or its candidates for them."""
+    return action.key if isinstance(action, SetRoutes | ReachReplicas) else action.replica
 
 
 def _service_of_key(key: str) -> str:
     verb, _, what = key.partition(" ")
-    return what if verb == "routes" else service_of(what)  # type: ignore[arg-type]
+    return what if verb in _OF_SERVICES else service_of(ReplicaId(what))
+
+
+def _service_of_place(place: str) -> str:
+    return (
+        _service_of_key(place)
+        if place.startswith(tuple(f"{verb} " for verb in _OF_SERVICES))
+        else service_of(ReplicaId(place))
+    )

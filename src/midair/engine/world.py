@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Set
 
 from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
-from midair.model.action import Action, SetRoutes, StartReplica
+from midair.model.action import Action, ReachReplicas, SetRoutes, StartReplica
 from midair.model.moment import Moment
 from midair.model.project import Port, Project, Revision
 from midair.router.base import Router
@@ -122,7 +122,7 @@ class World:
 
     async def act(self, action: Action, revision: Revision | None) -> None:
         """Hand an action to the shell that it is for."""
-        if isinstance(action, SetRoutes):
+        if isinstance(action, SetRoutes | ReachReplicas):
             if self.router is None:
                 raise RouterTrouble(self.problems.get("router", "cannot route requests: the router is not there"))
             await self.router.perform(action)

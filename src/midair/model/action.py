@@ -84,5 +84,32 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
         return f"routes {self.service}"
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """A replica that is to be routed to once the router has connected to it."""
+
+    replica: ReplicaId
+    attempt: int
+    address: str  # as in a route
+    ports: tuple[int, ...]  # to connect to, each once
+    http: tuple[int, ...] = ()  # of these: where a request has to be answered, whatever the status
+    turn: int = 0  # raised where it has to be connected to once more
+
+
+class ReachReplicas(msgspec.Struct, frozen=True, tag="reach-replicas"):
+    """Connect to these replicas of a service, and to no others; the router reports what comes of it.
+
+    A connection that was made is not repeated. One that is refused is tried again while the replica is a candidate.
+    """
+
+    service: str
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"reach {self.service}"
+
+
 RuntimeAction = StartReplica | StopReplica | RemoveReplica | ResizeReplica
-Action = RuntimeAction | SetRoutes
+RouterAction = SetRoutes | ReachReplicas
+Action = RuntimeAction | RouterAction

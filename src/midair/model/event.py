@@ -40,9 +40,10 @@ class ReplicaStarted(msgspec.Struct, frozen=True, tag="replica-started"):
 
 
 class ReplicaReady(msgspec.Struct, frozen=True, tag="replica-ready"):
-    """A replica passed its checks."""
+    """A replica passed its checks, and the router has connected to it."""
 
     replica: ReplicaId
+    note: str = ""  # ports without a listener, for people
 
 
 class ReplicaFailed(msgspec.Struct, frozen=True, tag="replica-failed"):

@@ -24,6 +24,14 @@ class Goal(msgspec.Struct, frozen=True):
     replicas: int
 
 
+class Expected(msgspec.Struct, frozen=True):
+    """A TCP port of a service's replicas, and how much is expected of it."""
+
+    port: int  # target
+    source: Literal["ports", "expose", "image"] = "ports"  # who names it
+    http: bool = False  # said or usual: where no check exists, a request has to be answered
+
+
 class Policy(msgspec.Struct, frozen=True):
     """How to get there: the settings of the service that the core acts on. Changed live."""
 
@@ -39,6 +47,7 @@ class Policy(msgspec.Struct, frozen=True):
     limits: str = ""  # digest of what changes in place, so that such a change is one
     trusted_proxies: tuple[str, ...] = ()
     beside: bool = False  # the file asks for old and new side by side, also on the same data
+    expects: tuple[Expected, ...] = ()
 
 
 class Draining(msgspec.Struct, frozen=True):
@@ -69,6 +78,20 @@ class Failure(msgspec.Struct, frozen=True):
     forgiven: bool = False  # the operator resumed in spite of it
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """What the router's connections to a replica came to. Kept for as long as the replica is."""
+
+    replica: ReplicaId
+    attempt: int
+    since: Moment | None = None  # when it was reached at the first of its ports
+    at: Moment | None = None  # since when it may be routed to
+    ports: tuple[int, ...] = ()  # at which it listens
+    missing: tuple[int, ...] = ()  # at which it did not
+    refused_at: Moment | None = None  # since when it refuses the router's connections
+    reason: str = ""
+    turn: int = 0
+
+
 class Rollout(msgspec.Struct, frozen=True):
     """The persisted state of one service's rollout."""
 
@@ -97,7 +120,8 @@ class Rollout(msgspec.Struct, frozen=True):
     stopping: tuple[ReplicaId, ...] = ()  # a stop was asked for: never routed again
     restarting: tuple[Restarting, ...] = ()
     failures: tuple[Failure, ...] = ()
-    replicas: tuple[ReplicaSeen, ...] = ()  # as they were known last
+    replicas: tuple[ReplicaSeen, ...] = ()  # as they were known last, with what the router says of them
+    reachable: tuple[Reached, ...] = ()
     by_number: bool = False  # replicas were seen to keep data of their own, which goes on in the next of their number
 
     @property

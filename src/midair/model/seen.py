@@ -23,6 +23,7 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     pid: int | None = None
     resize: bool = False  # its limits are not those that the project says, and can be changed in place
     published: bool = False  # clients reach it past the router, on a port that the router is to have
+    checked: bool = False  # a check of its own says that it is ready; else it runs, or its port accepts connections
     detail: str = ""  # why it is unhealthy or exited, for people
     own_volumes: tuple[str, ...] = ()  # where it keeps data in volumes made for its number alone; its successor's too
 
@@ -35,6 +36,21 @@ class Route(msgspec.Struct, frozen=True):
     weight: int = 100  # relative to the other routes
 
 
+ReachState = Literal["waiting", "refused", "connected", "answered"]
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """What came of the router's own connection to one port of a replica."""
+
+    replica: ReplicaId
+    attempt: int
+    turn: int
+    address: str
+    port: int
+    state: ReachState
+    reason: str = ""  # why it is not reached yet, for people
+
+
 class RouteSeen(msgspec.Struct, frozen=True):
     """What the router says about one service."""
 
@@ -43,7 +59,10 @@ class RouteSeen(msgspec.Struct, frozen=True):
     hold: bool = False  # the settled generation holds requests
     held: int = 0  # requests waiting now
     open: dict[ReplicaId, int] = {}  # requests and upgraded connections inside each replica, counted at `settled`
-    failing: tuple[ReplicaId, ...] = ()  # routed, but failing by the router's own account
+    failing: tuple[ReplicaId, ...] = ()  # routed, but refusing the router's connections
+    reach: tuple[Reach, ...] | None = (
+        None  # of the candidates named last; None: an older router, which connects to none
+    )
     problem: str = ""  # why the last generation asked for could not be applied
 
 

@@ -111,8 +111,9 @@ def _of_start(service: Service) -> Iterable[str]:
     name = service.name
     if service.runtime == "process" and service.build is None:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
-    if service.ports and service.healthcheck is None and service.ready is None:
-        yield f"{name}: no health check, so a port that accepts connections counts as ready"
+    listens = any(port.protocol != "udp" for port in service.ports)
+    if listens and service.healthcheck is None and service.ready is None:
+        yield f"{name}: no health check, so a port that answers the router counts as ready"
     if service.own_port is not None and (note := own_port.own_port(service).note):
         yield note
     elif service.runtime == "process" and (fixed := _fixed_port(service)):

@@ -10,6 +10,7 @@ from midair.rollout.grow import restart_ended, room, start_missing
 from midair.rollout.judge import fail, judge_deadline, judge_failures
 from midair.rollout.notice import notice
 from midair.rollout.phase import STEADY
+from midair.rollout.reach import ask_reach, combined, note_reached
 from midair.rollout.resize import judge_resizing, resize_kept
 from midair.rollout.retire import retire
 from midair.rollout.route import ask_again, ask_routes, in_force, look_again_soon
@@ -30,11 +31,17 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
         return draft.freeze()
     if draft.phase == "pending":
         draft.move("progressing", "begun")
-    notice(draft, seen.replicas)
+    note_reached(draft, seen.replicas)
+    notice(draft, combined(draft, seen.replicas))
     judge_failures(draft)
     _judge_analysis(draft)
     judge_resizing(draft)
     fleet, wanted = _plan(draft)
+    if draft.policy is not rollout.policy:  # it was turned round, maybe to other ports
+        note_reached(draft, seen.replicas)
+        draft.replicas = combined(draft, seen.replicas)
+        fleet = Fleet(draft)
+        wanted = target(draft, fleet)
     _take_step(draft, wanted)
     kept, leaving = _choose(fleet, wanted)
     start_missing(draft, fleet, wanted)
@@ -42,6 +49,7 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     resizing = resize_kept(draft, kept)
     ask_routes(draft, kept, wanted.weight)
     retire(draft, leaving, fleet.ending)
+    ask_reach(draft, seen.replicas)
     _settle(draft, fleet, bool(leaving) or resizing > 0)
     if seen.route is None and draft.uses_routes:
         look_again_soon(draft)

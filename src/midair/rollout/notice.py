@@ -6,6 +6,7 @@ from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import is_done
 from midair.rollout.phase import STEADY
+from midair.rollout.reach import note_of
 
 
 def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
@@ -26,7 +27,7 @@ def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
 
 def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> None:
     if replica.state == "ready":
-        draft.events.append(ReplicaReady(replica.id))
+        draft.events.append(ReplicaReady(replica.id, note_of(draft.reachable, replica)))
     elif replica.state in ("unhealthy", "exited") and (before is not None or replica.id in draft.created):
         asked_for = replica.id in draft.stopping or is_done(replica, draft.policy)
         if not asked_for:

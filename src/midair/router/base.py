@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from midair.model.action import SetRoutes
+from midair.model.action import RouterAction
 from midair.model.project import Port
 from midair.model.seen import RouteSeen, Tally
 
@@ -49,6 +49,7 @@ class RouterSeen(msgspec.Struct, frozen=True):
     pid: int
     started_at: float
     deaths: tuple[RouterDeath, ...] = ()  # of routers before this one, the last ones, oldest first
+    reaches: bool = False  # it connects to candidates; an older one does not
 
 
 class Router(Protocol):
@@ -71,8 +72,8 @@ class Router(Protocol):
     async def observe(self) -> RouterSeen:
         """Routes in force, open requests and counts, measured together."""
 
-    async def perform(self, action: SetRoutes) -> None:
-        """Ask for a new generation of a service's routes; `observe` tells when it has settled.
+    async def perform(self, action: RouterAction) -> None:
+        """Ask for a new generation of a service's routes, or name the replicas to connect to; `observe` reports both.
 
         A generation older than the newest asked for is refused (RouterTrouble). The same one again is harmless."""
 

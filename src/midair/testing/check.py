@@ -5,16 +5,20 @@ Safety is checked at each step (`Checks`), liveness after the faults have stoppe
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from midair.change.depend import holds
 from midair.model.action import Action, RemoveReplica, ResizeReplica, SetRoutes, StartReplica, StopReplica
 from midair.model.change import Change, ChangeStep
 from midair.model.event import PhaseChanged
-from midair.model.ids import ReplicaId, ordinal_of, revision_of, service_of
+from midair.model.ids import FOREIGN, ReplicaId, ordinal_of, revision_of, service_of
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout, Step, Wish
 from midair.model.seen import Seen
+from midair.rollout import with_reach
 from midair.rollout.phase import MOVES
-from midair.testing.world import Body, World
+from midair.testing.body import Body
+from midair.testing.world import World
 
 _MOVES: dict[str, set[str]] = {phase: set(after) for phase, after in MOVES.items()}
 
@@ -49,10 +53,14 @@ class Checks:
         self.moves_are_legal(before, step)
         self.nothing_is_done_on_what_is_unknown(before, seen, step)
         if after.asked is not before.asked:
+            if seen.replicas is not None:
+                seen = replace(seen, replicas=with_reach(after, seen.route, seen.replicas))
             self.routes_lead_only_to_ready_replicas(seen, step)
+            self.routes_lead_only_to_reached_replicas(before, step)
             self.generations_grow(before, after)
             self.enough_keep_serving(before, seen, after, now)
         self.restarts_wait(seen, step, now)
+        self.what_refuses_is_not_ready(before, seen, step)
         self.a_failed_change_makes_no_more(step)
         self.ids_are_not_shared(before, step)
         self.limits_are_taken_before_the_end(before, seen, step)
@@ -150,6 +158,24 @@ class Checks:
                 raise Violation(
                     "routes lead only to ready replicas", f"{route.replica} in generation {after.generation}"
                 )
+
+    def routes_lead_only_to_reached_replicas(self, before: Rollout, step: Step) -> None:
+        """Nothing is routed to that the router has not connected to itself, if it is one that does."""
+        known = {(one.replica, one.address) for one in before.routes} | self.world.reached
+        for route in step.rollout.routes:
+            is_new = (route.replica, route.address) not in known and revision_of(route.replica) != FOREIGN
+            if is_new and self.world.reaches and step.rollout.policy.ports:
+                raise Violation("routes lead only to reached replicas", f"{route.replica} was not connected to")
+
+    def what_refuses_is_not_ready(self, before: Rollout, seen: Seen, step: Step) -> None:
+        """Nothing is ready that the router, with the newest routes in force, is refused by."""
+        route = seen.route
+        if route is None or route.reach is None or seen.replicas is None or route.settled != before.generation:
+            return
+        routed = {one.replica: one.address for one in route.routes if one.replica in route.failing}
+        for replica in step.rollout.replicas:
+            if replica.state == "ready" and routed.get(replica.id) == replica.address and before.policy.ports:
+                raise Violation("what refuses is not ready", replica.id)
 
     def generations_grow(self, before: Rollout, after: Rollout) -> None:
         """Other routes have a higher generation."""

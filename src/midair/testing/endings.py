@@ -1,8 +1,10 @@
 """Liveness: after the faults have stopped every change ends, and the world is what the last one says."""
 
 from midair.model.ids import revision_of
+from midair.model.project import Service
 from midair.model.rollout import Rollout
 from midair.rollout.phase import STEADY
+from midair.testing.body import Quality
 from midair.testing.check import Violation
 from midair.testing.plane import Plane
 from midair.testing.world import TOO_LITTLE, World
@@ -101,6 +103,17 @@ def the_outcome_is_right(plane: Plane, world: World) -> None:
         service = change.after.project.services[name]
         strict = service.update.failure_action == "rollback" and service.update.max_failure_ratio == 0
         is_new = name not in before or before[name].id != revision.id
-        hopeless = world.quality[revision.id] in ("exits", "never") and service.replicas > 0
+        hopeless = _is_useless(world, service, world.quality[revision.id]) and service.replicas > 0
         if strict and is_new and hopeless and change.phase == "completed":
             raise Violation("a bad change goes back", f"change {change.id} brought {revision.id}")
+
+
+def _is_useless(world: World, service: Service, quality: Quality) -> bool:
+    """Whether a revision can be let in by no rollout of the service that is not disturbed."""
+    if quality in ("exits", "never"):
+        return True
+    if not service.ports or not world.reaches:
+        return False
+    # The other strategies send it no request, and so are not refused, before it has passed.
+    is_routed_early = service.strategy.kind in ("rolling", "recreate") and service.update.monitor_s > 1.0
+    return quality == "mute" or (quality == "refuses" and is_routed_early)

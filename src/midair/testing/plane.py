@@ -12,10 +12,11 @@ from midair.model.moment import Moment
 from midair.model.project import Applied
 from midair.model.rollout import Rollout, Step, Wish
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen, Trouble
+from midair.testing.body import FOREVER
 from midair.testing.check import Checks
 from midair.testing.choose import Chooser
 from midair.testing.story import tell_step
-from midair.testing.world import FOREVER, World
+from midair.testing.world import World
 
 Look = tuple[tuple[ReplicaSeen, ...], RouteSeen | None, dict[ReplicaId, str]]  # the last: the limits they had
 

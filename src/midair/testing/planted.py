@@ -19,7 +19,7 @@ from midair.model.ids import ReplicaId, ordinal_of, revision_of
 from midair.model.moment import Moment
 from midair.model.rollout import Draining, Goal, Rollout, Step
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
-from midair.rollout import fleet, grow, judge, notice, resize, retire, route, strategy, turn
+from midair.rollout import fleet, grow, judge, notice, reach, resize, retire, route, strategy, turn
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet
 from midair.testing.plane import Plane
@@ -92,6 +92,11 @@ def _restart_as_before(replica: ReplicaId, attempt: int = 1) -> Any:
     return StartReplica(replica, max(1, attempt - 1))
 
 
+def _only_at_first(draft: Draft, replica: ReplicaSeen) -> bool:
+    record = reach.record_of(draft.reachable, replica)
+    return (record is None or record.at is None) and _IS_CANDIDATE(draft, replica)
+
+
 def _settle_at_once(draft: Draft, fleet_: Fleet, leaves: bool) -> Any:
     if draft.back:
         return "rolled_back", draft.reason
@@ -108,6 +113,7 @@ def _leave_superseded_alone(service: str, number: Any, goal: Goal, policy: Any, 
 
 
 _ADVANCE, _ROUTES, _NOTICE = rollout.advance, route._routes, notice.notice
+_IS_CANDIDATE = reach._is_candidate
 
 
 def _ask_for_every_port(draft: Draft, kept: list[ReplicaSeen]) -> Any:
@@ -183,6 +189,10 @@ BUGS: dict[str, list[Patch]] = {
     "remove an ended replica while it is routed": [
         (retire, "forget", lambda draft, replica: draft.act(RemoveReplica(replica.id)))
     ],
+    "take the check's word alone": [(reach, "_needs_no_connection", _always(True))],
+    "wait for an older router": [(reach, "_needs_no_connection", _always(False))],
+    "trust what refuses": [(reach, "_is_refused", _always(False))],
+    "never connect again": [(reach, "_is_candidate", _only_at_first)],
     "restart without waiting": [(grow, "backoff", _always(0.0))],
     "forget to change limits": [(resize, "ResizeReplica", lambda replica: RemoveReplica(replica))],
     "end before limits are taken": [(advance, "resize_kept", _resize_and_do_not_wait)],

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from midair.model.rollout import Abort, Promote, Resume, Rollout, SetHold, Wish
 from midair.rollout.phase import FORWARD
+from midair.testing.body import FOREVER
 from midair.testing.check import Checks, Violation
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
-from midair.testing.scenario import Scenario, draw, with_data, with_more
-from midair.testing.world import FOREVER, World
+from midair.testing.scenario import Scenario, draw, with_data, with_more, with_worse
+from midair.testing.world import World
 
 HEATS = (0.0, 0.01, 0.03, 0.08)
 CALM_TICKS = 900  # an end must come within this many rounds after the last fault
@@ -157,8 +158,9 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     chooser.heat = HEATS[chooser.pick(len(HEATS), "heat")]
     more = Seeded(seed + MORE)
     scenario, short = with_more(scenario, more), more.pick(8, "short lives") == 7
-    play = Play(with_data(scenario, more), chooser, tell)
+    play = Play(with_worse(with_data(scenario, more), more), chooser, tell)
     play.plane.dies_after_each_commit = short
+    play.world.reaches = more.pick(6, "an older router") < 5
     try:
         play.run(disturb=chooser.heat > 0)
     except Violation as violation:

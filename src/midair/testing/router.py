@@ -11,10 +11,10 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from midair.errors import RouterTrouble
-from midair.model.action import SetRoutes
+from midair.model.action import ReachReplicas, RouterAction, SetRoutes
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.project import Port
-from midair.model.seen import RouteSeen, Tally
+from midair.model.seen import Reach, RouteSeen, Tally
 from midair.router.base import BOUNDS_S, Latency, RevisionCount, RouterDeath, RouterSeen
 
 _NO_LATENCY = Latency((0,) * (len(BOUNDS_S) + 1))
@@ -29,6 +29,9 @@ class FakeGate:
         self.taken: dict[int, str] = {}  # ports that cannot be listened on, and why
         self.trouble = ""  # not empty: `observe` and `perform` fail with it
         self.failing: set[ReplicaId] = set()
+        self.refusing: set[ReplicaId] = set()  # candidates that cannot be connected to
+        self.reaches = True  # False: an older router, which connects to no candidate
+        self.candidates: dict[str, ReachReplicas] = {}  # by service
         self.held: dict[str, int] = {}  # by service
         self.asked: dict[str, SetRoutes] = {}  # the newest generation of each service
         self.settled: dict[str, SetRoutes] = {}
@@ -67,9 +70,28 @@ class FakeGate:
     def seen(self) -> RouterSeen:
         """What a router says of it."""
         routes = {service: self._route_seen(action) for service, action in self.settled.items()}
-        for service in self.problems.keys() - routes.keys():
-            routes[service] = RouteSeen(settled=0, problem=self.problems[service])
-        return RouterSeen(routes, tuple(self._counts.values()), 1, self.started_at, self.deaths)
+        for service in (self.problems.keys() | self.candidates.keys()) - routes.keys():
+            routes[service] = RouteSeen(settled=0, problem=self.problems.get(service, ""))
+        if self.reaches:
+            routes = {service: replace(route, reach=self._reach(service)) for service, route in routes.items()}
+        return RouterSeen(routes, tuple(self._counts.values()), 1, self.started_at, self.deaths, self.reaches)
+
+    def _reach(self, service: str) -> tuple[Reach, ...]:
+        """Every candidate answers at once, but for those that refuse."""
+        action = self.candidates.get(service)
+        return tuple(
+            Reach(
+                one.replica, one.attempt, one.turn, one.address, port, "refused", f"connection refused on port {port}"
+            )
+            if one.replica in self.refusing
+            else Reach(one.replica, one.attempt, one.turn, one.address, port, "answered")
+            for one in (action.candidates if action else ())
+            for port in one.ports
+        )
+
+    def changed(self) -> None:
+        """A test has changed what the router is to find."""
+        self._nudge()
 
     def _route_seen(self, action: SetRoutes) -> RouteSeen:
         routed = [route.replica for route in action.routes]
@@ -117,6 +139,7 @@ class FakeRouter:
         self.gate.running = False
         self.gate.asked.clear()
         self.gate.settled.clear()
+        self.gate.candidates.clear()
         self.gate.problems.clear()
 
     async def restart(self) -> None:
@@ -129,10 +152,16 @@ class FakeRouter:
         self._look()
         return self.gate.seen()
 
-    async def perform(self, action: SetRoutes) -> None:
-        """Ask for a new generation of a service's routes."""
+    async def perform(self, action: RouterAction) -> None:
+        """Ask for a new generation of a service's routes, or name candidates."""
         self._look()
         gate = self.gate
+        if isinstance(action, ReachReplicas):
+            if not gate.reaches:
+                raise RouterTrouble('cannot do "reach": this router does not know how')
+            gate.candidates[action.service] = action
+            gate.changed()
+            return
         known = gate.asked.get(action.service)
         newest = known.generation if known else 0
         if action.generation < newest:

@@ -21,8 +21,9 @@ from midair.model.project import (
     Update,
 )
 from midair.model.rollout import Abort, Pause, Promote, Resume, Scale, SetHold, Wish
+from midair.testing.body import Quality
 from midair.testing.choose import Chooser
-from midair.testing.world import TOO_LITTLE, Quality
+from midair.testing.world import TOO_LITTLE
 
 
 class Ask(NamedTuple):
@@ -53,7 +54,8 @@ class Scenario(NamedTuple):
 
 
 DEADLINE_S = 60.0
-QUALITIES: tuple[Quality, ...] = get_args(Quality)
+QUALITIES: tuple[Quality, ...] = get_args(Quality)[:7]
+WORSE: tuple[Quality, ...] = get_args(Quality)[7:]  # passes its check, and is of no use all the same
 CONDITIONS: tuple[Literal["service_started", "service_healthy"], ...] = ("service_started", "service_healthy")
 LIMITS = ("64m", "64m", "128m", "128m", "256m", TOO_LITTLE)
 WISHES: tuple[Wish, ...] = (Pause(), Resume(), Abort(), Promote(), SetHold(True), SetHold(False), Scale(1), Scale(4))
@@ -123,6 +125,17 @@ def _without_order(state: Applied, names: frozenset[str]) -> Applied:
         for name, service in state.project.services.items()
     }
     return msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, services=services))
+
+
+def with_worse(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with a revision that passes its check and does not serve."""
+    later = sorted({one.id for ask in scenario.asks[1:] if ask.applied for one in ask.applied.revisions.values()})
+    first = {one.id for one in scenario.asks[0].applied.revisions.values()} if scenario.asks[0].applied else set()
+    fresh = [one for one in later if one not in first]
+    if not fresh or chooser.pick(4, "worse") != 3:
+        return scenario
+    revision = fresh[chooser.pick(len(fresh), "which revision")]
+    return scenario._replace(quality={**scenario.quality, revision: WORSE[chooser.pick(len(WORSE), "how")]})
 
 
 def _limited(ask: Ask, chooser: Chooser) -> Ask:

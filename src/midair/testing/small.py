@@ -1,10 +1,11 @@
 """Small scenarios for the exhaustive search: every placement of up to two faults in each of them."""
 
 from midair.model.project import Dependency, Restart, Update
+from midair.testing.body import Quality
 from midair.testing.choose import Placed
 from midair.testing.play import Play
 from midair.testing.scenario import Ask, Scenario, applied, limited, service_of
-from midair.testing.world import TOO_LITTLE, Quality
+from midair.testing.world import TOO_LITTLE
 
 CALM_UPDATE = Update(monitor_s=1.0)
 

@@ -4,12 +4,13 @@ It knows nothing of rollouts. Actions are performed on it, it is observed, and i
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 from msgspec.structs import replace
 
 from midair.model.action import (
     Action,
+    Candidate,
+    ReachReplicas,
     RemoveReplica,
     ResizeReplica,
     RuntimeAction,
@@ -19,57 +20,16 @@ from midair.model.action import (
 )
 from midair.model.ids import FOREIGN, ReplicaId, replica_id, revision_of
 from midair.model.moment import Moment
-from midair.model.seen import ReplicaSeen, ReplicaState, RouteSeen
+from midair.model.seen import Reach, ReplicaSeen, RouteSeen
+from midair.testing.body import FOREVER, Body, Quality
 from midair.testing.choose import Chooser
 
-Quality = Literal["good", "exits", "never", "sick", "dies", "job", "bad-job"]
+LATE_S = 7.0  # after it was ready, where a replica ends later than any `monitor`
+OPENS_LATE_S = 0.7  # after its check has passed, where a replica opens its port late
 START_S = (0.5, 0.2, 1.5, 4.0)
 REQUEST_S = (0.3, 0.05, 2.0, 9.0, 60.0)
 OPEN_MAX = 12  # requests inside at a time: enough to drain, few enough to be quick
-FOREVER = float("inf")
 TOO_LITTLE = "1b"  # a limit that no running replica takes
-
-
-class Body:
-    """One replica as it really is."""
-
-    def __init__(self, replica: ReplicaId, quality: Quality) -> None:
-        self.id = replica
-        self.quality = quality
-        self.state: ReplicaState = "exited"
-        self.attempt = 0
-        self.since = 0.0
-        self.ready_at: Moment | None = None
-        self.address = ""
-        self.exit_code: int | None = None
-        self.ready_due = self.sick_due = self.end_due = FOREVER
-        self.end_code = 0
-        self.stop_asked = False
-        self.limits = ""
-        self.resize = False  # its limits are not what they are to be
-        self.published = False  # something else made it, and published its port past the router
-        self.own_volumes: tuple[str, ...] = ()
-        self.requests: list[Moment] = []  # when each request inside ends
-        self.image: ReplicaSeen | None = None  # as seen, until something changes
-
-    def become(self, state: ReplicaState, now: Moment) -> None:
-        """Enter a state."""
-        self.state, self.since, self.image = state, now, None
-
-    def look(self) -> ReplicaSeen:
-        """What the runtime says about it."""
-        if self.image is None:
-            self.image = ReplicaSeen(
-                self.id, self.state, self.since, self.attempt, self.address, self.ready_at, self.exit_code,
-                resize=self.resize and self.state not in ("stopping", "exited"), published=self.published,
-                own_volumes=self.own_volumes,
-            )  # fmt: skip
-        return self.image
-
-    @property
-    def due(self) -> Moment:
-        """When it changes next by itself."""
-        return min(self.ready_due, self.sick_due, self.end_due)
 
 
 class Table:
@@ -81,6 +41,8 @@ class Table:
         self.out_since: dict[ReplicaId, Moment] = {}
         self.turn = 0
         self.unreachable_until = 0.0
+        self.candidates: tuple[Candidate, ...] = ()
+        self.answers: set[tuple[ReplicaId, int, int, str]] = set()  # candidates that it has connected to
 
 
 class World:
@@ -98,6 +60,8 @@ class World:
         self.limits: dict[str, str] = {}  # of each service, by the project in force
         self.taken_over: set[str] = set()  # services that something else had published
         self.keeping: frozenset[str] = frozenset()  # services whose replicas keep data by number
+        self.reaches = True  # the router connects to candidates; an older one does not
+        self.reached: set[tuple[ReplicaId, str]] = set()  # replicas and addresses that a router has connected to, ever
         self.accepted = self.answered = self.lost = self.waiting = 0
         self.cut = 0  # of the lost: those that a stop ended
         self.tell: Callable[[str], None] = _silent
@@ -111,6 +75,7 @@ class World:
             body.attempt, body.address, body.ready_at, body.published = 1, f"f:{place}", self.now - 60.0, True
             body.own_volumes = self._data_of(service)
             body.become("ready", self.now - 60.0)
+            body.is_open = True
             self.bodies[service][body.id] = body
         self.quality[FOREIGN] = "good"
         self.taken_over.add(service)
@@ -151,6 +116,8 @@ class World:
             table = self.tables[name]
             if table.ahead:
                 self._settle(name, table)
+            if table.candidates:
+                self._connect(name, table)
             if table.settled.generation:
                 self._arrive(name, table)
 
@@ -162,7 +129,7 @@ class World:
             for at, _ in table.ahead:
                 due = min(due, at)
             for body in bodies.values():
-                due = min(due, body.ready_due, body.sick_due, body.end_due)
+                due = min(due, body.due)
                 if body.requests and body.id in table.out_since:
                     due = min(due, *body.requests)
         return due
@@ -177,7 +144,37 @@ class World:
         if table.unreachable_until > self.now:
             return replicas, None
         open_now = {name: len(body.requests) for name, body in bodies.items() if body.requests}
-        return replicas, RouteSeen(table.settled.generation, table.settled.routes, table.settled.hold, open=open_now)
+        settled = table.settled
+        failing = tuple([one.replica for one in settled.routes if self._refuses(bodies.get(one.replica), one.address)])
+        return replicas, RouteSeen(
+            settled.generation, settled.routes, settled.hold, open=open_now, failing=failing,
+            reach=self._reports(table) if self.reaches else None,
+        )  # fmt: skip
+
+    def _refuses(self, body: Body | None, address: str) -> bool:
+        return body is not None and body.address == address and body.state == "ready" and not body.is_open
+
+    def _reports(self, table: Table) -> tuple[Reach, ...]:
+        """What the router says of its connections."""
+        return tuple(
+            [
+                Reach(
+                    one.replica, one.attempt, one.turn, one.address, port,
+                    "answered" if (one.replica, one.attempt, one.turn, one.address) in table.answers else "refused",
+                )
+                for one in table.candidates
+                for port in one.ports
+            ]
+        )  # fmt: skip
+
+    def _connect(self, name: str, table: Table) -> None:
+        """The router connects to what is open."""
+        for one in table.candidates:
+            body = self.bodies[name].get(one.replica)
+            is_there = body is not None and body.address == one.address and body.state not in ("exited", "stopping")
+            if is_there and body is not None and body.is_open:
+                table.answers.add((one.replica, one.attempt, one.turn, one.address))
+                self.reached.add((one.replica, one.address))
 
     def limits_now(self, service: str) -> dict[ReplicaId, str]:
         """The limits that each replica has."""
@@ -196,6 +193,10 @@ class World:
         """Carry out an action, or begin to; False: it is put off, something acts on the replica already."""
         if isinstance(action, SetRoutes):
             self._perform(service, action, "")
+            return True
+        if isinstance(action, ReachReplicas):
+            self.tables[service].candidates = action.candidates
+            self._connect(service, self.tables[service])
             return True
         if any(one.replica == action.replica for _, _, one, _ in self.late):
             return False
@@ -267,7 +268,8 @@ class World:
         self.ports += 1
         body.own_volumes = self._data_of(service)
         body.attempt, body.address, body.exit_code, body.ready_at = action.attempt, f"h:{self.ports}", None, None
-        body.stop_asked = False
+        body.stop_asked = body.is_open = False
+        body.open_due = body.shut_due = FOREVER
         body.limits, body.resize = self.limits.get(service, ""), False
         body.become("starting", self.now)
         took = START_S[self.chooser.pick(4, "time to start")]
@@ -294,6 +296,10 @@ class World:
         body.end_due = self.now + (8.0 if self.chooser.fault("a replica ends slowly") else 0.2)
 
     def _turn(self, body: Body) -> None:
+        if body.open_due <= self.now:
+            body.is_open, body.open_due = True, FOREVER
+        if body.shut_due <= self.now:
+            body.is_open, body.shut_due = False, FOREVER
         if body.end_due <= self.now:
             self._end(body, body.end_code)
         elif body.ready_due <= self.now:
@@ -302,12 +308,19 @@ class World:
                 body.ready_at = self.now
                 self._foretell(body)
             body.become("ready", self.now)
-        else:
+        elif body.sick_due <= self.now:
             body.sick_due = FOREVER
             body.become("unhealthy", self.now)
 
     def _foretell(self, body: Body) -> None:
         """What becomes of a replica after it was ready for the first time."""
+        opens_late = self.ports % 4 == 0
+        if body.quality != "mute":
+            body.is_open, body.open_due = not opens_late, self.now + OPENS_LATE_S if opens_late else FOREVER
+        if body.quality == "refuses":
+            body.is_open, body.open_due, body.shut_due = True, FOREVER, self.now + 0.9
+        elif body.quality == "late":
+            body.end_due, body.end_code = self.now + LATE_S, 3
         if body.quality == "sick":
             body.sick_due = self.now + 0.9
         elif body.quality in ("dies", "job", "bad-job"):
@@ -319,7 +332,10 @@ class World:
         body.requests = []
         body.exit_code = code
         body.become("exited", self.now)
-        body.ready_due = body.sick_due = body.end_due = FOREVER
+        body.ready_due = body.sick_due = body.end_due = body.open_due = body.shut_due = FOREVER
+        body.is_open = False
+        if not body.stop_asked:
+            body.ends.append(self.now)
 
     def _end_requests(self, body: Body) -> None:
         still = [at for at in body.requests if at > self.now]
@@ -358,7 +374,11 @@ class World:
             self.accepted += 1
             route = routes[table.turn % len(routes)]
             body = self.bodies[name].get(route.replica)
-            if body is not None and body.address == route.address and body.state in ("ready", "unhealthy"):
+            is_there = body is not None and body.address == route.address and body.state in ("ready", "unhealthy")
+            if is_there and body is not None and not body.is_open:
+                self.accepted -= 1
+                self.waiting += 1  # refused: the router lets it wait
+            elif is_there and body is not None:
                 body.requests.append(self.now + REQUEST_S[self.chooser.pick(5, "length of a request")])
             else:
                 self.lost += 1

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from midair.errors import RouterTrouble
-from midair.model.action import SetRoutes
+from midair.model.action import ReachReplicas, SetRoutes
 from midair.model.project import Port
+from midair.model.seen import RouteSeen
 from midair.router.base import RouterDeath, RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.counts import books_of, merged, open_book
@@ -24,6 +25,7 @@ from midair.router.embedded.held import Heritage, Listening, Place
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.listen import Listener
+from midair.router.embedded.reach import Reaching
 from midair.router.embedded.service import Service
 from midair.router.embedded.sockets import bind, reason
 from midair.router.embedded.state import State, forget_state, read_state, write_state
@@ -40,6 +42,7 @@ class RouterProcess:
         self.lock = lock
         self.hub = Hub(open_book(folder), limits, asyncio.get_running_loop())
         self.services: dict[str, Service] = {}
+        self.reaching: dict[str, Reaching] = {}  # by service
         self.listeners: dict[Place, Listener] = {}
         self.started_at = time.time()
         self.deaths = read_state(folder).deaths  # of the routers before
@@ -80,11 +83,14 @@ class RouterProcess:
     def observe(self) -> RouterSeen:
         """All that is known here."""
         routes = {name: service.seen() for name, service in self.services.items()}
+        for name in {*routes, *self.reaching}:
+            reach = self.reaching[name].seen() if name in self.reaching else ()
+            routes[name] = msgspec.structs.replace(routes.get(name) or RouteSeen(settled=0), reach=reach)
         counts = [self.hub.book.read()]
         for book in books_of(self.folder, self._is_orphan):
             counts.append(book.read())
             book.close()
-        return RouterSeen(routes, merged(*counts), os.getpid(), self.started_at, self.deaths)
+        return RouterSeen(routes, merged(*counts), os.getpid(), self.started_at, self.deaths, reaches=True)
 
     def absorb_orphans(self) -> None:
         """Move the counts of those that are dead by now here."""
@@ -135,6 +141,17 @@ class RouterProcess:
             await self.listen(service, port, sockets)
         self._close_others(service, action.ports)
         self._save()
+
+    def _reach(self, action: ReachReplicas) -> None:
+        """Connect to the candidates of a service. They are not kept: a router after this one is asked again."""
+        if not action.candidates:
+            known = self.reaching.pop(action.service, None)
+            if known is not None:
+                known.want(())
+            return
+        if action.service not in self.reaching:
+            self.reaching[action.service] = Reaching(self.hub.limits.connect_s, self.hub.changed)
+        self.reaching[action.service].want(action.candidates)
 
     def check(self, ports: tuple[Port, ...]) -> tuple[str, ...]:
         """Reasons why these ports could not be listened on."""
@@ -298,6 +315,9 @@ class RouterProcess:
             return self.observe() if self.predecessor is None else await self.predecessor.observe(), ()
         if message.do == "perform":
             await self.perform(msgspec.json.decode(message.body, type=SetRoutes))
+            return None, ()
+        if message.do == "reach":
+            self._reach(msgspec.json.decode(message.body, type=ReachReplicas))
             return None, ()
         if message.do == "check":
             return self.check(msgspec.json.decode(message.body, type=tuple[Port, ...])), ()

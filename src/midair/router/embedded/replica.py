@@ -27,7 +27,7 @@ class Replica:
     """A replica at one address. It drains once no route leads to it."""
 
     __slots__ = ("address", "connections", "count", "drained_by", "draining", "ejected", "failures", "host", "hub",
-                 "id", "open", "pending", "pools", "port", "revision", "service", "weight")  # fmt: skip
+                 "id", "open", "pending", "pools", "port", "refuses", "revision", "service", "weight")  # fmt: skip
 
     def __init__(self, service: "Service", replica: ReplicaId, address: str) -> None:
         self.service = service
@@ -48,6 +48,7 @@ class Replica:
         self.drained_by: asyncio.TimerHandle | None = None
         self.failures = 0  # connections refused in a row
         self.ejected = False
+        self.refuses = False  # it is ejected because it refuses connections, and not because it is slow to take them
 
     def take(self, client: "Downstream") -> None:
         """Give the request to a pooled connection, or to a new one."""
@@ -129,9 +130,10 @@ class Replica:
             while pool and pool[0].idle_since < oldest:
                 pool.pop(0).drop()
 
-    def refused_connection(self, port: int) -> None:
-        """A connection could not be made."""
+    def refused_connection(self, port: int, *, refused: bool = True) -> None:
+        """A connection could not be made. `refused`: it was said so; else nothing was said in time."""
         self.failures += 1
+        self.refuses = refused
         if self.failures >= _FAILURES_TO_EJECT and not self.ejected and not self.draining:
             self.ejected = True
             self.service.table.rebuild()
@@ -173,8 +175,8 @@ class Replica:
         try:
             async with asyncio.timeout(self.hub.limits.connect_s):
                 await self.hub.loop.create_connection(lambda: upstream, self.host, port)
-        except OSError:  # a timeout is one, too
-            self.refused_connection(port)
+        except OSError as error:  # a timeout is one, too
+            self.refused_connection(port, refused=not isinstance(error, TimeoutError))
             return False
         self.took_connection()
         return True

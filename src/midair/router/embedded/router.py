@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from midair.errors import RouterTrouble
-from midair.model.action import SetRoutes
+from midair.model.action import ReachReplicas, RouterAction
 from midair.model.project import Port
 from midair.router.base import RouterSeen
 from midair.router.embedded.held import Held
@@ -86,9 +86,12 @@ class EmbeddedRouter:
         """Routes in force, open requests and counts."""
         return await (await self._reach()).ask("observe", None, RouterSeen)
 
-    async def perform(self, action: SetRoutes) -> None:
-        """Ask for a new generation of routes."""
+    async def perform(self, action: RouterAction) -> None:
+        """Ask for a new generation of routes, or name candidates."""
         wire = await self._reach()
+        if isinstance(action, ReachReplicas):
+            await wire.ask("reach", action, type(None))
+            return
         if not self._held.is_other(action.service, action.ports):
             await wire.ask("perform", action, type(None))
             return

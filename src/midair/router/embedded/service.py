@@ -76,7 +76,11 @@ class Service:
         for replica in self._replicas.values():
             inside[replica.id] = inside.get(replica.id, 0) + replica.open
         action = self.action
-        failing = tuple(replica.id for replica in self._replicas.values() if replica.ejected and not replica.draining)
+        failing = tuple(
+            replica.id
+            for replica in self._replicas.values()
+            if replica.ejected and replica.refuses and not replica.draining
+        )
         return RouteSeen(
             settled=action.generation, routes=action.routes, hold=action.hold, held=len(self._waiting), open=inside,
             failing=failing, problem=self.problem,

@@ -22,6 +22,7 @@ class Kept(msgspec.Struct, frozen=True):
     """What midair has to know of a replica for as long as it lives, whatever becomes of the project. A label."""
 
     port: int | None = None  # that requests go to
+    ports: tuple[int, ...] = ()  # published ones: one of them has to accept connections
     listens: bool = False  # a service that publishes ports is ready when one accepts connections
     ready: Ready | None = None
     pre_stop: tuple[Hook, ...] = ()

@@ -77,8 +77,8 @@ class Readiness:
         attempt = attempt_of(container)
         key = (str(container["Id"]), str(container["State"].get("StartedAt", "")))
         kept = self.kept(container, replica)
-        address = address_of(container, kept.port) if kept.port else ""
-        state = self._state(container, key, kept, address, stopping)
+        addresses = tuple(filter(None, (address_of(container, port) for port in kept.ports or (kept.port,) if port)))
+        state = self._state(container, key, kept, addresses, stopping)
         if state == "starting" and container["State"]["Status"] == "created" and not starting:
             state = "exited"
         if starting and state in ("ready", "unhealthy"):
@@ -102,11 +102,14 @@ class Readiness:
             pid=ended.get("Pid") or None,
             resize=resize and state not in ("stopping", "exited"),
             published=is_foreign(container) and is_published(container),
+            checked=kept.ready is not None or "Health" in ended,
             detail=_detail(ended, state) or (judge.text if judge is not None and state == "unhealthy" else ""),
             own_volumes=tuple(sorted(anonymous_volumes(container))),
         )
 
-    def _state(self, container: dict[str, Any], key: Key, kept: Kept, address: str, stopping: bool) -> ReplicaState:
+    def _state(
+        self, container: dict[str, Any], key: Key, kept: Kept, addresses: tuple[str, ...], stopping: bool
+    ) -> ReplicaState:
         status = container["State"]["Status"]
         if status in ("exited", "dead", "removing", "restarting") or stopping:
             self._leave(key[0])
@@ -119,11 +122,11 @@ class Readiness:
         if health == "unhealthy":
             return "unhealthy"
         check = kept.ready or (_LISTENING if kept.listens else None)
-        if check is None or not (address or check.command):
+        if check is None or not (addresses or check.command):
             return "ready"
-        return self._judge(key, "ready" if kept.ready else "listening", check, address).verdict
+        return self._judge(key, "ready" if kept.ready else "listening", check, addresses).verdict
 
-    def _judge(self, key: Key, kind: Kind, check: Ready, address: str) -> Judge:
+    def _judge(self, key: Key, kind: Kind, check: Ready, addresses: tuple[str, ...]) -> Judge:
         known = self._judges.get(key)
         if known is not None and known.check == check:
             return known
@@ -135,20 +138,19 @@ class Readiness:
             judge = replace(known, kind=kind, check=check, failures=0)
         self._leave(key[0])
         self._judges[key] = judge
-        self._asking[key] = asyncio.create_task(self._ask(key, check, address))
+        self._asking[key] = asyncio.create_task(self._ask(key, check, addresses))
         return judge
 
-    async def _ask(self, key: Key, check: Ready, address: str) -> None:
+    async def _ask(self, key: Key, check: Ready, addresses: tuple[str, ...]) -> None:
         while wait_s(self._judges[key], self._clock()) is not None:
-            text = await self._answer(key[0], check, address)
+            text = await self._answer(key[0], check, addresses)
             before = self._judges[key]
             self._judges[key] = judged(before, not text, text, self._clock())
             if self._judges[key].verdict != before.verdict:
                 self._nudge()
             await asyncio.sleep(wait_s(self._judges[key], self._clock()) or 0)
 
-    async def _answer(self, container: str, check: Ready, address: str) -> str:
-        host, _, port = address.rpartition(":")
+    async def _answer(self, container: str, check: Ready, addresses: tuple[str, ...]) -> str:
         if check.command:
             try:
                 async with asyncio.timeout(check.timeout_s):
@@ -158,9 +160,15 @@ class Readiness:
             except TimeoutError:
                 return f'"{check.command[0]}" did not end in time'
             return ""
+        host, _, port = addresses[0].rpartition(":")
         if check.http is not None:
             return await ask_http(int(port), "/" + check.http.lstrip("/"), check.timeout_s, host)
-        return await ask_tcp(int(port), check.timeout_s, host)
+        text = await ask_tcp(int(port), check.timeout_s, host)
+        for other in addresses[1:] if text and check is _LISTENING else ():  # one of them is enough
+            host, _, port = other.rpartition(":")
+            if not await ask_tcp(int(port), check.timeout_s, host):
+                return ""
+        return text
 
     def _leave(self, container: str) -> None:
         for key in [key for key in self._judges if key[0] == container]:

@@ -103,12 +103,14 @@ def labels(project: Project, revision: Revision, replica: ReplicaId, attempt: in
 
 def kept_of(service: Service) -> Kept:
     """What is kept of a service."""
+    published = tuple(dict.fromkeys(port.target for port in service.ports if port.protocol != "udp"))
     return Kept(
-        next(iter(target_ports(service)), None),
-        bool(service.ports),
-        service.ready,
-        service.pre_stop,
-        service.post_start,
+        port=next(iter(target_ports(service)), None),
+        ports=published,
+        listens=bool(published),
+        ready=service.ready,
+        pre_stop=service.pre_stop,
+        post_start=service.post_start,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from midair.model.ids import ReplicaId, service_of
 from midair.model.project import Hook, Revision, Service
 from midair.model.seen import ReplicaSeen
+from midair.runtime.health import checks_of
 from midair.runtime.process.record import Record
 
 MARK = "MIDAIR_MARK"  # whose process this is; inherited by all it starts
@@ -79,8 +80,14 @@ def seen(record: Record) -> ReplicaSeen:
         ready_at=record.ready_at,
         exit_code=record.exit_code,
         pid=record.identity.pid if alive and record.identity is not None else None,
+        checked=is_checked(record.revision.service),
         detail=record.detail,
     )
+
+
+def is_checked(service: Service) -> bool:
+    """Whether a check of its own says when a replica of the service is ready."""
+    return any(kind in ("healthcheck", "ready") for kind, _ in checks_of(service))
 
 
 def exit_text(code: int | None, argv: tuple[str, ...], ever_ready: bool, interpreter: str = "") -> str:
