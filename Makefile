@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FAST := -n 2 -m "not e2e and not slow and not docker"
 PEERS := $(VENV)/peers
 
-.PHONY: help env demo test engine peers beside unit fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
+.PHONY: help env demo test engine peers beside unit boot fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,12 @@ fresh-bookworm:
 
 fresh-sid:
 	tools/fresh.sh sid python3,python3-venv "make unit"
+
+boot:            ## systemd in an emulated machine: install, restart under load, reboot (four minutes; not part of CI)
+	@for program in mmdebstrap qemu-system-x86_64 mke2fs; do command -v $$program >/dev/null || missing=1; done; \
+	test -z "$$missing" || { apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+	  --no-install-recommends mmdebstrap qemu-system-x86 e2fsprogs >/dev/null; }
+	tools/boot/run.sh
 
 lint: $(READY)   ## style, types and import contracts
 	$(BIN)/ruff check src tests tools bench
