@@ -7,6 +7,7 @@ import select
 import socket
 
 from midair.model.project import Port
+from midair.router.embedded.port_holder import holder_of
 
 _BACKLOG = 4096
 _ALIVE = {socket.TCP_KEEPIDLE: 120, socket.TCP_KEEPINTVL: 30, socket.TCP_KEEPCNT: 4}  # seconds, seconds, times
@@ -38,7 +39,9 @@ def reason(port: Port, error: OSError) -> str:
     """Why a port could not be listened on, for people."""
     host = f"[{port.host}]" if ":" in port.host else port.host
     place = f"{host}:{port.port}" if port.host else str(port.port)
-    return f'cannot listen on port "{place}": {(error.strerror or str(error)).lower()}'
+    holder = holder_of(port.port) if error.errno == errno.EADDRINUSE else ""
+    by = f" by {holder}" if holder else ""
+    return f'cannot listen on port "{place}": {(error.strerror or str(error)).lower()}{by}'
 
 
 def _addresses(port: Port) -> list[tuple[socket.AddressFamily, str]]:
