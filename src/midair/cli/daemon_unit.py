@@ -84,8 +84,8 @@ def _check(made: unit.Unit) -> None:
     loose = unit.writable_by_others(places, owner)
     if loose is not None:
         raise errors.UsageRefused(
-            f'cannot install the daemon for the system: a user other than root and {made.user} can write to "{loose}"',
-            hint=f"give it to root or {made.user}, mode 755, or install midair elsewhere (/opt/midair)",
+            f'cannot install the daemon for the system: others than root and {made.user} can write to "{loose}"',
+            hint=f"let only root and {made.user} write there (chmod 755), or install midair elsewhere (/opt/midair)",
         )
 
 
