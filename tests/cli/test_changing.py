@@ -211,12 +211,13 @@ def test_an_undo_that_makes_no_difference_is_not_asked_for(shop, midair):
 
 
 def test_down_can_forget_what_came_down(shop, midair):
-    shop.answers["POST /v1/projects/shop/forget"] = Done("forgotten")
+    shop.answers["POST /v1/projects/shop/forget"] = Done("forgotten", ("removed shared db.sqlite3 (8.2 kB)",))
     code, out, err = midair("down", "--forget")
     assert (code, err) == (0, "")
+    assert out.splitlines()[-2] == "removed shared db.sqlite3 (8.2 kB)"
     assert out.splitlines()[-1] == "forgot shop: its history, releases and logs are gone"
     assert json.loads(midair("down", "--forget", "--json")[1].splitlines()[-1]) == {
-        "type": "forgotten", "project": "shop", "removed": [],
+        "type": "forgotten", "project": "shop", "removed": ["removed shared db.sqlite3 (8.2 kB)"],
     }  # fmt: skip
 
 

@@ -58,6 +58,8 @@ class _Draft:
 
     def _go_on(self) -> None:
         services = self.change.after.project.services
+        if self._empty_movers():
+            return
         due = [name for name in services if self._is_due(name)]
         due = [name for name in in_order(services) if name in due] if len(due) > 1 else due
         waits: dict[str, str] = {}
@@ -73,11 +75,24 @@ class _Draft:
         if complete and not self._take_ports() and not self._remove_next():
             self._complete()
 
+    def _empty_movers(self) -> bool:
+        """End all services whose files are moved before anything begins, in whatever order they begin then.
+
+        Returns whether that is still under way.
+        """
+        services = self.change.after.project.services
+        movers = [name for name in services if services[name].moves and name in self.rollouts]
+        for name in movers:
+            if name not in self.change.begun:
+                self._begin(name, goal_of(self.change.after, name), replace(self._policy_at_first(name), waits=True))
+        waiting = [self.rollouts[name] for name in movers if self.rollouts[name].policy.waits]
+        return any(one.phase == "pending" or one.replicas for one in waiting)
+
     def _is_due(self, name: str) -> bool:
         """Whether a service is not as it is to be, and its rollout was not begun yet by this change."""
-        if name in self.change.begun:
-            return False
         rollout = self.rollouts.get(name)
+        if name in self.change.begun:
+            return rollout is not None and rollout.policy.waits
         if rollout is None or rollout.phase not in STEADY or not rollout.is_settled:
             return True
         wanted = goal_of(self.change.after, name), policy_of(self.change.after.project.services[name])
@@ -85,7 +100,8 @@ class _Draft:
 
     def _begin(self, name: str, goal: Goal, policy: Policy) -> None:
         previous = self.rollouts.get(name)
-        if previous is not None and previous.phase in UNDER_WAY and not goes_on(previous, goal, policy):
+        taken_over = previous is not None and previous.phase in UNDER_WAY and not goes_on(previous, goal, policy)
+        if previous is not None and taken_over and not (previous.policy.waits and name in self.change.begun):
             self.events.append(PhaseChanged(name, previous.phase, "superseded", f"change {self.change.id} took over"))
         self._free_ports(name, policy)
         self.rollouts[name] = begin(name, self.change.id, goal, policy, previous, self.now)
@@ -130,7 +146,7 @@ class _Draft:
 
     def _judge_waiting(self, waits: dict[str, str]) -> bool:
         """Fail the change when a service waits for a dependency and nothing has moved for its progress deadline."""
-        if not waits or any(one.phase in UNDER_WAY for one in self._begun()):
+        if not waits or any(one.phase in UNDER_WAY and not one.policy.waits for one in self._begun()):
             if self.change.waiting_since is not None:
                 self.change = replace(self.change, waiting_since=None)
             return False

@@ -17,7 +17,7 @@ def policy_of(service: Service) -> Policy:
     return Policy(
         update=replace(service.update, order=order),
         rollback=back,
-        strategy=service.strategy,
+        strategy=replace(service.strategy, kind="recreate") if service.moves else service.strategy,
         restart=service.restart,
         drain=service.drain,
         hold=service.hold,

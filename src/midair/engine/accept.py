@@ -30,6 +30,7 @@ async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tu
     names = [name for name, service in project.services.items() if service.build is not None or service.image]
     found = await asyncio.gather(*(_fingerprint(keeper, project.services[name]) for name in names))
     plan, after = _build(keeper, project, dict(zip(names, found, strict=True)), only)
+    plan = await with_written(keeper, plan, after)
     if not keeper.state.rollouts:
         found_running = foreign(project, (await keeper.look()).all_replicas)
         plan = replace(plan, warnings=(*plan.warnings, *(_take_over(*one) for one in found_running.items())))
@@ -43,6 +44,28 @@ def _take_over(service: str, replicas: tuple[ReplicaSeen, ...]) -> str:
     if any(replica.published for replica in replicas):
         text += "; its published port changes hands once, and until the old one has stopped requests are refused"
     return text
+
+
+async def with_written(keeper: Keeper, plan: Plan, after: Applied) -> Plan:
+    """The plan, with what services wrote into the releases that they leave."""
+    base = _last(keeper)
+    if base is None:
+        return plan
+    releases = {}
+    for name, release in plans.releases_left(base, after).items():
+        if release not in releases:
+            runtime = await keeper.world.runtime(base.revisions[name].service.runtime)
+            releases[release] = await runtime.written(release)
+    return plans.with_written(plan, base, after, releases)
+
+
+def _last(keeper: Keeper) -> Applied | None:
+    """The state that ran last. After a `down` that is not the one that the next change starts from."""
+    base = keeper.state.base
+    if base is not None and base.revisions:
+        return base
+    history = reversed(keeper.store.changes.all(keeper.project))
+    return next((change.before for change in history if change.before is not None and change.before.revisions), base)
 
 
 def plan_between(keeper: Keeper, after: Applied) -> Plan:
@@ -61,10 +84,11 @@ async def up(
         await check(keeper, plan, after, neighbours)
         releases = await prepare(keeper, plan, after, progress)
         base = keeper.state.base
+        confirmations = plan.confirmations
         plan, after = _build(keeper, project, releases, only)
         if plan.digest != digest:
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
-        return await store(keeper, "up", base, plan, after, by, token=token)
+        return await store(keeper, "up", base, replace(plan, confirmations=confirmations), after, by, token=token)
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -150,7 +174,7 @@ async def store(
     undoes: ChangeId | None = None, token: str = "",
 ) -> Change:  # fmt: skip
     """Store a change that was planned from `base`. From then on it is carried out, whatever happens to this process."""
-    after = await _arrange(keeper, after)
+    after = await _arrange(keeper, _moving(keeper, after))
     sight = await keeper.look()
     if keeper.state.base != base:  # a flag, which waits for nobody
         raise Conflict("cannot go on: the project was changed meanwhile", hint="try it again")
@@ -188,6 +212,16 @@ async def _arrange(keeper: Keeper, after: Applied) -> Applied:
     return replace(after, project=replace(after.project, services=services, captured={}))
 
 
+def _moving(keeper: Keeper, after: Applied) -> Applied:
+    """The state with what is moved on the way there: files that the last good state did not share."""
+    now = plans.moving(keeper.state.base, after)
+    if keeper.state.under_way is None:
+        return now
+    good = plans.moving(keeper.state.completed, after).project.services
+    services = {name: replace(one, moves=one.moves or good[name].moves) for name, one in now.project.services.items()}
+    return replace(now, project=replace(now.project, services=services))
+
+
 def live(keeper: Keeper) -> dict[str, LiveService]:
     """What a plan has to know of the services beside what was applied."""
     found = {}
@@ -216,7 +250,9 @@ def summary(plan: Plan) -> str:
 def _build(
     keeper: Keeper, project: Project, releases: Mapping[str, str | None], only: tuple[str, ...]
 ) -> tuple[Plan, Applied]:
-    return plans.build(keeper.state.base, project, releases, live(keeper), only=only)
+    last = _last(keeper)
+    left = {name: one.release for name, one in last.revisions.items() if one.release} if last is not None else {}
+    return plans.build(keeper.state.base, project, releases, live(keeper), only=only, left=left)
 
 
 def _new(plan: Plan) -> list[str]:

@@ -144,7 +144,7 @@ class Engine:
         """What an undo would do."""
         keeper = self.keeper(project)
         _, before = self._undone(keeper, ask)
-        return accept.plan_between(keeper, before)
+        return await accept.with_written(keeper, accept.plan_between(keeper, before), before)
 
     async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
         """Go to the state before a change."""
@@ -217,6 +217,8 @@ class Engine:
         if latest is not None and _is_there(keeper, plan, after):
             return show.change(keeper, int(latest.id))
         digest, confirmed = (ask.digest, ask.confirmed) if isinstance(ask, AskUndo) else (None, True)
+        if kind == "undo":
+            plan = await accept.with_written(keeper, plan, after)
         accept.approve(plan, digest, confirmed)
         await accept.check(keeper, plan, after, self._keepers.values())
         await accept.fetch(keeper, kind, plan, after, progress)
@@ -280,8 +282,9 @@ class Engine:
             if keeper.state.change is None and not keeper.guests and self._keepers.get(project) is keeper:
                 del self._keepers[project]
                 await keeper.world.stop_router()
+                is_empty = not await forget.has_belongings(keeper)
                 await keeper.close()
-                if project not in self._keepers:
+                if project not in self._keepers and is_empty:
                     await forget.remove_unused(self.home, project)
 
     def _telling(self, progress: accept.Progress) -> accept.Progress:

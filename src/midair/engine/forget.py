@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from midair.engine.keeper import Keeper
-from midair.errors import Conflict, RuntimeTrouble
+from midair.errors import Conflict, MidairError, RuntimeTrouble
 from midair.store.backup import DRAFT
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,16 @@ async def outside(keeper: Keeper) -> tuple[str, ...]:
         except RuntimeTrouble as error:  # an engine that was uninstalled must not keep a project on record
             lines.append(f"left images, volumes and networks where they are: {error.message}")
     return tuple(lines)
+
+
+async def has_belongings(keeper: Keeper) -> bool:
+    """Whether users or services of a project have written anything that a runtime has in the project's folder."""
+    try:
+        found = [await runtime.belongings() for runtime in keeper.world.runtimes.values()]
+    except MidairError as error:
+        log.warning("%s", error.message)
+        return True
+    return any(found)
 
 
 def put_aside(home: Path, project: str) -> Path | None:

@@ -18,6 +18,13 @@ class LiveService(msgspec.Struct, frozen=True):
     own_volumes: tuple[str, ...] = ()  # where its replicas keep data in volumes without a name
 
 
+class Written(msgspec.Struct, frozen=True):
+    """Files that were written into a release after it was made, without caches, logs, pid files and sockets."""
+
+    files: dict[str, int] = {}  # by path relative to the release; "media/" is a folder with so many files, all written
+    is_whole: bool = True  # the release was small enough to be looked through
+
+
 class FieldChange(msgspec.Struct, frozen=True):
     """One changed field and how it will be carried out."""
 

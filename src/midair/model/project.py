@@ -18,6 +18,9 @@ FailureAction = Literal["rollback", "pause", "continue"]
 RuntimeName = Literal["process", "docker", "swarm", "kubernetes"]
 
 
+BESIDE = ("-wal", "-shm", "-journal")  # what SQLite adds to a database's name for the files it keeps beside it
+
+
 class Port(msgspec.Struct, frozen=True):
     """A published port: the router listens on it, replicas never do."""
 
@@ -136,6 +139,20 @@ class Hold(msgspec.Struct, frozen=True):
     max_requests: int = 1000
 
 
+class Link(msgspec.Struct, frozen=True):
+    """A path in the release of a plain process that leads to files which outlive the release."""
+
+    path: str  # relative to the release; a folder that midair makes ends with "/"
+    source: str = ""  # an absolute path on this machine; "": midair keeps the files
+    volume: str = ""  # then in the place of this volume; "": in the place that services of one build folder share
+    target: str = ""  # of a volume, as the file says it
+
+    @property
+    def is_kept(self) -> bool:
+        """True when midair keeps the files, until the project is forgotten."""
+        return not self.source
+
+
 class Service(msgspec.Struct, frozen=True):
     """One service of a project, with defaults filled in."""
 
@@ -167,6 +184,9 @@ class Service(msgspec.Struct, frozen=True):
     trusted_proxies: tuple[str, ...] = ()  # networks whose word on the client's address and scheme counts
     on_change: dict[str, str] = {}  # file pattern -> signal or URL
     contents: dict[str, str] = {}  # configs.NAME and secrets.NAME -> SHA-256 of what each holds, where it can be read
+    links: tuple[Link, ...] = ()  # of a plain process: shared files, and volumes with a target inside the release
+    shared_place: str = ""  # where the shared files of its build folder are, by name
+    moves: bool = False  # set by the plan: files become shared, which nothing may use while they are moved
     writable_volume: bool = False  # mounts a volume that it may write to
     own_volumes: tuple[str, ...] = ()  # where its replicas were seen to keep data of their own; for plans, never stored
     own_port: dict[str, tuple[str, ...]] | None = None  # by field: with $PORT in it; None: every number is literal
@@ -196,6 +216,7 @@ class Revision(msgspec.Struct, frozen=True):
     service: Service  # as it was when the revision was made; live settings as in the state that holds this value
     release: str | None = None  # content id of the code snapshot; None: runs in working_dir as it is
     shell: dict[str, str] = {}  # Project.shell when the revision was first made; not part of its id
+    earlier: tuple[str, ...] = ()  # releases that may hold files which are shared now, newest first; not part of its id
 
 
 class Override(msgspec.Struct, frozen=True):

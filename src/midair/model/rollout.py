@@ -48,6 +48,7 @@ class Policy(msgspec.Struct, frozen=True):
     trusted_proxies: tuple[str, ...] = ()
     beside: bool = False  # the file asks for old and new side by side, also on the same data
     expects: tuple[Expected, ...] = ()
+    waits: bool = False  # the old replicas end, and nothing new begins yet
 
 
 class Draining(msgspec.Struct, frozen=True):

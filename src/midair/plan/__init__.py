@@ -18,8 +18,22 @@ names it in `plan.drift`, for as long as the file says the same. `undo` needs no
 
 from midair.plan.build import between, build
 from midair.plan.exchange import order_of, runs_beside
+from midair.plan.links import moving, releases_left, with_written
 from midair.plan.merge import emptied, scaled
 from midair.plan.render import render
 from midair.plan.revision import limits_of, revision_of
 
-__all__ = ["between", "build", "emptied", "limits_of", "order_of", "render", "revision_of", "runs_beside", "scaled"]
+__all__ = [
+    "between",
+    "build",
+    "emptied",
+    "limits_of",
+    "moving",
+    "order_of",
+    "releases_left",
+    "render",
+    "revision_of",
+    "runs_beside",
+    "scaled",
+    "with_written",
+]

@@ -10,10 +10,11 @@ from midair.model.project import Applied, Project, Revision, Service
 from midair.plan import confirm, exchange, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
-from midair.plan.diff import diff
+from midair.plan.diff import Difference, diff
 from midair.plan.fields import fields_of
+from midair.plan.links import kept_revision, moving
 from midair.plan.merge import merge
-from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, revision_of
+from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
 _NOTHING = Applied(Project("", {}), {})
@@ -26,13 +27,18 @@ def build(
     live: Mapping[str, LiveService] | None = None,
     *,
     only: tuple[str, ...] = (),
+    left: Mapping[str, str] | None = None,
 ) -> tuple[Plan, Applied]:
-    """The plan of an `up`, and the state it leads to. `only`: these services and what they depend on."""
+    """The plan of an `up`, and the state it leads to. `only`: these services and what they depend on.
+
+    `left`: for services that do not run, the release in which they ran last.
+    """
     chosen = order.with_dependencies(only, project.services) if only else None
     merged = merge(before, project, chosen)
     flags = flag_plan.merged(before, project, everything=chosen is None)
-    revisions = _revisions(before, merged.project, releases, chosen)
+    revisions = _revisions(before, merged.project, releases, chosen, left or {})
     after = Applied(_settled(merged.project, revisions, chosen), revisions, merged.overrides, flags.document)
+    after = moving(before, after)
     plan = between(before, after, live)
     own = tuple(service for name, service in after.project.services.items() if chosen is None or name in chosen)
     return (
@@ -48,7 +54,7 @@ def build(
 
 def between(before: Applied | None, after: Applied, live: Mapping[str, LiveService] | None = None) -> Plan:
     """The plan from one state to another, with no file: for undo, scale and down."""
-    old, new = before or _NOTHING, _noted(after, live or {})
+    old, new = before or _NOTHING, moving(before, _noted(after, live or {}))
     steps = (*_forward(old, new, live or {}), *_removals(old, new))
     changed = tuple(step for step in steps if step.kind != "keep")
     return Plan(
@@ -59,7 +65,7 @@ def between(before: Applied | None, after: Applied, live: Mapping[str, LiveServi
             *warn.of_steps(changed, new.project.services),
         ),
         confirmations=confirm.of_steps(changed, old.project.services, new.project.services),
-        refusals=refuse.of_steps(changed),
+        refusals=(*refuse.of_steps(changed), *refuse.of_moves(old, new)),
         flags=flag_plan.lines(old.flags, new.flags),
         digest=_digest(before, after),
     )
@@ -75,8 +81,9 @@ def _noted(applied: Applied, live: Mapping[str, LiveService]) -> Applied:
 
 
 def _revisions(
-    before: Applied | None, project: Project, releases: Mapping[str, str | None], only: frozenset[str] | None
-) -> dict[str, Revision]:
+    before: Applied | None, project: Project, releases: Mapping[str, str | None], only: frozenset[str] | None,
+    left: Mapping[str, str],
+) -> dict[str, Revision]:  # fmt: skip
     """The revision of each service: dependencies first, since some are restarted with them."""
     old = before.revisions if before is not None else {}
     revisions: dict[str, Revision] = {}
@@ -88,10 +95,9 @@ def _revisions(
             continue
         partners = {other: revisions[other].id for other in _restarts_with(service) if other in revisions}
         made = revision_of(service, releases.get(name), shell=project.shell, restarts_with=partners)
+        made = kept_revision(made, kept, partners, left.get(name))
         same = kept is not None and kept.id == made.id
-        if same and kept is not None:
-            made = msgspec.structs.replace(made, shell=kept.shell)
-        settled = own_port.settled(service, kept if same else None)
+        settled = own_port.settled(made.service, kept if same else None)
         revisions[name] = msgspec.structs.replace(made, service=settled)
     return {name: revisions[name] for name in project.services}
 
@@ -153,7 +159,7 @@ def _change(name: str, old: Applied, new: Applied, live: LiveService | None) -> 
 
 def _changes(earlier: Service, service: Service, first: Revision, second: Revision) -> tuple[FieldChange, ...]:
     """Fields that differ; and, when none of them says why the revision is another, what does."""
-    changes = tuple(classify(difference, service.runtime) for difference in diff(earlier, service))
+    changes = tuple(_classified(difference, earlier, service) for difference in diff(earlier, service))
     if first.release != second.release:
         cause = "new code runs beside the old until it has taken over"
         path = "build (code)" if earlier.build or service.build else "image (content)"
@@ -168,9 +174,18 @@ def _changes(earlier: Service, service: Service, first: Revision, second: Revisi
     return changes
 
 
+def _classified(difference: Difference, earlier: Service, service: Service) -> FieldChange:
+    change = classify(difference, service.runtime)
+    if not (is_linked(difference.path, earlier) or is_linked(difference.path, service)):
+        return change
+    return msgspec.structs.replace(change, field_class="replace", cause="a link is made before a replica starts")
+
+
 def _settings(service: Service) -> Service:
     """What midair acts on, without the canonical form that `diff` has compared, and what the runtime added."""
-    return msgspec.structs.replace(service, fields={}, extension={}, names=(), own_volumes=())
+    return msgspec.structs.replace(
+        service, fields={}, extension={}, names=(), own_volumes=(), links=(), shared_place="", moves=False
+    )
 
 
 def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:

@@ -6,15 +6,22 @@ from midair.model.project import Order, Service, StrategyStep
 
 def order_of(service: Service) -> Order:
     """What the file says; else stop-first where two replicas would get in each other's way, else start-first."""
-    if service.strategy.kind == "recreate":
+    if ends_first(service):
         return "stop-first"
     if service.update.order is not None:
         return service.update.order
     return "stop-first" if service.strategy.kind == "rolling" and why_alone(service) else "start-first"
 
 
+def ends_first(service: Service) -> bool:
+    """True when everything old ends before anything new begins."""
+    return service.strategy.kind == "recreate" or service.moves
+
+
 def runs_beside(service: Service) -> bool:
     """Whether the file asks for old and new replicas side by side, whatever they share."""
+    if service.moves:
+        return False
     return service.strategy.kind in SIDE_BY_SIDE or (
         service.strategy.kind == "rolling" and service.update.order == "start-first"
     )
@@ -44,14 +51,14 @@ _ADDRESSES = {"ipv4_address", "ipv6_address", "mac_address"}
 
 def at_a_time(service: Service) -> int:
     """How many replicas are exchanged together."""
-    if service.strategy.kind == "recreate" or service.update.parallelism == 0:
+    if ends_first(service) or service.update.parallelism == 0:
         return max(service.replicas, 1)
     return min(service.update.parallelism, max(service.replicas, 1))
 
 
 def has_gap(service: Service) -> bool:
     """True when no replica serves for a while in the middle of an exchange, so that requests are held."""
-    if service.strategy.kind in SIDE_BY_SIDE:
+    if service.strategy.kind in SIDE_BY_SIDE and not service.moves:
         return False
     return order_of(service) == "stop-first" and 0 < service.replicas <= at_a_time(service)
 

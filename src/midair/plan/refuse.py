@@ -1,9 +1,10 @@
 """What cannot be done at all: reasons that go after "cannot carry out the plan: "."""
 
 from collections.abc import Iterable
+from itertools import combinations
 
 from midair.model.plan import PlanStep
-from midair.model.project import Service
+from midair.model.project import Applied, Service
 from midair.plan import own_port
 from midair.plan.fields import fields_of
 from midair.plan.table import row_of
@@ -31,6 +32,10 @@ def _of_service(service: Service) -> Iterable[str]:
         row = row_of(tuple(path.split(".")))
         if row.on(service.runtime) == "refuse":
             yield f"{service.name}: {path}: {row.why(service.runtime)}"
+    for first, second in combinations(service.links, 2):
+        paths = sorted((f"{first.path.rstrip('/')}/", f"{second.path.rstrip('/')}/"))
+        if paths[1].startswith(paths[0]):
+            yield f"{service.name}: {first.path} and {second.path} cannot both be linked: one is inside the other"
     if service.runtime == "process" and not (service.command or service.entrypoint):
         yield f"{service.name}: {_no_command(service)}"
 
@@ -51,6 +56,22 @@ def of_ports(services: Iterable[Service]) -> Iterable[str]:
 
 
 _EVERYWHERE = {"", "0.0.0.0", "::"}
+
+
+def of_moves(before: Applied, after: Applied) -> Iterable[str]:
+    """Files cannot be moved while another service still uses them: it has to stop, too."""
+    for name, service in after.project.services.items():
+        if not service.moves:
+            continue
+        release = before.revisions[name].release
+        for other, revision in before.revisions.items():
+            partner = after.project.services.get(other)
+            same = revision.release == release and before.project.services[other].replicas > 0
+            if same and other != name and not (partner is not None and partner.moves):
+                yield (
+                    f"{name}: files become shared, and {other} runs in the same release: "
+                    f"write `shared` for {other}, too, and change both at once"
+                )
 
 
 def _no_command(service: Service) -> str:

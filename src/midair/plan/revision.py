@@ -8,7 +8,7 @@ import msgspec
 
 from midair.model.ids import RevisionId
 from midair.model.project import Revision, RuntimeName, Service
-from midair.plan.fields import Fields, fields_of
+from midair.plan.fields import Fields, Path, fields_of
 from midair.plan.table import row_of
 
 MAKES_A_REVISION = ("replace", "recreate")
@@ -29,12 +29,14 @@ def revision_of(
     live changes keep it. `shell` goes along without being part of it. `restarts_with` is the revision of each
     service this one is restarted with (`depends_on`, `restart: true`).
     """
-    where = runtime or service.runtime
+    where, fields = runtime or service.runtime, fields_of(service)
     content = {
         "runtime": where,
         "release": release,
         "restarts_with": dict(restarts_with or {}),
-        "fields": in_order(lasting(fields_of(service), where)),
+        "fields": in_order(
+            lasting(fields, where) | {path: fields[path] for path in fields if is_linked(path, service)}
+        ),
     }
     return Revision(RevisionId(digest_of(content)[:_DIGITS]), service, release, dict(shell or {}))
 
@@ -42,6 +44,11 @@ def revision_of(
 def lasting(fields: Fields, runtime: RuntimeName) -> Fields:
     """The fields that are fixed for the life of a replica."""
     return {path: value for path, value in fields.items() if row_of(path).on(runtime) in MAKES_A_REVISION}
+
+
+def is_linked(path: Path, service: Service) -> bool:
+    """True for a volume that is a link in the release of a plain process, fixed for the life of a replica."""
+    return path[0] == "volumes" and any(link.target and link.target == path[1] for link in service.links)
 
 
 def limits_of(service: Service) -> str:

@@ -9,6 +9,7 @@ from midair.model.protocol import is_usual_for_http, likely_protocol
 from midair.plan import exchange, own_port
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
+from midair.plan.links import databases, described
 from midair.plan.table import GROUPS, row_of
 
 _PLACES: dict[RuntimeName, str] = {
@@ -28,6 +29,7 @@ def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     udp: list[str] = []
     for service in services:
         names = without_effect(fields_of(service), service.runtime)
+        names = sorted([*(name for name in names if name != "volumes" or not service.links), *_unlinked(service)])
         limiting = [name for name in names if name in _LIMITS and service.runtime == "process"]
         others = [name for name in names if name not in limiting]
         if others:
@@ -103,12 +105,23 @@ def _of_protocols(service: Service) -> Iterable[str]:
             yield f"{service.name}: HTTP is expected on port {target}; if it is not: `x-midair: {{protocol: tcp}}`"
 
 
+def _unlinked(service: Service) -> list[str]:
+    """Volumes of a plain process that do not lead into its release, where others do."""
+    if not service.links:
+        return []
+    linked = {link.target for link in service.links}
+    others = [target for volume in service.fields.get("volumes") or [] if (target := volume["target"]) not in linked]
+    return [f"volumes at {', '.join(others)}"] if others else []
+
+
 def _starts_replicas(step: PlanStep) -> bool:
     return step.kind == "add" or (step.kind == "change" and step.before != step.after)
 
 
 def _of_start(service: Service) -> Iterable[str]:
     name = service.name
+    if service.links:
+        yield f"{name}: linked into each release: {described(service.links)}"
     if service.runtime == "process" and service.build is None:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
     listens = any(port.protocol != "udp" for port in service.ports)
@@ -135,12 +148,16 @@ def _of_exchange(service: Service) -> Iterable[str]:
     name = service.name
     if exchange.has_gap(service):
         reason = exchange.why_alone(service) or "the file asks for stop-first"
+        if service.moves:
+            reason = "files of its release become shared and are moved"
         yield (
             f"{name}: {reason}, so the old one stops before the new one starts; "
             f"requests are held meanwhile, up to {span(service.hold.timeout_s)}"
         )
     elif service.own_volumes and not exchange.runs_beside(service):
         yield f"{name}: {exchange.why_alone(service)}, so each stops before the next one starts"
+    elif shared := databases(service.links):
+        yield f"{name}: old and new replicas use {', '.join(shared)} side by side for a while, as SQLite allows"
     if exchange.runs_beside(service) and (clash := exchange.why_alone(service)):
         kind = "start-first" if service.strategy.kind == "rolling" else service.strategy.kind
         yield f"{name}: {clash}, but a {kind} rollout runs a second one beside it"

@@ -30,6 +30,8 @@ def target(draft: Draft, fleet: Fleet) -> Target:
     wanted, kind = draft.goal.replicas, draft.policy.strategy.kind
     if draft.phase == "paused":
         return _frozen(draft, fleet)
+    if draft.policy.waits and not draft.back:
+        return Target(new=0, old=0, alive_max=0, step=draft.step, reason="all that uses the same files ends first")
     alone = draft.alone or (kind == "recreate" and not draft.back)
     if not fleet.old and not fleet.ending and not (alone and _is_beside_another(fleet)):
         return Target(new=wanted, old=0, alive_max=wanted, step=draft.step, reason="starting what is missing")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from midair.model.action import RuntimeAction
+from midair.model.plan import Written
 from midair.model.project import Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 
@@ -67,8 +68,16 @@ class Runtime(Protocol):
     async def forget(self) -> tuple[str, ...]:
         """Delete what the project left outside its own folder, once nothing of it runs. Returns a line for each."""
 
+    async def written(self, release: str) -> Written:
+        """Files that were written into a release since it was made. Raises RuntimeTrouble."""
+
+    async def belongings(self) -> tuple[str, ...]:
+        """What users and services of the project have written and that goes with the project, a line each."""
+
     async def prune(self, keep: set[str]) -> None:
-        """Delete releases, and contents of configs and secrets, that are not in `keep`."""
+        """Delete releases, and contents of configs and secrets, that are not in `keep`.
+
+        Files that were written into a release are kept, and are among the `belongings`."""
 
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here (missing command, unreadable folder). Starts nothing."""

@@ -5,6 +5,7 @@ from typing import Any
 from midair.model.project import Drain, Hold, Ready, Strategy, StrategyStep
 from midair.model.proxies import parse_network, trusts_everybody
 from midair.spec import units
+from midair.spec.links import check_shared
 from midair.spec.node import Node
 from midair.spec.problems import Problems, got, join
 from midair.spec.table.common import signal_name
@@ -18,9 +19,10 @@ def check_extension(service: Node, path: str, problems: Problems) -> None:
     if own is None:
         return
     check_proxies(service, path, problems)
-    path = join(path, "x-midair")
+    above, path = path, join(path, "x-midair")
     _check_ready(own, path, problems)
     _check_rollout(own, path, problems)
+    check_shared(service, above, problems)
     on_change = own.get("on_change")
     for pattern, each in on_change.entries() if on_change is not None else ():
         if not isinstance(each.value, str) or (signal_name(each.value) is None and "://" not in each.value):

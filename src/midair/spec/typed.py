@@ -6,6 +6,7 @@ from midair.model import project as model
 from midair.model.protocol import likely_protocol
 from midair.spec import extension
 from midair.spec.extension import span
+from midair.spec.links import links_of, place_of
 from midair.spec.paths import is_remote, join_path
 from midair.spec.table.common import signal_name
 
@@ -18,6 +19,7 @@ def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str,
     """The typed service. `fields` is its canonical form, `own` its `x-midair`."""
     deploy = fields.get("deploy", {})
     ports = _ports(fields, own)
+    has_releases = own.get("runtime", runtime) == "process" and "build" in fields
     return model.Service(
         name=name,
         runtime=own.get("runtime", runtime),
@@ -45,6 +47,8 @@ def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str,
         hold=extension.hold(own),
         trusted_proxies=tuple(own.get("trusted_proxies", ())),
         on_change=extension.on_change(own),
+        links=links_of(fields, own, folder) if has_releases else (),
+        shared_place=place_of(fields["build"], folder) if has_releases else "",
         writable_volume=any(_is_writable(volume) for volume in fields.get("volumes", ())),
         fields=fields,
         extension=own,

@@ -15,6 +15,7 @@ from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment, Span
+from midair.model.plan import Written
 from midair.model.project import Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
@@ -49,6 +50,8 @@ class FakeMachine:
         self.code: dict[str, str] = {}  # by service name: stands for the contents of its build directory
         self.build_trouble: dict[str, str] = {}  # by service name
         self.reasons: dict[str, tuple[str, ...]] = {}  # by service name: what `check` answers
+        self.written: dict[str, Written] = {}  # by release
+        self.belongings: tuple[str, ...] = ()
         self.trouble = ""  # not empty: `observe` and `perform` fail with it
         self.releases: set[str] = set()
         self.left_outside: list[str] = []  # what `forget` says it has deleted
@@ -120,6 +123,14 @@ class FakeRuntime:
         elif fake is not None and isinstance(action, RemoveReplica):
             self._remove(fake)
         self.nudge()
+
+    async def written(self, release: str) -> Written:
+        """What a test says was written into a release."""
+        return self.machine.written.get(release, Written())
+
+    async def belongings(self) -> tuple[str, ...]:
+        """What a test says goes with the project."""
+        return self.machine.belongings
 
     async def adapt(self, revision: Revision) -> None:
         """Remember the newest settings of a revision."""

@@ -31,15 +31,16 @@ NETWORK = Group(
 
 STORAGE = Group(
     "Volumes and devices",
-    "Plain processes see the file system of the machine: nothing is mounted. A volume that may be written to still "
-    "says that a single replica must not run beside its successor, so it is stopped first while requests are held.",
+    "Plain processes see the file system of the machine. A volume whose target lies in the release is a link there, "
+    "and a change of it replaces replicas; the others have no effect. A volume that may be written to says that a "
+    "single replica must not run beside its successor, so it is stopped first while requests are held.",
     (
         row(
             "volumes",
             "named replace replace replace",
             _MOUNT,
             shown=True,
-            process="plain processes see the machine's own files: nothing is mounted",
+            process="plain processes see the machine's own files: only what lies in the release is linked",
         ),
         row("volumes_from", "named replace named named", _MOUNT, shown=True),
         row("tmpfs", "named replace replace replace", _MOUNT, shown=True),

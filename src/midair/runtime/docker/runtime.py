@@ -13,6 +13,7 @@ from aiodocker.exceptions import DockerError
 from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import FOREIGN, ReplicaId, service_of
+from midair.model.plan import Written
 from midair.model.project import Hook, Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
@@ -141,6 +142,14 @@ class DockerRuntime:
             await self._resize(action)
         else:
             await self._remove(action)
+
+    async def written(self, release: str) -> Written:
+        """Nothing: what a container writes beside its volumes goes with it, as people who use containers expect."""
+        return Written()
+
+    async def belongings(self) -> tuple[str, ...]:
+        """Nothing: volumes stay when a project is forgotten."""
+        return ()
 
     async def adapt(self, revision: Revision) -> None:
         """Let the replicas of a revision take what may differ while its id stays."""

@@ -8,7 +8,7 @@ from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.project import Service
 from midair.runtime.process.identity import signal_number
 from midair.runtime.process.ignore import read_ignore
-from midair.runtime.process.place import shell_or_own
+from midair.runtime.process.place import folder_in_code, shell_or_own
 from midair.runtime.process.program import find_program, missing_interpreter
 from midair.runtime.process.translate import arguments
 from midair.runtime.process.user import find_user
@@ -30,6 +30,7 @@ def _reasons(service: Service, shell: Mapping[str, str]) -> Iterator[str]:
     if service.build is not None and (reason := _unreadable(Path(service.build.context))):
         yield reason
         return
+    yield from _leading_out(service)
     folder = _folder(service, shell)
     built = service.build is not None and service.build.command is not None  # may make anything
     if not built and (reason := _unreadable(folder)):
@@ -45,8 +46,9 @@ def _reasons(service: Service, shell: Mapping[str, str]) -> Iterator[str]:
 
 
 def _folder(service: Service, shell: Mapping[str, str]) -> Path:
-    root = Path(service.build.context) if service.build else Path(shell.get("PWD") or "/")
-    return root / (service.working_dir or "")
+    if service.build:
+        return Path(service.build.context) / folder_in_code(service)
+    return Path(shell.get("PWD") or "/") / (service.working_dir or "")
 
 
 def _unreadable(folder: Path) -> str:
@@ -57,6 +59,18 @@ def _unreadable(folder: Path) -> str:
     if not os.access(folder, os.R_OK | os.X_OK):
         return f'folder "{folder}" may not be read'
     return ""
+
+
+def _leading_out(service: Service) -> Iterator[str]:
+    """Paths that are to be links in the release, and are or lie behind links of the code."""
+    for link in service.links:
+        parts = Path(link.path).parts if link.is_kept else Path(link.path).parts[:-1]
+        at = Path(service.build.context) if service.build else Path("/")
+        for part in parts:
+            at = at / part
+            if at.is_symlink():
+                yield f'"{link.path}" cannot be linked, since "{part}" is a link of the code, which may lead out'
+                break
 
 
 def _missing(program: str, folder: Path, path: str, service: Service, built: bool) -> str:

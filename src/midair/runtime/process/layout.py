@@ -30,6 +30,26 @@ class Layout(msgspec.Struct, frozen=True):
         return self.folder / "releases"
 
     @property
+    def made(self) -> Path:
+        """One empty file per release; its time is when the release was whole."""
+        return self.folder / "made"
+
+    @property
+    def shared(self) -> Path:
+        """Files that releases share: one folder per build folder."""
+        return self.folder / "shared"
+
+    @property
+    def volumes(self) -> Path:
+        """Named volumes that are links in releases: one folder each."""
+        return self.folder / "volumes"
+
+    @property
+    def left(self) -> Path:
+        """What was written into releases that are no more: one folder per release."""
+        return self.folder / "left"
+
+    @property
     def blobs(self) -> Path:
         """Contents that releases share, by digest."""
         return self.folder / "blobs"
@@ -73,7 +93,9 @@ class Layout(msgspec.Struct, frozen=True):
 
     def let_through(self) -> None:
         """Let replicas of other users pass to their releases, without seeing what else is there."""
-        for folder in (self.home, self.folder.parent, self.folder, self.releases):
+        for folder in (self.home, self.folder.parent, self.folder, self.releases, self.shared, self.volumes):
+            if not folder.exists():
+                continue
             mode = folder.stat().st_mode & 0o777
             if mode & 0o011 != 0o011:
                 folder.chmod(mode | 0o011)

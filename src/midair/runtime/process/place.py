@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from midair.model.moment import Span
-from midair.model.project import Hook, Revision
+from midair.model.project import Hook, Revision, Service
 from midair.runtime.process import translate
 from midair.runtime.process.command import Command
 from midair.runtime.process.layout import Layout
@@ -20,8 +20,18 @@ _ORDINARY = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 
 def folder_of(layout: Layout, revision: Revision) -> Path:
     """The working directory of a replica."""
-    root = layout.release(revision.release) if revision.release else Path(revision.shell.get("PWD") or "/")
-    return root / (revision.service.working_dir or "")
+    if not revision.release:
+        return Path(revision.shell.get("PWD") or "/") / (revision.service.working_dir or "")
+    return layout.release(revision.release) / folder_in_code(revision.service)
+
+
+def folder_in_code(service: Service) -> str:
+    """The working directory of a service with a release, relative to that or absolute.
+
+    An absolute one that this machine does not have is where an image would have the code: the release.
+    """
+    folder = service.working_dir or ""
+    return "" if os.path.isabs(folder) and not os.path.isdir(folder) else folder
 
 
 def shell_or_own(shell: Mapping[str, str] | None) -> Mapping[str, str]:

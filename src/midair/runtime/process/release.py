@@ -23,11 +23,13 @@ from midair.runtime.process.command import Command
 from midair.runtime.process.digest import Digests, digest_of, tree_digest
 from midair.runtime.process.ignore import read_ignore
 from midair.runtime.process.layout import Layout
+from midair.runtime.process.links import keep_written
 from midair.runtime.process.place import shell_or_own
 from midair.runtime.process.thread import Made, to_its_end
 from midair.runtime.process.translate import MARK
 from midair.runtime.process.tree import Tree, read_tree
 from midair.runtime.process.unfinished import DRAFT, Unfinished, remove
+from midair.runtime.process.written import forget_made, note_made
 
 _ATTEMPTS = 5  # while files come and go
 _BUILD_TIMEOUT_S: Span = 3600.0
@@ -194,6 +196,7 @@ class Releases:
         try:
             place = await to_its_end(self._unfinished.begin, draft, release)
             await self._build(service, build, place, progress, shell)
+            note_made(self._layout, release)
             await to_its_end(self._unfinished.finish, release)
         except BaseException:
             await to_its_end(self._unfinished.discard, release)
@@ -223,6 +226,7 @@ class Releases:
                 raise
             remove(draft)  # somebody was faster
             return
+        note_made(self._layout, release)
         descriptor = os.open(self._layout.releases, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -235,9 +239,11 @@ class Releases:
         for folder in self._layout.releases.iterdir():
             unused = folder.name not in keep and not folder.name.startswith(".")
             if unused and not self._unfinished.is_marked(folder.name):
+                keep_written(self._layout, folder.name)
                 gone = folder.with_name(f"{DRAFT}gone-{folder.name}")
                 folder.rename(gone)  # at once, so that no half of a release has its name
                 remove(gone)
+                forget_made(self._layout, folder.name)
         self._blobs.tidy()
 
 

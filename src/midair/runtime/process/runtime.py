@@ -11,16 +11,20 @@ from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
+from midair.model.plan import Written
 from midair.model.project import Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
-from midair.runtime.process import check, logs, record, translate
+from midair.runtime.process import belongings, check, logs, record, translate, written
 from midair.runtime.process.layout import Layout, replica_of_log
 from midair.runtime.process.leftover import kill_strays
+from midair.runtime.process.links import make_links
 from midair.runtime.process.ports import free_port
 from midair.runtime.process.record import FILE, Record
 from midair.runtime.process.release import Releases
 from midair.runtime.process.replica import Replica, Surroundings
+from midair.runtime.process.thread import to_its_end
+from midair.runtime.process.user import find_user
 
 _LOG_LOOK_S = 10.0  # between two looks at the sizes of logs
 
@@ -37,6 +41,7 @@ class ProcessRuntime:
         self._nudges: list[Callable[[], None]] = []
         self._around = Surroundings(self._layout, clock, self._changed)
         self._releases = Releases(self._layout)
+        self._linking = asyncio.Lock()  # replicas of one release may start together
         self._log_keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -77,7 +82,8 @@ class ProcessRuntime:
         """Carry out an action, or begin to."""
         known = self._replicas.get(action.replica)
         if isinstance(action, StartReplica):
-            self._start(action, revision, known)
+            await self._link(action, revision, known)
+            self._start(action, revision, self._replicas.get(action.replica))
         elif known is not None and isinstance(action, StopReplica):
             known.stop(action.signal, action.grace_s)
         elif known is not None and isinstance(action, RemoveReplica):
@@ -106,8 +112,16 @@ class ProcessRuntime:
         return await self._releases.fetch(revision, progress)
 
     async def forget(self) -> tuple[str, ...]:
-        """Everything is in the project's folder."""
-        return ()
+        """Everything is in the project's folder, and goes with that."""
+        return tuple(f"removed {line}" for line in await self.belongings())
+
+    async def written(self, release: str) -> Written:
+        """Files that were written into a release since it was made."""
+        return await to_its_end(written.look, self._layout, release)
+
+    async def belongings(self) -> tuple[str, ...]:
+        """What is shared, named volumes, and what was written into releases, also into those that are no more."""
+        return await to_its_end(belongings.lines, self._layout)
 
     async def prune(self, keep: set[str]) -> None:
         """Delete releases that are not in `keep`. What a replica on record runs in is kept as well."""
@@ -127,6 +141,15 @@ class ProcessRuntime:
         paths = [self._layout.log(known.id) for known in records if service_of(known.id) == service]
         paths = [*logs.of_the_gone(self._layout.logs / service, set(paths), lately=bool(paths)), *paths]
         return tuple((replica_of_log(path), str(path)) for path in paths if path.exists())
+
+    async def _link(self, action: StartReplica, revision: Revision | None, known: Replica | None) -> None:
+        """Have the links of its revision in the release before a replica starts there."""
+        if revision is None or not revision.service.links or (known and known.record.attempt >= action.attempt):
+            return
+        living = [replica.record.revision for replica in self._replicas.values() if replica.record.state != "exited"]
+        in_use = {running.release for running in living if running.release}
+        async with self._linking:
+            await to_its_end(make_links, self._layout, revision, find_user(revision.service.user), in_use)
 
     def _start(self, action: StartReplica, revision: Revision | None, known: Replica | None) -> None:
         before = known.record if known is not None else None

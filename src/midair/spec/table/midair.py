@@ -43,6 +43,7 @@ SERVICE = mapping(
         "port": choice("own", "literal"),
         "protocol": choice("http", "tcp", "udp"),
         "trusted_proxies": PROXIES,
+        "shared": ONE_OR_MORE,
         "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),
     }
 )
