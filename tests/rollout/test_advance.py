@@ -113,7 +113,18 @@ def test_leaving_is_told_step_by_step(stage):
     told(stage, "see a/0 exited code=0; settled 3")
     assert not any(isinstance(one, ReplicaFailed) for one in events(stage))
     told(stage, "see nothing; settled 3")
-    assert ReplicaStopped(ReplicaId("web/a/0")) in events(stage)
+    assert ReplicaStopped(ReplicaId("web/a/0"), 0) in events(stage)
+
+
+@pytest.mark.parametrize("code", [137, -9])
+def test_killed_replica_is_reported_with_its_code(stage, code):
+    told(stage, "serving a 1", "begin nothing 0")
+    for line in ("see a/0 ready; settled 2", "see a/0 ready; settled 3", f"see a/0 exited code={code}; settled 3"):
+        events(stage)
+        told(stage, line)
+    events(stage)
+    told(stage, "see nothing; settled 3")
+    assert ReplicaStopped(ReplicaId("web/a/0"), 137, 10.0, "SIGTERM") in events(stage)
 
 
 def test_an_operators_hold_keeps_the_routes(stage):

@@ -1,5 +1,6 @@
 """A replica ends in order, and it ends."""
 
+import asyncio
 import errno
 import os
 import time
@@ -11,6 +12,12 @@ from midair.model.project import Hook
 from midair.runtime.process import stop
 from midair.runtime.process.watch import Watch
 from midair.testing.runtime_contract import eventually
+
+
+def said(harness):
+    """What was printed, without what a shell prints of a `sleep` that had the signal as well."""
+    lines = harness.log().read_text().splitlines()
+    return [line for line in lines if line not in ("Terminated", "User defined signal 1")]
 
 
 def test_a_replica_ends_in_order(harness):
@@ -25,22 +32,67 @@ def test_a_replica_ends_in_order(harness):
             seen = await harness.start(runtime, service)
             await written(harness, "up")
             after = await harness.stop(runtime, seen.id)
-        assert harness.log().read_text().split() == ["up", "first", "second", "told"]
+        assert said(harness) == ["up", "first", "second", "told"]
         assert after.exit_code == 0
 
     prove(claim)
 
 
-def test_the_signal_asked_for_goes_to_the_leader_alone(harness):
+def test_stop_signal_goes_to_every_process(harness):
     async def claim():
-        child = "trap 'echo child told' USR1; while :; do sleep 0.02; done"
-        script = f"trap 'echo told; exit 0' USR1; /bin/sh -c \"{child}\" & echo up; while :; do sleep 0.02; done"
+        child = "trap 'echo child told; exit 0' USR1; echo up; while :; do sleep 0.02; done"
+        script = f"trap 'echo told; wait; exit 0' USR1; /bin/sh -c \"{child}\" & while :; do sleep 0.02; done"
         async with harness.open() as runtime:
             seen = await harness.start(runtime, shell(harness, script))
             await written(harness, "up")
             await harness.stop(runtime, seen.id, signal="SIGUSR1")
-        assert harness.log().read_text().split() == ["up", "told"]
+        assert sorted(said(harness)) == ["child told", "told", "up"]
         assert harness.marked() == []
+
+    prove(claim)
+
+
+def test_app_behind_a_script_ends_in_order(harness):
+    async def claim():
+        app = "trap 'sleep 0.3; echo in order; exit 0' TERM; echo up; while :; do sleep 0.02; done"
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, shell(harness, f'/bin/sh -c "{app}"; echo next'))
+            await written(harness, "up")
+            after = await harness.stop(runtime, seen.id)
+        assert said(harness) == ["up", "in order"]
+        assert not after.killed
+        assert harness.marked() == []
+
+    prove(claim)
+
+
+def test_survivor_of_a_script_is_killed_after_the_grace(harness):
+    async def claim():
+        app = "trap '' TERM; echo up; while :; do sleep 0.02; done"
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, shell(harness, f'/bin/sh -c "{app}"; echo next'))
+            await written(harness, "up")
+            told = time.monotonic()
+            after = await harness.stop(runtime, seen.id, grace_s=0.4)
+        assert 0.4 <= time.monotonic() - told < 5
+        assert after.killed
+        assert harness.marked() == []
+
+    prove(claim)
+
+
+def test_next_daemon_grants_the_rest_of_the_grace(harness):
+    async def claim():
+        app = "trap 'sleep 0.5; echo in order; exit 0' TERM; echo up; while :; do sleep 0.02; done"
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, shell(harness, f'/bin/sh -c "{app}"; echo next'))
+            await written(harness, "up")
+            await runtime.perform(StopReplica(seen.id, grace_s=10.0), None)
+            await asyncio.sleep(0.1)
+        async with harness.open() as runtime:
+            after = await eventually(runtime, seen.id, lambda seen: seen.state == "exited")
+        assert said(harness) == ["up", "in order"]
+        assert not after.killed
 
     prove(claim)
 

@@ -181,10 +181,12 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
         out.say(
             out.line("done", f"{services} in {took:.1f}s, {counts}", colour="red" if change.tally.lost else "green")
         )
+        _warnings(change)
         return
     how = change.phase.replace("_", " ")
     label = "back" if change.phase == "rolled_back" else "ended"
     out.say(out.line(label, f"{services} {how} after {took:.1f}s, {counts}", colour="yellow"))
+    _warnings(change)
     hint = {
         "rolled_back": "mend it and run midair up again; nothing else is needed",
         "stuck": "fix what it waits for, or run midair up with a file that works; midair tries on meanwhile",
@@ -197,6 +199,11 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
         back = f" (it rolls back because of {reason})" if reason else ""
         reason = f"{change.waits_for}{back}"
     out.fail(f"change {change.id} {how}" + (f": {reason}" if reason else ""), hint)
+
+
+def _warnings(change: ChangeView) -> None:
+    for text in change.warnings:
+        out.say(out.line("warning", text, colour="yellow"))
 
 
 def _last_words(client: Client, project: str, replica: str) -> None:

@@ -46,5 +46,5 @@ def _row(change: ChangeView) -> tuple[str, ...]:
         f"{change.tally.accepted:,}" if ended else "",
         lost if ended else "",
         change.by,
-        change.summary + (f" (undoes {change.undoes})" if change.undoes else ""),
+        "; ".join((change.summary + (f" (undoes {change.undoes})" if change.undoes else ""), *change.warnings)),
     )

@@ -1,6 +1,6 @@
 """One round of the core over a whole project: every rollout, then the change over them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -9,11 +9,12 @@ from midair import rollout as rollouts
 from midair.engine.count import counted, told
 from midair.model.action import Action, SetRoutes
 from midair.model.change import Change
-from midair.model.event import ChangeEnded, Event
+from midair.model.event import ChangeEnded, Event, ReplicaStopped
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout
 from midair.model.seen import Seen
 from midair.router.base import RouterSeen
+from midair.view.event import describe
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ def decide(
     ended = False
     if change is not None:
         step = changes.advance(change, after, now)
+        step = msgspec.structs.replace(step, change=_warned(step.change, events))
         ended = step.change.ended_at is not None
         is_reported = any(isinstance(event, ChangeEnded) for event in step.events)
         change = counted(step.change, router) if is_reported else step.change
@@ -66,3 +68,13 @@ def decide(
         min((moment for moment in wakes if moment is not None), default=None),
         ended,
     )
+
+
+def _warned(change: Change, events: Iterable[tuple[int | None, Event]]) -> Change:
+    """The change with what happened to its replicas that people should know of when it has ended."""
+    killed = [
+        describe(event)
+        for number, event in events
+        if number == change.id and isinstance(event, ReplicaStopped) and event.killed_after_s is not None
+    ]
+    return msgspec.structs.replace(change, warnings=(*change.warnings, *killed)) if killed else change

@@ -36,6 +36,7 @@ class Change(msgspec.Struct, frozen=True):
     waiting_since: Moment | None = None  # for a dependency, with nothing else going on
     ended_at: Moment | None = None
     reason: str = ""
+    warnings: tuple[str, ...] = ()  # what went otherwise than in order, though the change went on
     baseline: Tally = Tally()  # the router's counts when it began
     tally: Tally = Tally()  # requests during the change, once ended
     token: str = ""  # of the request that asked for it

@@ -67,9 +67,12 @@ class ReplicaStopping(msgspec.Struct, frozen=True, tag="replica-stopping"):
 
 
 class ReplicaStopped(msgspec.Struct, frozen=True, tag="replica-stopped"):
-    """A replica that was told to stop has ended."""
+    """A replica that was told to stop has ended, in order or because it was killed after its grace period."""
 
     replica: ReplicaId
+    exit_code: int | None = None  # as a shell has it: 137 for SIGKILL; None: not known
+    killed_after_s: float | None = None  # how long it had after its stop signal; None: it was not killed
+    signal: str = ""  # the stop signal that it did not end by
 
 
 class ReplicaResized(msgspec.Struct, frozen=True, tag="replica-resized"):

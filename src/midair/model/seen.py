@@ -22,6 +22,7 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     exit_code: int | None = None  # when exited; None: not known; negative: the signal
     pid: int | None = None
     resize: bool = False  # its limits are not those that the project says, and can be changed in place
+    killed: bool = False  # its grace period was over, so that it or what it had started was killed
     published: bool = False  # clients reach it past the router, on a port that the router is to have
     checked: bool = False  # a check of its own says that it is ready; else it runs, or its port accepts connections
     detail: str = ""  # why it is unhealthy or exited, for people

@@ -7,6 +7,10 @@ from midair.rollout.draft import Draft
 from midair.rollout.fleet import is_done
 from midair.rollout.phase import STEADY
 from midair.rollout.reach import note_of
+from midair.rollout.retire import stop_of
+
+_KILLED = 137  # the exit code of what SIGKILL ended
+_SIGKILL = ("SIGKILL", "KILL", "9")
 
 
 def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
@@ -20,8 +24,8 @@ def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
         before = known.pop(replica.id, None)
         if before is None or before.state != replica.state or before.attempt != replica.attempt:
             _tell(draft, replica, before)
-    for gone in known:
-        _forget(draft, gone)
+    for gone in known.values():
+        _forget(draft, gone.id, gone)
     draft.replicas = replicas
 
 
@@ -34,14 +38,24 @@ def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> Non
             draft.events.append(ReplicaFailed(replica.id, describe(replica)))
 
 
-def _forget(draft: Draft, gone: ReplicaId) -> None:
+def _forget(draft: Draft, gone: ReplicaId, last: ReplicaSeen) -> None:
     if gone in draft.stopping:
-        draft.events.append(ReplicaStopped(gone))
+        draft.events.append(_stopped(draft, last))
         draft.stopping = tuple(one for one in draft.stopping if one != gone)
     if gone in draft.created:
         draft.created = tuple(one for one in draft.created if one != gone)
     draft.draining = tuple(one for one in draft.draining if one.replica != gone)
     draft.restarting = tuple(one for one in draft.restarting if one.replica != gone)
+
+
+def _stopped(draft: Draft, last: ReplicaSeen) -> ReplicaStopped:
+    """How a replica that was to stop has ended. Nothing but the end of its grace period sends it SIGKILL."""
+    code = last.exit_code if last.state == "exited" else None
+    code = 128 - code if code is not None and code < 0 else code
+    stop = stop_of(draft, last)
+    if not last.killed and (code != _KILLED or stop.signal in _SIGKILL):
+        return ReplicaStopped(last.id, code)
+    return ReplicaStopped(last.id, code, stop.grace_s, stop.signal)
 
 
 def describe(replica: ReplicaSeen) -> str:

@@ -22,6 +22,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     by: str = ""
     why: str = ""  # in their words
     reason: str = ""
+    warnings: tuple[str, ...] = ()  # replicas that had to be killed
     undoes: int | None = None
     services: tuple[str, ...] = ()  # those it touches, in order
     revisions: dict[str, str] = {}  # by service, when it is done
@@ -57,6 +58,7 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         by=change.by,
         why=change.why,
         reason=change.reason,
+        warnings=change.warnings,
         undoes=change.undoes,
         services=tuple(step.service for step in steps if step.kind != "keep"),
         revisions={service: revision.id for service, revision in change.after.revisions.items()},

@@ -69,8 +69,8 @@ def describe(event: Event) -> str:
             return _describe_replica(event)
         case ReplicaStopping(replica, cut):
             return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
-        case ReplicaStopped(replica):
-            return f"{replica} stopped"
+        case ReplicaStopped():
+            return _describe_stop(event)
         case ReplicaResized(replica):
             return f"{replica} has other limits now"
         case ChangeAccepted(change, kind, summary):
@@ -97,6 +97,14 @@ def _describe_replica(event: ReplicaStarted | ReplicaReady | ReplicaFailed | Rep
             return f"{replica} failed: {reason}"
         case ReplicaDraining(replica):
             return f"{replica} draining"
+
+
+def _describe_stop(event: ReplicaStopped) -> str:
+    if event.killed_after_s is None:
+        return f"{event.replica} stopped"
+    after = f"{event.killed_after_s:g}s after {event.signal} (stop_grace_period)"
+    code = f", exit code {event.exit_code}" if event.exit_code is not None else ""
+    return f"{event.replica} killed: it had not ended {after}{code}"
 
 
 def _describe_death(event: RouterDied) -> str:

@@ -19,12 +19,30 @@ def kill_leftovers(leader: Identity, mark: str) -> None:
     _kill_all(lambda stat: (stat.session == leader.pid and not reused) or mark_of(stat.pid, MARK) == mark)
 
 
-def kill_replica(leader: Identity, mark: str) -> None:
-    """Kill a replica that did not stop, leader and all."""
+def members_of(leader: Identity, mark: str) -> list[Stat]:
+    """The living processes of a replica beside its leader: the rest of its session, and what carries its mark."""
     now = stat_of(leader.pid)
-    if now is None or now.started != leader.started:
-        return
-    _kill_group(leader.pid)
+    reused = now is not None and now.started != leader.started
+    return [
+        stat
+        for stat in processes()
+        if not stat.ended
+        and (stat.pid != leader.pid or reused)
+        and ((stat.session == leader.pid and not reused) or mark_of(stat.pid, MARK) == mark)
+    ]
+
+
+def signal_members(leader: Identity, mark: str, number: int) -> None:
+    """Send a signal to all of a replica but its leader. Each is sent it once."""
+    for stat in members_of(leader, mark):
+        _send(stat, number)
+
+
+def kill_replica(leader: Identity, mark: str) -> None:
+    """Kill a replica that did not stop, leader and all, or what its leader has left."""
+    now = stat_of(leader.pid)
+    if now is not None and now.started == leader.started:
+        _kill_group(leader.pid)
     kill_leftovers(leader, mark)
 
 
@@ -54,6 +72,10 @@ def _kill_all(wanted: Callable[[Stat], bool]) -> None:
 
 
 def _kill(stat: Stat) -> None:
+    _send(stat, signal.SIGKILL)
+
+
+def _send(stat: Stat, number: int) -> None:
     try:
         descriptor = os.pidfd_open(stat.pid)
     except OSError:
@@ -63,9 +85,9 @@ def _kill(stat: Stat) -> None:
         if now is None or now.started != stat.started:
             return
         if descriptor is not None:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            signal.pidfd_send_signal(descriptor, number)
         else:
-            os.kill(stat.pid, signal.SIGKILL)
+            os.kill(stat.pid, number)
     except (ProcessLookupError, PermissionError):
         pass
     finally:

@@ -42,6 +42,7 @@ class Record(msgspec.Struct, frozen=True):
     ready_at: Moment | None = None
     stop: Stopping | None = None
     exit_code: int | None = None
+    killed: bool = False  # what had not ended within its grace period
     blame: str = ""  # why midair itself ended it
     detail: str = ""
     log_start: int = 0  # size of the log when this attempt began

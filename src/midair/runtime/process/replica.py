@@ -19,12 +19,13 @@ from midair.runtime.process import command, logs, place, record, stop, translate
 from midair.runtime.process.checks import Checks
 from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
 from midair.runtime.process.layout import Layout
-from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays
+from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays, members_of
 from midair.runtime.process.record import FILE, Record, Stopping
 from midair.runtime.process.spawn import NOT_OURS, spawn
 from midair.runtime.process.watch import Watch, exit_code_of
 
 _HOOK_TIMEOUT_S = 60.0  # of one post_start hook
+_OUTLIVED_S = 0.05  # between two looks at processes that outlive their leader
 _LOOKS, _LOOK_S = 20, 0.01  # for an exit code that the kernel has not handed out yet, or a pid being written
 
 
@@ -51,6 +52,11 @@ class Replica:
     def folder(self) -> Path:
         """Where its record is."""
         return self.around.layout.replica(self.record.id)
+
+    @property
+    def leader(self) -> Identity | None:
+        """The first process of this attempt, which may have ended."""
+        return self.watch.identity if self.watch is not None else self.record.identity
 
     @property
     def mark(self) -> str:
@@ -81,6 +87,9 @@ class Replica:
             self._attend(identity)
         elif identity is None and not self.record.begun and self.record.stop is None:
             await self._start_again()
+        elif identity is not None and self.record.stop is not None and find_marked(self.mark):
+            self._run(self._exit_late(identity))
+            self._end()
         else:
             # By its mark alone: in the meantime the number of its session may have become another's.
             await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
@@ -205,11 +214,27 @@ class Replica:
             watch.close()
             self._attend(first)  # an earlier daemon's start of this attempt came first
             return
+        await self._outlived(watch.identity)
         with contextlib.suppress(OSError):  # an end is an end; what is left behind then is killed by the next daemon
             await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
         code = await self._exit_code(watch)
         watch.close()
         self._note_exit(code)
+
+    async def _exit_late(self, leader: Identity) -> None:
+        """The leader ended while no daemon was there; what it left has the rest of the grace period."""
+        await self._outlived(leader)
+        await asyncio.to_thread(kill_strays, lambda mark: mark == self.mark)
+        self._note_exit(exit_code_of(leader))
+
+    async def _outlived(self, leader: Identity) -> None:
+        """Wait for what outlives the leader of a replica that is to stop. The end of its grace period ends it."""
+        with contextlib.suppress(OSError):
+            while self.record.stop is not None and self.record.stop.stage != "killing":
+                members = await asyncio.to_thread(members_of, leader, self.mark)
+                if not members:
+                    return
+                await asyncio.sleep(_OUTLIVED_S)
 
     async def _exit_code(self, watch: Watch) -> int | None:
         for _ in range(_LOOKS):

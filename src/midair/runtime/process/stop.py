@@ -1,5 +1,8 @@
 """The ordered end of a replica: pre_stop hooks, stop signal, grace, kill.
 
+The signal goes to every process of the replica, as a terminal's Ctrl-C or systemd's control group has it: a start
+script that does not `exec` would keep it to itself. What outlives the first process has the rest of the grace period.
+
 Each stage is noted before it begins, with the moment it must be over, so that a later daemon goes on in the middle of
 it with the time that is left. The hooks together have one grace period of their own; the signal then has a whole one.
 """
@@ -15,7 +18,7 @@ from msgspec.structs import replace
 
 from midair.errors import RuntimeTrouble
 from midair.runtime.process.identity import signal_number
-from midair.runtime.process.leftover import kill_replica
+from midair.runtime.process.leftover import kill_replica, signal_members
 from midair.runtime.process.record import Stopping
 
 if TYPE_CHECKING:
@@ -30,12 +33,13 @@ async def carry_on(replica: Replica) -> None:
         await _hooks(replica)
         _enter(replica, "signalling")
     if _stopping(replica).stage == "signalling":
-        _send(replica)
+        await _send(replica)
         _enter(replica, "signalled")
     if _stopping(replica).stage == "signalled":
         if await _ended_by(replica, _stopping(replica).deadline):
             return
         _enter(replica, "killing")
+        replica.note(killed=True)
     await _kill(replica)
 
 
@@ -55,17 +59,22 @@ async def _hooks(replica: Replica) -> None:
             replica.note(detail=f"pre_stop failed: {trouble}")
 
 
-def _send(replica: Replica) -> None:
-    if trouble := _refused(replica, signal_number(_stopping(replica).signal)):
+async def _send(replica: Replica) -> None:
+    number = signal_number(_stopping(replica).signal)
+    # The leader first: a supervisor would replace workers that end before it knows why.
+    if trouble := _refused(replica, number):
         replica.note(detail=f"cannot be sent a signal: {trouble}")
+    if replica.leader is not None:
+        with contextlib.suppress(OSError):  # no descriptors left; the leader has the signal
+            await asyncio.to_thread(signal_members, replica.leader, replica.mark, number)
 
 
 async def _kill(replica: Replica) -> None:
     while not replica.exited.is_set():
         trouble = _refused(replica, signal.SIGKILL)
-        if replica.watch is not None:
+        if replica.leader is not None:
             with contextlib.suppress(OSError):  # no descriptors left; the leader was told
-                await asyncio.to_thread(kill_replica, replica.watch.identity, replica.mark)
+                await asyncio.to_thread(kill_replica, replica.leader, replica.mark)
         if not await _ended_by(replica, replica.around.clock() + _AGAIN_S):
             why = f"cannot be killed: {trouble}" if trouble else "was killed, but the kernel holds it"
             replica.note(detail=f"does not end: {why}")

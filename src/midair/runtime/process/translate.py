@@ -79,6 +79,7 @@ def seen(record: Record) -> ReplicaSeen:
         address=f"127.0.0.1:{record.port}",
         ready_at=record.ready_at,
         exit_code=record.exit_code,
+        killed=record.killed,
         pid=record.identity.pid if alive and record.identity is not None else None,
         checked=is_checked(record.revision.service),
         detail=record.detail,
