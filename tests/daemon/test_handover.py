@@ -140,7 +140,7 @@ async def has_one_successor(home, monkeypatch):
     monkeypatch.setattr(serve, "start_successor", start)
     for first in ("restart", "stop"):
         with closing(socket.socket()) as listener:
-            daemon = serve._Daemon(home, 0, listener)
+            daemon = serve._Daemon(home, 0, listener, {})
             daemon._server = SimpleNamespace(ended=asyncio.Event())
             bus = SimpleNamespace(close=lambda comes_again: None)
             daemon._engine = SimpleNamespace(bus=bus, await_accepted=await_accepted)
@@ -159,7 +159,7 @@ async def stopped_while_its_successor_starts(home, monkeypatch):
     Store(home).close()
     lock = take_lock(home)
     with closing(listen_here(home / "api.sock")) as listener:
-        daemon = serve._Daemon(home, lock, listener)
+        daemon = serve._Daemon(home, lock, listener, {})
         daemon._server = SimpleNamespace(ended=asyncio.Event())
         rounds = []
 

@@ -29,6 +29,13 @@ class Control(Protocol):
         Raises DaemonTrouble, or UsageRefused for an interpreter that is not to be run.
         """
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that were ever set, by key."""
+
+    async def change_settings(self, wanted: dict[str, str]) -> None:
+        """Put these in force, and keep them. Raises UsageRefused or DaemonTrouble; then nothing changes."""
+
 
 class Call:
     """One request, as its handler sees it."""

@@ -73,6 +73,34 @@ def restart(session: Session, as_json: bool) -> None:
     _show(session.client().daemon_restart(), as_json=as_json)
 
 
+@command.command(name="set", short_help="Change its settings")
+@click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE…")
+@json_option
+@pass_session
+def set_(session: Session, settings: tuple[str, ...], as_json: bool) -> None:
+    """Change settings of the daemon: in force at once, kept in its home, shown by midair daemon status.
+
+    \b
+    flags.listen   HOST:PORT for OFREP, event streams and the manifest
+    flags.sync     HOST:PORT for flagd.sync.v1
+    flags.tokens   file with lines TOKEN PROJECT; needed for an address that others than this machine reach
+
+    KEY= without a value is the default.
+
+    \b
+    Example:
+      midair daemon set flags.listen=127.0.0.1:8016
+    """
+    pairs = [setting.partition("=") for setting in settings]
+    for key, sign, _ in pairs:
+        if not sign:
+            raise errors.UsageRefused(f'cannot set "{key}": it has no value', hint=f"write {key}=VALUE")
+    wanted = {key: value for key, _, value in pairs}
+    if path := wanted.get("flags.tokens"):
+        wanted["flags.tokens"] = str(Path(path).absolute())
+    _show(session.running().daemon_set(wanted), as_json=as_json)
+
+
 @command.command(short_help="Show its own log")
 @click.option("-f", "--follow", is_flag=True, help="Go on with lines as they are written.")
 @click.option("-n", "--tail", type=int, default=50, show_default=True, metavar="LINES", help="Only so many lines.")
@@ -147,6 +175,9 @@ def _show(health: Health, *, as_json: bool) -> None:
         f"midair {health.version} runs as pid {health.pid} for {when.span(time.time() - health.started_at)}, "
         f"{out.count(health.projects, 'project')}, state in {health.home}, by {health.python}"
     )
+    for key, value in sorted(health.settings.items()):
+        if value:
+            out.say(f"{key}={value}")
     if health.version != __version__:
         out.note(f"hint: this is midair {__version__}; midair daemon restart puts it in its place")
     if health.problem:

@@ -17,6 +17,7 @@ from midair import __version__, errors
 from midair.cli import out, when
 from midair.cli.session import Session
 from midair.client import Client
+from midair.daemon.settings import SETTINGS, open_addresses
 from midair.view.status import ProjectView, ReplicaView
 
 DISK_MIN = 1 << 30
@@ -37,6 +38,7 @@ def examine(session: Session) -> list[Check]:
     client = session.client()
     checks = [_python(), _system(), _folder(client.home), _disk(client.home), _open_files(), _daemon(client)]
     projects = _projects(client)
+    checks += _settings(client)
     checks += [_clock(projects), _leftovers(client.home, projects)]
     return [*checks, *_file(session, projects)]
 
@@ -90,6 +92,24 @@ def _daemon(client: Client) -> Check:
         return Check("daemon", False, health.problem, "see midair daemon logs")
     text = f"pid {health.pid}, version {health.version}, {out.count(health.projects, 'project')}"
     return Check("daemon", health.version == __version__, text, "run midair daemon restart: it is of another version")
+
+
+def _settings(client: Client) -> list[Check]:
+    """Variables that older versions read, where they differ from what is in force, and what others can reach."""
+    try:
+        in_force = client.health().settings
+    except errors.MidairError:
+        return []
+    checks = []
+    for key, setting in SETTINGS.items():
+        value = os.environ.get(setting.variable)
+        if value is not None and value != in_force.get(key, ""):
+            text = f"{setting.variable} is set here, but {key} is in force as {in_force.get(key) or 'its default'}"
+            checks.append(Check("settings", False, text, f"run midair daemon set {key}={value}, or unset the variable"))
+    for key in open_addresses(in_force):
+        text = f"others than this machine reach {key}={in_force[key]}, and no tokens are set"
+        checks.append(Check("settings", False, text, "run midair daemon set flags.tokens=FILE"))
+    return checks
 
 
 def _projects(client: Client) -> list[ProjectView]:

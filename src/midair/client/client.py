@@ -24,6 +24,7 @@ from midair.view.ask import (
     AskPlan,
     AskRestart,
     AskScale,
+    AskSettings,
     AskUndo,
     AskUp,
     AskWish,
@@ -107,6 +108,10 @@ class Client:
         while (now := self.health()).pid == before.pid:
             time.sleep(0.02)
         return now
+
+    def daemon_set(self, settings: dict[str, str]) -> Health:
+        """Change settings of the daemon, in force at once."""
+        return self._post("/v1/daemon/settings", AskSettings(settings), Health)
 
     def backup(self, path: Path) -> BackupView:
         """Write the whole state (database and releases) into one file."""

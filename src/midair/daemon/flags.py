@@ -1,13 +1,10 @@
 """Serves the flags of all projects: on sockets of their own, which give no power over midair, and by TCP.
 
-MIDAIR_FLAGS_LISTEN=127.0.0.1:8016   OFREP, streams and manifest by TCP
-MIDAIR_FLAGS_SYNC=127.0.0.1:8015     flagd.sync.v1, which needs midair[flagd]
-MIDAIR_FLAGS_TOKENS=/path/to/file    lines "TOKEN PROJECT" or "TOKEN *"; without it everybody may read
+Where it listens by TCP, and for whom, is in the daemon's settings: flags.listen, flags.sync, flags.tokens.
 """
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -36,9 +33,12 @@ INSIDE = "inside"  # a folder of each project that its containers get to see, an
 class FlagService:
     """One hub for all projects, and the doors to it."""
 
-    def __init__(self, home: Path, tokens: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Raises DaemonTrouble for tokens that cannot be read."""
         self.hub = Hub()
-        self._home, self._tokens = home, dict(tokens or {})
+        self._home, self._settings = home, dict(settings or {})
+        self._access = Access(read_tokens(self._settings.get("flags.tokens", "")))
+        self._listening: Server | None = None
         self._servers: dict[Server, asyncio.Task[None]] = {}
         self._inside: set[str] = set()
         self._sync: SyncServer | None = None
@@ -52,24 +52,45 @@ class FlagService:
             self._serve(str(path), partial(_listen_inside, path), Only(project))
 
     async def open(self) -> None:
-        """Listen on the socket for those on this machine, and by TCP where the environment says so.
+        """Listen on the socket for those on this machine, and by TCP where the settings say so.
 
         A place that is taken ends nothing else.
         """
-        access = Access(self._tokens)
         self._serve(str(self._home / SOCKET), partial(listen_here, self._home / SOCKET), Access())
-        if place := os.environ.get("MIDAIR_FLAGS_LISTEN"):
-            self._serve(place, partial(_listen, place), access)
-        if place := os.environ.get("MIDAIR_FLAGS_SYNC"):
+        if place := self._settings.get("flags.listen"):
+            self._listening = self._serve(place, partial(_listen, place), self._access)
+        if place := self._settings.get("flags.sync"):
             try:
-                from midair.flagserver.sync import SyncServer
+                self._sync = await self._start_sync(place)
+            except DaemonTrouble as error:
+                log.error("%s", error.message)
 
-                self._sync = SyncServer(self.hub, access)
-                await self._sync.start(place)
-                log.info("flagd.sync.v1 is served on %s", place)
-            except (ImportError, RuntimeError) as error:
-                self._sync = None
-                log.error("cannot serve flagd.sync.v1 on %s: %s", place, error)
+    async def change(self, after: Mapping[str, str]) -> None:
+        """Serve where the settings say now. Raises DaemonTrouble, and then everything is as before."""
+        tokens = read_tokens(after.get("flags.tokens", ""))
+        before, listener, sync = self._settings, None, None
+        listens, syncs = ((before.get(key, ""), after.get(key, "")) for key in ("flags.listen", "flags.sync"))
+        try:
+            if listens[1] and listens[0] != listens[1]:
+                listener = _listen(listens[1])
+            if syncs[1] and syncs[0] != syncs[1]:
+                sync = await self._start_sync(syncs[1])
+        except (OSError, DaemonTrouble) as error:
+            if listener is not None:
+                listener.close()
+            if isinstance(error, DaemonTrouble):
+                raise
+            reason = (error.strerror or str(error)).lower()
+            raise DaemonTrouble(f"cannot serve flags on {listens[1]}: {reason}") from error
+        self._settings, self._access.tokens = dict(after), tokens
+        if listens[0] != listens[1]:
+            if self._listening is not None:
+                self._listening.ended.set()
+            self._listening = None if listener is None else self._serve(listens[1], lambda: listener, self._access)
+        if syncs[0] != syncs[1]:
+            if self._sync is not None:
+                await self._sync.stop()
+            self._sync = sync
 
     async def close(self) -> None:
         """Let all clients go; they come back to whoever serves next, and evaluate meanwhile with what they have."""
@@ -80,12 +101,27 @@ class FlagService:
         if self._sync is not None:
             await self._sync.stop()
 
-    def _serve(self, place: str, listen: Callable[[], socket.socket], access: Access) -> None:
+    async def _start_sync(self, place: str) -> "SyncServer":
+        try:
+            from midair.flagserver.sync import SyncServer
+
+            sync = SyncServer(self.hub, self._access)
+            await sync.start(place)
+        except ImportError as error:
+            raise DaemonTrouble(
+                f"cannot serve flagd.sync.v1 on {place}: {error}", hint="run pip install 'midair[flagd]'"
+            ) from error
+        except RuntimeError as error:
+            raise DaemonTrouble(f"cannot serve flagd.sync.v1 on {place}: {error}") from error
+        log.info("flagd.sync.v1 is served on %s", place)
+        return sync
+
+    def _serve(self, place: str, listen: Callable[[], socket.socket], access: Access) -> Server | None:
         try:
             listener = listen()
         except (OSError, ValueError) as error:
             log.error("cannot serve flags on %s: %s", place, error)
-            return
+            return None
         app = Starlette(routes=list(routes(self.hub, access)))
         config = uvicorn.Config(
             app, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
@@ -94,6 +130,7 @@ class FlagService:
         server = Server(config)
         self._servers[server] = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("flags are served on %s", place)
+        return server
 
 
 def _listen_inside(path: Path) -> socket.socket:
@@ -118,9 +155,8 @@ def _listen(place: str) -> socket.socket:
     return listener
 
 
-def read_tokens() -> dict[str, str]:
+def read_tokens(path: str) -> dict[str, str]:
     """Who may read which project's flags by TCP. Raises DaemonTrouble."""
-    path = os.environ.get("MIDAIR_FLAGS_TOKENS", "")
     if not path:
         return {}
     try:

@@ -13,8 +13,9 @@ import uvloop
 from midair import __version__
 from midair.api.app import make_app
 from midair.client.home import LOCK, SOCKET
+from midair.daemon import settings as options
 from midair.daemon import systemd
-from midair.daemon.flags import FlagService, read_tokens
+from midair.daemon.flags import FlagService
 from midair.daemon.handover import Inherited, Report, Successor, start_successor
 from midair.daemon.home import take_home
 from midair.daemon.lock import sign, take_lock
@@ -41,7 +42,10 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
         set_up_log(home, foreground=foreground)
     except OSError as error:
         raise DaemonTrouble(f'cannot use the folder "{home}": {error.strerror}') from error
-    tokens = read_tokens()
+    settings = options.read(home)
+    if adopted := options.adopted(settings, os.environ):
+        settings |= adopted
+    flags = FlagService(home, settings)
     reserve = None
     if inherited is None:
         if wait:
@@ -58,14 +62,20 @@ def serve(home: Path, report: Report, inherited: Inherited | None, *, foreground
     store = Store(home, around_commit=(fatal := Fatal(os.environ.get(VARIABLE))))
     if reserve is not None:
         reserve.close()
-    uvloop.run(_Daemon(home, lock, listener).run(report, store, FlagService(home, tokens), fatal))
+    if adopted:
+        options.write(home, settings)
+        log.info("%s taken over from the environment, once", ", ".join(adopted))
+    for key in options.open_addresses(settings):
+        log.warning("%s: others than this machine reach %s, and no tokens are set", key, settings[key])
+    uvloop.run(_Daemon(home, lock, listener, settings).run(report, store, flags, fatal))
 
 
 class _Daemon:
     """One running daemon, and what its API may do with it."""
 
-    def __init__(self, home: Path, lock: int, listener: socket.socket) -> None:
+    def __init__(self, home: Path, lock: int, listener: socket.socket, settings: dict[str, str]) -> None:
         self._home, self._lock, self._listener = home, lock, listener
+        self.settings = settings
         self._successor: Successor | None = None
         self._restarting = False
         self._server: Server | None = None
@@ -144,6 +154,19 @@ class _Daemon:
             self._restarting = False
         log.info("a successor takes over")
         self._end(comes_again=True)
+
+    async def change_settings(self, wanted: dict[str, str]) -> None:
+        """Put these settings in force, and keep them. Raises UsageRefused or DaemonTrouble; then nothing changes."""
+        assert self._flags is not None, "it runs"
+        after = options.changed(self.settings, wanted)
+        before = self.settings
+        options.write(self._home, after)
+        try:
+            await self._flags.change(after)
+        except BaseException:
+            options.write(self._home, before)
+            raise
+        self.settings = after
 
     def _end(self, *, comes_again: bool) -> None:
         assert self._engine is not None, "it runs"

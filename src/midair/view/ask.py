@@ -9,6 +9,12 @@ from midair.model.project import Project
 WishName = Literal["pause", "resume", "promote", "abort", "hold", "release"]
 
 
+class AskSettings(msgspec.Struct, frozen=True):
+    """Change settings of the daemon."""
+
+    settings: dict[str, str]  # by key; an empty value is the default
+
+
 class AskPlan(msgspec.Struct, frozen=True):
     """What would it take to make what runs equal to this project?"""
 

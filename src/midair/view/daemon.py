@@ -15,6 +15,7 @@ class Health(msgspec.Struct, frozen=True):
     projects: int
     problem: str = ""  # why the control plane cannot work at the moment, for people
     python: str = ""  # the interpreter that runs it, which says where it is installed
+    settings: dict[str, str] = {}  # by key, as `midair daemon set` changes them; without those never set
 
 
 class BackupView(msgspec.Struct, frozen=True):
