@@ -175,3 +175,25 @@ def test_a_first_up_that_fails_leaves_nothing(stage):
     told(stage, "see a/0 exited code=1; settled 2", "advance", "see nothing; settled 2", "advance")
     assert stage.rollout.phase == "rolled_back"
     assert stage.rollout.asked.ports == ()
+
+
+def late(stage, attempt, ready, ends):
+    """One attempt of b/0 that is ready and ends later than `monitor`."""
+    told(stage, f"at {ready}", f"see a/0 ready, a/1 ready, b/0 ready {attempt}; settled 2 a/0 a/1", "advance")
+    told(stage, f"at {ends}", f"see a/0 ready, a/1 ready, b/0 exited {attempt} code=1; settled 2 a/0 a/1", "advance")
+
+
+def test_replica_that_keeps_failing_later_than_monitor_rolls_back(stage):
+    told(stage, "policy monitor_s=5", "serving a 2", "begin b 2", "advance")
+    late(stage, 1, 1, 8)
+    assert stage.rollout.phase == "progressing"
+    late(stage, 2, 9, 15)
+    assert stage.rollout.phase == "rolling_back"
+    assert "6.0s after it was ready" in stage.rollout.reason
+
+
+def test_replica_that_outlives_its_last_failure_is_good(stage):
+    told(stage, "policy monitor_s=5", "serving a 2", "begin b 2", "advance")
+    late(stage, 1, 1, 8)
+    late(stage, 2, 9, 30)
+    assert stage.rollout.phase == "progressing"

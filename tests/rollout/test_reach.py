@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from midair import rollout as core
 from midair.model.action import ReachReplicas
-from midair.model.event import ReplicaReady
+from midair.model.event import ReplicaReady, ReplicaWaiting
 from midair.model.ids import ReplicaId
 from midair.model.project import Port, Update
 from midair.model.rollout import Expected, Goal, Policy
@@ -126,6 +126,8 @@ def test_image_port_without_listener_passes_after_a_while():
     desk = Desk(replace(WEB, source="image"), first=True)
     desk.report(NEW, **{"8000": "refused"})
     assert desk.look(desk.see(NEW))[NEW].state == "starting"
+    desk.now = 9.9
+    assert desk.look(desk.see(NEW))[NEW].state == "starting"
     assert desk.step.wake_at == 10.0
     desk.now = 10.0
     assert desk.look(desk.see(NEW))[NEW].state == "ready"
@@ -194,3 +196,31 @@ def test_replica_that_refused_is_reached_anew():
     desk.report(NEW, turn=1, **{"8000": "answered"})
     assert desk.look(desk.see(NEW))[NEW].state == "ready"
     assert desk.routed == [NEW]
+
+
+def reasons(desk):
+    return [one.reason for one in desk.step.events if isinstance(one, ReplicaWaiting)]
+
+
+def test_reason_of_a_wait_is_reported_within_a_second_and_once():
+    desk = Desk(WEB)
+    desk.report(NEW, **{"8000": "refused"})
+    desk.look(desk.see(OLD), desk.see(NEW))
+    assert (reasons(desk), desk.step.wake_at) == ([], desk.now + 0.8)
+    desk.now += 0.9
+    desk.look(desk.see(OLD), desk.see(NEW))
+    assert reasons(desk) == ["connection refused"]
+    desk.now += 5.0
+    desk.look(desk.see(OLD), desk.see(NEW))
+    assert reasons(desk) == []
+    desk.look(desk.see(OLD), desk.see(NEW, "starting", detail="GET /healthz answered 400"))
+    assert reasons(desk) == ["GET /healthz answered 400"]
+
+
+def test_deadline_says_what_was_waited_for():
+    desk = Desk(WEB)
+    desk.report(NEW, **{"8000": "refused"})
+    for desk.now in (100.0, 701.0):
+        desk.look(desk.see(OLD), desk.see(NEW))
+    assert desk.rollout.phase == "rolling_back"
+    assert desk.rollout.reason.endswith("after the last progress: web/b/0 connection refused")

@@ -43,6 +43,7 @@ CAUGHT_BY = {  # any of these: which one comes first is chance
     "take the check's word alone": {"routes lead only to reached replicas"},
     "wait for an older router": {"every change ends", "a good change is completed", "the goal is reached"},
     "trust what refuses": {"what refuses is not ready", "a bad change goes back"},
+    "forgive what keeps failing": {"what keeps failing goes back"},
     "never connect again": {"the goal is reached", "every change ends", "routes lead only to reached replicas"},
     "restart without waiting": {"restarts wait"},
     "forget to change limits": {"every change ends", "limits are taken in the end"},

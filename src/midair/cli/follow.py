@@ -43,6 +43,7 @@ class Lines:
         self._said: set[str] = set()
 
     def event(self, event: EventView) -> None:
+        self._said.add(story.what(event))
         text = story.tell(event, self._began, all_of_it=self._all_of_it, width=self._width)
         if text is not None:
             self._say(text)

@@ -9,8 +9,9 @@ from midair.view.status import ProjectView
 
 _QUIET_PHASES = ("pending", "progressing", "baking", "promoting", "completed", "superseded")
 _COLOURS = {
-    "replica-ready": "green", "replica-failed": "red", "replica-stopped": "blue", "phase-changed": "magenta",
-    "wish-taken": "magenta", "change-accepted": "cyan", "change-ended": "cyan", "router-died": "red",
+    "replica-ready": "green", "replica-failed": "red", "replica-waiting": "yellow", "replica-stopped": "blue",
+    "phase-changed": "magenta", "wish-taken": "magenta", "change-accepted": "cyan", "change-ended": "cyan",
+    "router-died": "red",
 }  # fmt: skip
 
 

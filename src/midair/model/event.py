@@ -46,6 +46,13 @@ class ReplicaReady(msgspec.Struct, frozen=True, tag="replica-ready"):
     note: str = ""  # ports without a listener, for people
 
 
+class ReplicaWaiting(msgspec.Struct, frozen=True, tag="replica-waiting"):
+    """A replica is not ready yet, and this is why: the last answer of its check, or of the router."""
+
+    replica: ReplicaId
+    reason: str
+
+
 class ReplicaFailed(msgspec.Struct, frozen=True, tag="replica-failed"):
     """A replica ended or turned unhealthy without being asked to."""
 
@@ -107,8 +114,8 @@ class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
 
 
 Event = (
-    ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining
-    | ReplicaStopping | ReplicaStopped | ReplicaResized | RoutesAsked | RouterDied | WishTaken
+    ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed
+    | ReplicaDraining | ReplicaStopping | ReplicaStopped | ReplicaResized | RoutesAsked | RouterDied | WishTaken
 )  # fmt: skip
 
 

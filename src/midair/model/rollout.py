@@ -77,6 +77,7 @@ class Failure(msgspec.Struct, frozen=True):
     at: Moment
     text: str
     forgiven: bool = False  # the operator resumed in spite of it
+    lasted_s: Span | None = None  # it failed later than `monitor`, this long after it was ready: not counted by itself
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -91,6 +92,15 @@ class Reached(msgspec.Struct, frozen=True):
     refused_at: Moment | None = None  # since when it refuses the router's connections
     reason: str = ""
     turn: int = 0
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Why a replica is not ready yet, as it was reported last."""
+
+    replica: ReplicaId
+    attempt: int
+    reason: str
+    at: Moment
 
 
 class Rollout(msgspec.Struct, frozen=True):
@@ -123,6 +133,7 @@ class Rollout(msgspec.Struct, frozen=True):
     failures: tuple[Failure, ...] = ()
     replicas: tuple[ReplicaSeen, ...] = ()  # as they were known last, with what the router says of them
     reachable: tuple[Reached, ...] = ()
+    waits: tuple[Waiting, ...] = ()
     by_number: bool = False  # replicas were seen to keep data of their own, which goes on in the next of their number
 
     @property

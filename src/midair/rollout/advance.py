@@ -4,7 +4,7 @@ from midair.model.moment import Moment
 from midair.model.rollout import Phase, Rollout, Step
 from midair.model.seen import ReplicaSeen, Seen
 from midair.rollout.draft import Draft
-from midair.rollout.fleet import Fleet, passes_at
+from midair.rollout.fleet import Fleet
 from midair.rollout.gate import verdict
 from midair.rollout.grow import restart_ended, room, start_missing
 from midair.rollout.judge import fail, judge_deadline, judge_failures
@@ -15,6 +15,7 @@ from midair.rollout.resize import judge_resizing, resize_kept
 from midair.rollout.retire import retire
 from midair.rollout.route import ask_again, ask_routes, in_force, look_again_soon
 from midair.rollout.strategy import Target, target
+from midair.rollout.wait import report_waits
 
 
 def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
@@ -50,6 +51,7 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     ask_routes(draft, kept, wanted.weight)
     retire(draft, leaving, fleet.ending)
     ask_reach(draft, seen.replicas)
+    report_waits(draft)
     _settle(draft, fleet, bool(leaving) or resizing > 0)
     if seen.route is None and draft.uses_routes:
         look_again_soon(draft)
@@ -108,7 +110,7 @@ def _settle(draft: Draft, fleet: Fleet, leaves: bool) -> None:
     """Name the phase that was found, and come back when a new replica will have passed."""
     baking = [one for one in fleet.new if fleet.bakes(one)]
     for replica in baking:
-        draft.wake(passes_at(replica, draft.update.monitor_s))
+        draft.wake(fleet.passes_at(replica))
     if draft.phase in STEADY or draft.phase == "paused" or (draft.uses_routes and draft.seen.route is None):
         return
     phase, reason = _phase(draft, fleet, leaves)

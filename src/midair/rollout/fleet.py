@@ -1,6 +1,7 @@
 """The replicas of a service as the core thinks of them: new, old and ending; which are good. Looks, changes nothing."""
 
 from midair.model.ids import ReplicaId, ordinal_of, revision_of
+from midair.model.moment import Moment, Span
 from midair.model.rollout import Policy
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft
@@ -43,7 +44,11 @@ class Fleet:
         draft = self.draft
         if draft.promoted or draft.phase in ("completed", "rolled_back") or replica.id not in draft.created:
             return False
-        return replica.state == "ready" and draft.now < passes_at(replica, draft.update.monitor_s)
+        return replica.state == "ready" and draft.now < self.passes_at(replica)
+
+    def passes_at(self, replica: ReplicaSeen) -> Moment:
+        """When a ready replica has passed `monitor`, and outlived its last time where it failed later than that."""
+        return passes_at(replica, monitor_of(self.draft, replica))
 
     def serves(self, replica: ReplicaSeen) -> bool:
         """Is in the routes in force, if it is meant to be in any."""
@@ -114,6 +119,12 @@ class Fleet:
         taken.update(draft.seen.starting)
         others = {ordinal_of(one) for one in taken if revision_of(one) != draft.goal.revision}
         return [place for place in range(draft.goal.replicas) if place not in held | others]
+
+
+def monitor_of(draft: Draft, replica: ReplicaSeen) -> Span:
+    """How long a replica is watched after it was ready."""
+    lasted = [one.lasted_s for one in draft.failures if one.replica == replica.id and one.lasted_s is not None]
+    return draft.update.monitor_s + max(lasted, default=0.0)
 
 
 def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:

@@ -4,7 +4,7 @@ from midair.model.ids import revision_of
 from midair.model.rollout import Failure
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft, spell
-from midair.rollout.fleet import Fleet, is_done, passes_at
+from midair.rollout.fleet import Fleet, is_done, monitor_of
 from midair.rollout.notice import describe
 from midair.rollout.phase import FORWARD
 from midair.rollout.turn import turn_round
@@ -15,30 +15,39 @@ def judge_failures(draft: Draft) -> None:
     if draft.back or draft.phase in ("completed", "stuck") or not draft.created:
         return
     revision = draft.goal.revision
-    known = {(one.replica, one.attempt) for one in draft.failures}
+    known = {(one.replica, one.attempt): one for one in draft.failures}
     for replica in draft.replicas:
         if replica.id not in draft.created or replica.id in draft.stopping or revision_of(replica.id) != revision:
             continue
         if replica.since < draft.rollout.started_at:  # what it did before is no failure of this change
             continue
-        text = _failure(draft, replica)
-        if text is not None and (replica.id, replica.attempt) not in known:
-            draft.failures += (Failure(replica.id, replica.attempt, draft.now, text),)
-    counted = [one for one in draft.failures if not one.forgiven]
+        before = known.get((replica.id, replica.attempt))
+        if before is not None and (before.lasted_s is None or replica.since <= before.at):
+            continue
+        if (failure := _failure(draft, replica, again=before is not None)) is not None:
+            draft.failures = (*(one for one in draft.failures if one is not before), failure)
+    counted = [one for one in draft.failures if not one.forgiven and one.lasted_s is None]
     failed = {one.replica for one in counted}
     if draft.phase in FORWARD and len(failed) > draft.update.max_failure_ratio * max(1, draft.goal.replicas):
         fail(draft, counted[-1].text)
 
 
-def _failure(draft: Draft, replica: ReplicaSeen) -> str | None:
-    """How a replica made by this change failed, or None."""
+def _failure(draft: Draft, replica: ReplicaSeen, *, again: bool) -> Failure | None:
+    """How a replica made by this change failed, or None.
+
+    A single failure later than `monitor` is none of the change. One more is, if the replica is still the same (`again`)
+    or did not last much longer than the first time: it keeps failing.
+    """
     if replica.state not in ("exited", "unhealthy") or is_done(replica, draft.policy):
         return None
+    text = f"{replica.id} {describe(replica)}"
     if replica.ready_at is None:
-        return f"{replica.id} {describe(replica)}, before it was ready"
-    if replica.since >= passes_at(replica, draft.update.monitor_s):
-        return None
-    return f"{replica.id} {describe(replica)}, {spell(replica.since - replica.ready_at)} after it was ready"
+        return Failure(replica.id, replica.attempt, draft.now, f"{text}, before it was ready")
+    lasted_s = replica.since - replica.ready_at
+    text = f"{text}, {spell(lasted_s)} after it was ready"
+    if again or lasted_s < monitor_of(draft, replica):
+        return Failure(replica.id, replica.attempt, draft.now, text)
+    return Failure(replica.id, replica.attempt, draft.now, text, lasted_s=lasted_s)
 
 
 def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:
@@ -66,9 +75,19 @@ def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:
         missing = draft.goal.replicas - good
         fail(
             draft,
-            f"{missing} of {draft.goal.replicas} replicas not ready {deadline_s:g}s after the last progress",
+            f"{missing} of {draft.goal.replicas} replicas not ready {deadline_s:g}s after the last progress"
+            + _why(fleet),
             True,
         )
+
+
+def _why(fleet: Fleet) -> str:
+    """What keeps the replicas of the goal from being ready: the last answer of a check, or how one of them ended."""
+    waits = [one for one in fleet.new if one.state != "ready" and one.detail]
+    failed = [one.text for one in fleet.draft.failures]
+    if waits:
+        return f": {waits[0].id} {waits[0].detail}"
+    return f": {failed[-1]}" if failed else ""
 
 
 def fail(draft: Draft, reason: str, late: bool = False) -> None:

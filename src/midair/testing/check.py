@@ -61,6 +61,7 @@ class Checks:
             self.enough_keep_serving(before, seen, after, now)
         self.restarts_wait(seen, step, now)
         self.what_refuses_is_not_ready(before, seen, step)
+        self.what_keeps_failing_goes_back(before, step, now)
         self.a_failed_change_makes_no_more(step)
         self.ids_are_not_shared(before, step)
         self.limits_are_taken_before_the_end(before, seen, step)
@@ -172,10 +173,23 @@ class Checks:
         route = seen.route
         if route is None or route.reach is None or seen.replicas is None or route.settled != before.generation:
             return
-        routed = {one.replica: one.address for one in route.routes if one.replica in route.failing}
+        passed = {one.replica for one in before.reachable if one.at is not None}
+        refused = passed.intersection(route.failing)
+        routed = {one.replica: one.address for one in route.routes if one.replica in refused}
         for replica in step.rollout.replicas:
             if replica.state == "ready" and routed.get(replica.id) == replica.address and before.policy.ports:
                 raise Violation("what refuses is not ready", replica.id)
+
+    def what_keeps_failing_goes_back(self, before: Rollout, step: Step, now: Moment) -> None:
+        """Nothing is completed with a replica that ended by itself again and again meanwhile."""
+        after, update = step.rollout, step.rollout.policy.update
+        is_strict = update.failure_action == "rollback" and update.max_failure_ratio == 0 and update.monitor_s >= 2.0
+        if after.phase != "completed" or before.phase == "completed" or after.promoted or not is_strict:
+            return
+        for body in self.world.bodies[after.service].values():
+            ends = [at for at in body.ends if after.started_at < at <= now]
+            if body.id in before.created and body.quality == "late" and len(ends) > 1:
+                raise Violation("what keeps failing goes back", f"{body.id} ended {len(ends)} times")
 
     def generations_grow(self, before: Rollout, after: Rollout) -> None:
         """Other routes have a higher generation."""

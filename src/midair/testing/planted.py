@@ -192,6 +192,10 @@ BUGS: dict[str, list[Patch]] = {
     "take the check's word alone": [(reach, "_needs_no_connection", _always(True))],
     "wait for an older router": [(reach, "_needs_no_connection", _always(False))],
     "trust what refuses": [(reach, "_is_refused", _always(False))],
+    "forgive what keeps failing": [
+        (fleet, "monitor_of", lambda draft, replica: draft.update.monitor_s),
+        (judge, "monitor_of", lambda draft, replica: draft.update.monitor_s),
+    ],
     "never connect again": [(reach, "_is_candidate", _only_at_first)],
     "restart without waiting": [(grow, "backoff", _always(0.0))],
     "forget to change limits": [(resize, "ResizeReplica", lambda replica: RemoveReplica(replica))],

@@ -135,7 +135,25 @@ def with_worse(scenario: Scenario, chooser: Chooser) -> Scenario:
     if not fresh or chooser.pick(4, "worse") != 3:
         return scenario
     revision = fresh[chooser.pick(len(fresh), "which revision")]
-    return scenario._replace(quality={**scenario.quality, revision: WORSE[chooser.pick(len(WORSE), "how")]})
+    quality = WORSE[chooser.pick(len(WORSE), "how")]
+    asks = [_slow(ask, revision) for ask in scenario.asks] if quality == "late" else scenario.asks
+    return scenario._replace(asks=asks, quality={**scenario.quality, revision: quality})
+
+
+def _slow(ask: Ask, revision: str) -> Ask:
+    """The change to a revision takes longer than its replicas last."""
+    after = ask.applied
+    names = [] if after is None else [name for name, one in after.revisions.items() if one.id == revision]
+    if after is None or not names:
+        return ask
+    services = {
+        name: msgspec.structs.replace(one, replicas=3, update=Update(order="start-first", delay_s=3.0))
+        if name in names
+        else one
+        for name, one in after.project.services.items()
+    }
+    project = msgspec.structs.replace(after.project, services=services)
+    return ask._replace(applied=msgspec.structs.replace(after, project=project))
 
 
 def _limited(ask: Ask, chooser: Chooser) -> Ask:

@@ -296,10 +296,10 @@ class World:
         body.end_due = self.now + (8.0 if self.chooser.fault("a replica ends slowly") else 0.2)
 
     def _turn(self, body: Body) -> None:
-        if body.open_due <= self.now:
-            body.is_open, body.open_due = True, FOREVER
-        if body.shut_due <= self.now:
-            body.is_open, body.shut_due = False, FOREVER
+        if min(body.shut_due, body.open_due) <= self.now:
+            body.is_open = body.shut_due <= body.open_due <= self.now or body.open_due <= self.now < body.shut_due
+            body.open_due = FOREVER if body.open_due <= self.now else body.open_due
+            body.shut_due = FOREVER if body.shut_due <= self.now else body.shut_due
         if body.end_due <= self.now:
             self._end(body, body.end_code)
         elif body.ready_due <= self.now:
@@ -317,7 +317,9 @@ class World:
         opens_late = self.ports % 4 == 0
         if body.quality != "mute":
             body.is_open, body.open_due = not opens_late, self.now + OPENS_LATE_S if opens_late else FOREVER
-        if body.quality == "refuses":
+        if body.quality == "good" and self.ports % 5 == 1:  # for a moment, long after
+            body.is_open, body.shut_due, body.open_due = True, self.now + 20.0, self.now + 23.0
+        elif body.quality == "refuses":
             body.is_open, body.open_due, body.shut_due = True, FOREVER, self.now + 0.9
         elif body.quality == "late":
             body.end_due, body.end_code = self.now + LATE_S, 3

@@ -17,6 +17,7 @@ from midair.model.event import (
     ReplicaStarted,
     ReplicaStopped,
     ReplicaStopping,
+    ReplicaWaiting,
     RouterDied,
     RoutesAsked,
     WishTaken,
@@ -65,7 +66,7 @@ def progress_view(project: str, at: Moment, service: str, text: str) -> EventVie
 def describe(event: Event) -> str:
     """One line for people."""
     match event:
-        case ReplicaStarted() | ReplicaReady() | ReplicaFailed() | ReplicaDraining():
+        case ReplicaStarted() | ReplicaReady() | ReplicaWaiting() | ReplicaFailed() | ReplicaDraining():
             return _describe_replica(event)
         case ReplicaStopping(replica, cut):
             return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
@@ -87,12 +88,16 @@ def describe(event: Event) -> str:
             return f"{service} {wish} asked for"
 
 
-def _describe_replica(event: ReplicaStarted | ReplicaReady | ReplicaFailed | ReplicaDraining) -> str:
+def _describe_replica(
+    event: ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed | ReplicaDraining,
+) -> str:
     match event:
         case ReplicaStarted(replica, attempt):
             return f"{replica} starting" + (f", attempt {attempt}" if attempt > 1 else "")
-        case ReplicaReady(replica):
-            return f"{replica} ready"
+        case ReplicaReady(replica, note):
+            return f"{replica} ready" + (f"; {note}" if note else "")
+        case ReplicaWaiting(replica, reason):
+            return f"{replica} starting: {reason}"
         case ReplicaFailed(replica, reason):
             return f"{replica} failed: {reason}"
         case ReplicaDraining(replica):

@@ -283,6 +283,7 @@ class Replica:
             self.note(state=verdict, detail=text, ready_at=ready_at)
         elif text != known.detail:
             self.record = replace(known, detail=text)  # not worth a write
+            self.around.changed()
 
     async def _post_start(self) -> bool:
         for hook in () if self.record.hooked else self.record.revision.service.post_start:
