@@ -1,13 +1,15 @@
 """Reads the end of a log file, and what is added to it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 _BLOCK = 64 * 1024
 _LINE_LIMIT = 64 * 1024  # a longer line is handed on in parts
 
 
+_PARTS = 3  # of a log, older than the one that is written to
 Line = tuple[str, int]  # and where the next one begins
 
 
@@ -18,6 +20,7 @@ class Tail:
         self._path = path
         self._at = at
         self._rest = b""
+        self._inode: int | None = None
 
     @classmethod
     def of_last(cls, path: Path, lines: int) -> Self:
@@ -32,11 +35,7 @@ class Tail:
     def read(self) -> list[Line]:
         """Complete lines that were added since the last call, so many at a time."""
         try:
-            with self._path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size < self._at:
-                    self._at, self._rest = 0, b""  # the log was turned over
-                file.seek(self._at)
-                data = file.read(16 * _BLOCK)
+            data = self._read_on()
         except OSError:
             return []
         at = self.at
@@ -50,6 +49,34 @@ class Tail:
             lines.append((self._rest.decode(errors="replace"), self._at))
             self._rest = b""
         return lines
+
+    def _read_on(self) -> bytes:
+        """What comes next: in the log, or in the part of it that was turned over since, and then in the newer ones."""
+        paths = [self._path, *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, _PARTS + 1))]
+        newer: Path | None = None
+        for path in paths if self._inode is not None else ():
+            with suppress(FileNotFoundError), path.open("rb") as file:
+                if os.fstat(file.fileno()).st_ino == self._inode:
+                    data = self._read(file)
+                    if data or newer is None:
+                        return data
+                    self._at = 0
+                    return self._begin(newer)
+                newer = path
+        if self._inode is not None:
+            self._at, self._rest = 0, b""
+        return self._begin(self._path)
+
+    def _begin(self, path: Path) -> bytes:
+        with path.open("rb") as file:
+            self._inode = os.fstat(file.fileno()).st_ino
+            return self._read(file)
+
+    def _read(self, file: BinaryIO) -> bytes:
+        if os.fstat(file.fileno()).st_size < self._at:
+            self._at, self._rest = 0, b""  # the log was truncated
+        file.seek(self._at)
+        return file.read(16 * _BLOCK)
 
     def finish(self) -> list[Line]:
         """What is left at the end when nobody follows: a last line without its line feed."""

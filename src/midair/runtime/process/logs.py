@@ -1,7 +1,7 @@
-"""Log files of replicas: turned over by copying and truncating, so that a replica never has to be told.
+"""Log files of replicas. A `logger` writes each of them and turns it over.
 
-A replica writes straight to its file, opened for appending; a dead daemon can neither block it nor lose what it says.
-What is written in the instant between the copy and the truncation is lost, which is the price.
+Replicas of an older midair write straight to their files: those are turned over here by copying and truncating, and
+what is written between the two is lost.
 """
 
 import os
@@ -79,7 +79,10 @@ def _move_contents(log: Path, draft: Path) -> None:
     try:
         with log.open("r+b") as source, draft.open("wb") as target:
             os.fchmod(target.fileno(), 0o600)
-            while chunk := source.read(_CHUNK):  # also what is written meanwhile
+            # Not what is written meanwhile: a writer that is as fast as this would be followed for ever.
+            end = os.fstat(source.fileno()).st_size
+            source.seek(max(0, end - LIMIT))
+            while chunk := source.read(min(_CHUNK, end - source.tell())):
                 target.write(chunk)
                 target.flush()
             source.truncate(0)

@@ -45,6 +45,7 @@ class Record(msgspec.Struct, frozen=True):
     killed: bool = False  # what had not ended within its grace period
     blame: str = ""  # why midair itself ended it
     detail: str = ""
+    logger: Identity | None = None  # writes its log; None: the replica of an older midair does so itself
     log_start: int = 0  # size of the log when this attempt began
     made_at: Moment = 0.0  # of the first attempt
 

@@ -26,6 +26,7 @@ from midair.runtime.process.watch import Watch, exit_code_of
 
 _HOOK_TIMEOUT_S = 60.0  # of one post_start hook
 _OUTLIVED_S = 0.05  # between two looks at processes that outlive their leader
+_WRITTEN_LOOKS = 200  # for the end of a log: what writes it may have begun only just now
 _LOOKS, _LOOK_S = 20, 0.01  # for an exit code that the kernel has not handed out yet, or a pid being written
 
 
@@ -157,8 +158,8 @@ class Replica:
         start = place.process_of(self.around.layout, self.record, self.mark)
         log = self.around.layout.log(self.record.id)
         log_start = logs.size(log)
-        identity = spawn(start, self._pid_file, log)
-        self.note(begun=True, identity=identity, log_start=log_start)
+        identity, logger = spawn(start, self._pid_file, log)
+        self.note(begun=True, identity=identity, logger=logger, log_start=log_start)
         self._attend(identity)
 
     def _take_back(self, before: Record | None) -> None:
@@ -219,6 +220,7 @@ class Replica:
             await asyncio.to_thread(kill_leftovers, watch.identity, self.mark)
         code = await self._exit_code(watch)
         watch.close()
+        await self._written()
         self._note_exit(code)
 
     async def _exit_late(self, leader: Identity) -> None:
@@ -235,6 +237,16 @@ class Replica:
                 if not members:
                     return
                 await asyncio.sleep(_OUTLIVED_S)
+
+    async def _written(self) -> None:
+        """Wait until the log holds what the replica has printed last, unless something else goes on writing to it."""
+        logger = self.record.logger
+        for _ in range(_WRITTEN_LOOKS if logger is not None else 0):
+            if logger is None or not is_alive(logger):
+                break
+            await asyncio.sleep(_LOOK_S)
+        if logger is not None:
+            exit_code_of(logger)
 
     async def _exit_code(self, watch: Watch) -> int | None:
         for _ in range(_LOOKS):

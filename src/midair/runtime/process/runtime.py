@@ -210,5 +210,5 @@ class ProcessRuntime:
     async def _keep_logs(self) -> None:
         while True:
             await asyncio.sleep(_LOG_LOOK_S)
-            for replica in list(self._replicas):
+            for replica in [replica for replica, known in self._replicas.items() if known.record.logger is None]:
                 await asyncio.to_thread(logs.turn_over, self._layout.log(replica))

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from midair.errors import RuntimeTrouble
-from midair.runtime.process.child import start_child
+from midair.runtime.process.child import start_child, start_logger
 from midair.runtime.process.identity import Identity
 from midair.runtime.process.user import BECOME, User
 
@@ -38,8 +38,8 @@ class Spawn(msgspec.Struct, frozen=True):
     user: User | None = None
 
 
-def spawn(start: Spawn, pid_file: Path, log: Path) -> Identity:
-    """Start the process and return at once. It is a child of this daemon as long as that lives.
+def spawn(start: Spawn, pid_file: Path, log: Path) -> tuple[Identity, Identity]:
+    """Start the process and the one that writes its log, and return at once. Children of this daemon while it lives.
 
     Raises RuntimeTrouble when it could not even be tried; a missing command shows as exit code 127.
     """
@@ -48,11 +48,11 @@ def spawn(start: Spawn, pid_file: Path, log: Path) -> Identity:
     try:
         pid_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        logger, output = start_logger(log)
     except OSError as error:
         raise RuntimeTrouble(f"cannot start {start.name}: {error.strerror}: {error.filename}") from error
     try:
-        return _start(start, pid_file, output)
+        return _start(start, pid_file, output), logger
     except (OSError, ValueError) as error:
         raise RuntimeTrouble(f"cannot start {start.name}: {_reason(error)}") from error
     finally:
