@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from midair.errors import Conflict, NotFound, RuntimeTrouble, StoreTrouble
+from midair.model.project import Build
 from midair.testing.runtime import Behaviour
 from midair.view.ask import AskPlan, AskScale
 
@@ -134,6 +135,25 @@ def test_who_waited_while_a_project_was_forgotten_changes_nothing(site):
             await undoing
         assert numbers(site) == []
         assert site.living() == []
+        await site.end()
+
+    run(story())
+
+
+def test_a_plan_removes_no_folder_with_somebodys_files(site):
+    async def story():
+        await site.begin()
+        folder = site.home / "projects" / "shop"
+        (folder / "shared").mkdir(parents=True)  # as it is when the database was lost
+        await site.engine.plan(AskPlan(shop()))  # nobody has looked what is there
+        assert folder.exists()
+        built = shop(web(build=Build("/srv/shop")))
+        site.machine.belongings = ("shared db.sqlite3",)
+        await site.engine.plan(AskPlan(built))
+        assert folder.exists()
+        site.machine.belongings = ()
+        await site.engine.plan(AskPlan(built))
+        assert not folder.exists()
         await site.end()
 
     run(story())

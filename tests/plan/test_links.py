@@ -40,6 +40,13 @@ def test_files_that_become_shared_are_not_asked_about(web, project, applied):
     assert "avatars" not in one.text
 
 
+def test_what_is_no_longer_shared_is_asked_about(web, project, applied):
+    before = build(applied(web, web="r1"), project(shared(web, *SHARED)), {"web": "r2"})[1]
+    (one,) = asked(before, project(shared(web, Link("media/"))), Written(), "r3")
+    assert one.text.startswith("no longer shares db.sqlite3:")
+    assert asked(before, project(web), Written(), "r1") == []  # where the move has left a link
+
+
 def test_a_volume_of_midair_takes_files_in_and_a_bind_does_not(web, project, applied):
     written, before = Written({"data/": 2}), applied(web, web="r1")
     volume = Link("data/", volume="data", target="./data")

@@ -57,7 +57,9 @@ async def outside(keeper: Keeper) -> tuple[str, ...]:
 
 
 async def has_belongings(keeper: Keeper) -> bool:
-    """Whether users or services of a project have written anything that a runtime has in the project's folder."""
+    """Whether users or services of a project may have written anything that is in the project's folder."""
+    if not keeper.world.runtimes:
+        return True  # nobody has looked, and nothing was made
     try:
         found = [await runtime.belongings() for runtime in keeper.world.runtimes.values()]
     except MidairError as error:

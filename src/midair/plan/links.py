@@ -1,6 +1,6 @@
 """What becomes of files that outlive a release: which are linked, which are moved, and which a change would lose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -63,7 +63,19 @@ def with_written(plan: Plan, before: Applied | None, after: Applied, written: Ma
         _ask({path: count for path, count in written[release].files.items() if path in lost}, names)
         for (release, lost), names in asked.items()
     ]
-    return replace(plan, confirmations=(*plan.confirmations, *asks))
+    return replace(plan, confirmations=(*plan.confirmations, *asks, *_unlinked(before, after)))
+
+
+def _unlinked(before: Applied | None, after: Applied) -> Iterator[Confirmation]:
+    """Paths that were shared and are not any more, where the next release has no link from earlier times."""
+    earlier = before.revisions if before is not None else {}
+    for name in releases_left(before, after):
+        old, new = earlier[name], after.revisions[name]
+        linked = {link.path.rstrip("/") for link in new.service.links}
+        gone = [link.path for link in old.service.links if link.is_kept and link.path.rstrip("/") not in linked]
+        if gone and new.release not in old.earlier:
+            text = f"no longer shares {', '.join(gone)}: the new release has nothing of what is there"
+            yield Confirmation("data", name, text)
 
 
 def releases_left(before: Applied | None, after: Applied) -> dict[str, str]:
