@@ -10,6 +10,8 @@ from midair.runtime.process import logger
 from midair.runtime.process.identity import Identity, boot, identity_of, stat_of
 from midair.runtime.process.user import User
 
+_OF_PYTHON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # without which some interpreters do not start
+
 
 def start_logger(log: Path) -> tuple[Identity, int]:
     """Start the process that writes a log. Returns it and the end of the pipe that is written to. Raises OSError."""
@@ -19,7 +21,7 @@ def start_logger(log: Path) -> tuple[Identity, int]:
         process = subprocess.Popen(
             (sys.executable, "-I", "-S", logger.__file__, str(log)),
             cwd="/",
-            env={},
+            env={name: os.environ[name] for name in _OF_PYTHON if name in os.environ},
             stdin=reader,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
