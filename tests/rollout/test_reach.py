@@ -224,3 +224,10 @@ def test_deadline_says_what_was_waited_for():
         desk.look(desk.see(OLD), desk.see(NEW))
     assert desk.rollout.phase == "rolling_back"
     assert desk.rollout.reason.endswith("after the last progress: web/b/0 connection refused")
+
+
+def test_listener_on_loopback_alone_is_named():
+    desk = Desk(WEB)
+    desk.report(NEW, **{"8000": "refused"})
+    seen = desk.look(desk.see(OLD), desk.see(NEW, loopback=(8000,)))[NEW]
+    assert seen.detail == "connection refused: it listens on 127.0.0.1 inside the container"

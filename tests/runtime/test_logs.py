@@ -66,7 +66,7 @@ def test_on_a_full_disk_nothing_is_lost_and_nothing_is_left_half_made(tmp_path):
 
 def test_a_log_that_is_not_there_is_no_trouble(tmp_path):
     assert not logs.turn_over(tmp_path / "nowhere" / "a.0.log")
-    assert logs.last_line(tmp_path / "nowhere", 0) == ""
+    assert logs.error_of(tmp_path / "nowhere", 0) == ""
     logs.prune(tmp_path / "nowhere", set())
 
 
@@ -81,12 +81,12 @@ def test_the_oldest_logs_of_replicas_that_are_gone_are_deleted_with_their_parts(
     assert {path.name for path in tmp_path.glob("*.1")} == {"a.0.log.1", "a.4.log.1", "a.5.log.1"}
 
 
-def test_the_last_line_of_this_attempt_is_found(tmp_path):
+def test_error_of_this_attempt_is_found(tmp_path):
     log = tmp_path / "a.log"
     log.write_text("of an earlier attempt\n")
     start = logs.size(log)
-    assert logs.last_line(log, start) == ""
+    assert logs.error_of(log, start) == ""
     log.write_text(log.read_text() + "first\n" + "x" * 5000 + "\nlast \n\n")
-    assert logs.last_line(log, start) == "last"
+    assert logs.error_of(log, start) == "last"
     log.write_text("begun anew\n")
-    assert logs.last_line(log, 5000) == "begun anew"
+    assert logs.error_of(log, 5000) == "begun anew"

@@ -72,6 +72,22 @@ def test_an_answer_below_400_is_a_good_one(answer, said):
     asyncio.run(claim())
 
 
+def test_host_and_headers_of_a_check_are_sent():
+    async def claim():
+        async with answering(b"HTTP/1.1 204 No\r\n\r\n") as (port, requests):
+            assert (
+                await ask_http(port, "/", 2.0, host="shop.example", headers={"X-Check": "1", "accept": "text/html"})
+                == ""
+            )
+            head = requests[0].decode()
+            assert head.startswith("GET / HTTP/1.1\r\nHost: shop.example\r\n")
+            assert "X-Check: 1\r\n" in head
+            assert "Accept: text/html\r\n" in head
+            assert "*/*" not in head
+
+    asyncio.run(claim())
+
+
 def test_an_answer_that_comes_too_late_is_none():
     async def claim():
         async with answering(b"HTTP/1.1 200", b" OK\r\n\r\n", pause=2.0) as (port, _):

@@ -16,7 +16,7 @@ from midair.view.status import ProjectView, RevisionView, ServiceView
 
 SIGNS = {
     "serving": "●", "ready": "◕", "starting": "◔", "pending": "○", "draining": "◑", "stopping": "◌",
-    "unhealthy": "✗", "failed": "✗", "completed": "✓", "stopped": "·",
+    "unhealthy": "✗", "failed": "✗", "crashing": "✗", "completed": "✓", "stopped": "·",
 }  # fmt: skip
 LOOK_S = 0.3
 WHY_MAX = 6  # replicas whose trouble is shown

@@ -83,8 +83,8 @@ def colour_of(state: str) -> str | None:
     return {
         "serving": "green", "completed": "green", "ready": "cyan", "starting": "yellow", "pending": "yellow",
         "progressing": "yellow", "baking": "yellow", "promoting": "yellow", "draining": "blue", "stopping": "blue",
-        "failed": "red", "unhealthy": "red", "rolling_back": "red", "rolled_back": "red", "stuck": "red",
-        "paused": "magenta",
+        "failed": "red", "unhealthy": "red", "crashing": "red", "rolling_back": "red", "rolled_back": "red",
+        "stuck": "red", "paused": "magenta",
     }.get(state)  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def waiting(project: ProjectView) -> Iterator[tuple[str, str]]:
             yield service.name, service.step
         for revision in service.revisions:
             for replica in revision.replicas:
-                if replica.detail and replica.state in ("starting", "unhealthy", "failed"):
+                if replica.detail and replica.state in ("starting", "unhealthy", "failed", "crashing"):
                     yield service.name, f"{revision.id}/{replica.ordinal} {replica.state}: {replica.detail}"
 
 

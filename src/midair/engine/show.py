@@ -92,6 +92,6 @@ def _services(keeper: Keeper) -> tuple[ServiceView, ...]:
         ids = {one.id.split("/")[1] for one in rollout.replicas} | {rollout.goal.revision}
         found = {str(one): state.revision(name, str(one)) for one in ids if one is not None}
         known = {one: revision for one, revision in found.items() if revision is not None}
-        views.append(service_view(rollout, keeper.shown(rollout), known))
+        views.append(service_view(rollout, keeper.shown(rollout), known, keeper.clock()))
     order = list(state.base.project.services) if state.base else []
     return tuple(sorted(views, key=lambda one: order.index(one.name) if one.name in order else len(order)))

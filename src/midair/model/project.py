@@ -67,6 +67,8 @@ class Ready(msgspec.Struct, frozen=True):
     interval_s: Span = 0.25
     timeout_s: Span = 2.0
     retries: int = 3  # failures in a row that make a ready replica unhealthy
+    host: str = ""  # the Host header of the request for `http`; "": localhost
+    headers: dict[str, str] = {}  # more of them
 
 
 class Update(msgspec.Struct, frozen=True):

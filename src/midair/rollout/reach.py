@@ -211,8 +211,11 @@ def _combined(
 def _reason(policy: Policy, replica: ReplicaSeen, entries: list[Reach]) -> str:
     """Why the router has not reached a replica: the ports that count first."""
     enough = _enough(expected_of(policy), replica)
-    reasons = [one.reason for one in sorted(entries, key=lambda one: one.port not in enough) if one.reason]
-    return reasons[0] if reasons else replica.detail or "the router has not connected to it yet"
+    found = [one for one in sorted(entries, key=lambda one: one.port not in enough) if one.reason]
+    if not found:
+        return replica.detail or "the router has not connected to it yet"
+    hint = ": it listens on 127.0.0.1 inside the container" if found[0].port in replica.loopback else ""
+    return found[0].reason + (hint if found[0].state == "refused" else "")
 
 
 def note_of(reached: tuple[Reached, ...], replica: ReplicaSeen) -> str:

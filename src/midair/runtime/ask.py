@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from midair.model.moment import Span, format_span
 
 _MOST = 65536  # bytes of an answer that are read before hanging up
-_HEADERS = "Host: localhost\r\nUser-Agent: midair\r\nAccept: */*\r\nConnection: close\r\n"
+_HEADERS = {"Host": "localhost", "User-Agent": "midair", "Accept": "*/*", "Connection": "close"}
 _STATUS = len("HTTP/1.1 200")
 _HERE = "127.0.0.1"
+_NONE: Mapping[str, str] = {}
 
 
 async def ask_tcp(port: int, timeout_s: Span, host: str = _HERE) -> str:
@@ -22,25 +24,31 @@ async def ask_tcp(port: int, timeout_s: Span, host: str = _HERE) -> str:
     return ""
 
 
-async def ask_http(port: int, path: str, timeout_s: Span, host: str = _HERE) -> str:
-    """Does GET answer with 2xx or 3xx?"""
+async def ask_http(
+    port: int, path: str, timeout_s: Span, address: str = _HERE, *, host: str = "", headers: Mapping[str, str] = _NONE
+) -> str:
+    """Does GET answer with 2xx or 3xx? `host` and `headers` are sent along."""
+    own = {name.lower(): name for name in _HEADERS}
+    fields = _HEADERS | {own.get(name.lower(), name): value for name, value in headers.items()}
+    fields |= {"Host": host} if host else {}
     try:
         async with asyncio.timeout(timeout_s):
-            status = await _get(host, port, path)
+            status = await _get(address, port, path, fields)
     except (OSError, TimeoutError, ValueError) as error:
         return f"GET {path} failed: {_why(error, timeout_s)}"
     return "" if 200 <= status < 400 else f"GET {path} answered {status}"
 
 
-async def _get(host: str, port: int, path: str) -> int:
+async def _get(host: str, port: int, path: str, fields: Mapping[str, str]) -> int:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\n{_HEADERS}\r\n".encode())
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
         try:
-            head = await reader.readexactly(_STATUS)
+            answer = await reader.readexactly(_STATUS)
         except asyncio.IncompleteReadError:
             raise ValueError("the connection was closed") from None
-        version, _, rest = head.decode("latin-1").partition(" ")
+        version, _, rest = answer.decode("latin-1").partition(" ")
         if not version.startswith("HTTP/") or not rest[:3].isdigit():
             raise ValueError("the answer is not HTTP")
         await reader.read(_MOST)  # so that most servers can finish before the connection is gone

@@ -1,5 +1,6 @@
 """`x-midair` of a service: what only midair knows, as typed values with defaults."""
 
+import re
 from typing import Any
 
 from midair.model.project import Drain, Hold, Ready, Strategy, StrategyStep
@@ -11,6 +12,12 @@ from midair.spec.problems import Problems, got, join
 from midair.spec.table.common import signal_name
 
 UNTIL_PROMOTED = -1.0
+_TOKEN, _VALUE, _HOST = (
+    re.compile(r"[\w!#$%&'*+.^`|~-]+", re.A),
+    re.compile(r"[\t\x20-\x7e]*"),
+    re.compile(r"[\x21-\x7e]+"),
+)
+_OURS = ("host", "connection", "content-length", "transfer-encoding")  # the first has a key of its own
 
 
 def check_extension(service: Node, path: str, problems: Problems) -> None:
@@ -58,6 +65,22 @@ def _check_ready(own: Node, path: str, problems: Problems) -> None:
     http = ready.get("http")
     if http is not None and not http.value.startswith("/"):
         problems.add(join(path, "ready.http"), f'should be a path such as "/healthz", got {got(http.value)}', http)
+    _check_headers(ready, http is not None, join(path, "ready"), problems)
+
+
+def _check_headers(ready: Node, asks_http: bool, path: str, problems: Problems) -> None:
+    host, headers = ready.get("host"), ready.get("headers")
+    for name, node in (("host", host), ("headers", headers)):
+        if node is not None and not asks_http:
+            problems.add(join(path, name), "has no effect without http", node)
+    if host is not None and not _HOST.fullmatch(str(host.value)):
+        problems.add(join(path, "host"), f'should be a name such as "shop.example", got {got(host.value)}', host)
+    for name, value in headers.entries() if headers is not None else ():
+        where = join(join(path, "headers"), name)
+        if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
+            problems.add(where, "is no header that can be set", value)
+        elif not _VALUE.fullmatch(str(value.value)):
+            problems.add(where, "should be one line of printable characters", value)
 
 
 def _check_rollout(own: Node, path: str, problems: Problems) -> None:
@@ -105,6 +128,8 @@ def ready(own: dict[str, Any]) -> Ready | None:
         interval_s=span(said, "interval", 0.25),
         timeout_s=span(said, "timeout", 2.0),
         retries=said.get("retries", 3),
+        host=said.get("host", ""),
+        headers={name: str(value) for name, value in said.get("headers", {}).items()},
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from midair.model.ids import ReplicaId, ordinal_of, revision_of
-from midair.model.moment import format_span
+from midair.model.moment import Moment, format_span
 from midair.model.project import Revision
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
@@ -12,12 +12,14 @@ from midair.view.status import ReplicaView, RevisionView, ServiceView
 _NO_ROUTES = RouteSeen(settled=0)
 
 
-def service_view(rollout: Rollout, seen: Seen, revisions: Mapping[str, Revision]) -> ServiceView:
+def service_view(
+    rollout: Rollout, seen: Seen, revisions: Mapping[str, Revision], now: Moment | None = None
+) -> ServiceView:
     """One service. `revisions` by id; what was not seen this time is shown as it was known last."""
     replicas = rollout.replicas if seen.replicas is None else seen.replicas
     route = seen.route or _NO_ROUTES
     weights = {entry.replica: entry.weight for entry in route.routes}
-    shown = {replica.id: _replica(replica, rollout, route, weights) for replica in replicas}
+    shown = {replica.id: _replica(replica, rollout, route, weights, now) for replica in replicas}
     goal = rollout.goal.revision
     found = {str(revision_of(replica.id)) for replica in replicas} | ({str(goal)} if goal is not None else set())
     ids = sorted(found, key=lambda revision: (revision != goal, revision))
@@ -75,11 +77,17 @@ def _in_order(replicas: tuple[ReplicaSeen, ...]) -> list[ReplicaSeen]:
     return sorted(replicas, key=lambda replica: ordinal_of(replica.id))
 
 
-def _replica(replica: ReplicaSeen, rollout: Rollout, route: RouteSeen, weights: Mapping[ReplicaId, int]) -> ReplicaView:
+def _replica(
+    replica: ReplicaSeen,
+    rollout: Rollout,
+    route: RouteSeen,
+    weights: Mapping[ReplicaId, int],
+    now: Moment | None,
+) -> ReplicaView:
     return ReplicaView(
         id=replica.id,
         ordinal=ordinal_of(replica.id),
-        state=_state(replica, rollout, weights),
+        state="crashing" if _is_crashing(replica, rollout, now) else _state(replica, rollout, weights),
         since=replica.since,
         attempt=replica.attempt,
         address=replica.address,
@@ -89,6 +97,18 @@ def _replica(replica: ReplicaSeen, rollout: Rollout, route: RouteSeen, weights: 
         exit_code=replica.exit_code,
         detail=replica.detail,
     )
+
+
+def _is_crashing(replica: ReplicaSeen, rollout: Rollout, now: Moment | None) -> bool:
+    """It ends again and again: it waits for its next start, or has not run for as long as makes a crash loop end."""
+    crash = next((one for one in rollout.restarting if one.replica == replica.id), None)
+    if crash is None or crash.count < 2 or replica.id in rollout.stopping:
+        return False
+    if replica.state == "exited":
+        return crash.at is not None
+    since = replica.since if replica.ready_at is None else replica.ready_at
+    is_fresh = now is None or now - since < rollout.policy.restart.window_s
+    return is_fresh and replica.state in ("starting", "ready", "unhealthy")
 
 
 def _state(replica: ReplicaSeen, rollout: Rollout, weights: Mapping[ReplicaId, int]) -> str:

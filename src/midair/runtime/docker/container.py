@@ -15,6 +15,7 @@ KEPT = "io.midair.kept"
 REPLICA = "io.midair.replica"  # web/7f3a91c2/0
 ATTEMPT = "io.midair.attempt"
 COMPOSE = "com.docker.compose."
+ERROR_LINE = "MidairErrorLine"  # in a container's state: the line of its log that names why it ended
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 

@@ -15,6 +15,7 @@ from midair.model.project import Ready
 from midair.model.seen import ReplicaSeen, ReplicaState
 from midair.runtime.ask import ask_http, ask_tcp
 from midair.runtime.docker.container import (
+    ERROR_LINE,
     Kept,
     address_of,
     anonymous_volumes,
@@ -24,11 +25,15 @@ from midair.runtime.docker.container import (
     kept_by,
     route_to,
 )
+from midair.runtime.docker.loopback import loopback_ports
+from midair.runtime.error_line import error_line
 from midair.runtime.health import Judge, Kind, Verdict, judged, wait_s
 
 Key = tuple[str, str]  # a container, and when it was started: by midair, or again by the engine
 Execute = Callable[[str, tuple[str, ...]], Awaitable[None]]  # a command in a container; raises RuntimeTrouble
 
+_FRESH_S = 30.0
+_NOT_YET = ("unhealthy", "starting")
 _LISTENING = Ready(tcp=True, interval_s=0.1)
 
 
@@ -90,6 +95,7 @@ class Readiness:
             self._ready_at[key] = self._since[key][1]
             _write(self._file, self._ready_at)
         ended = container["State"]
+        loopback = self._loopback(container, key, state)
         judge = self._judges.get(key)
         return ReplicaSeen(
             id=replica,
@@ -103,9 +109,18 @@ class Readiness:
             resize=resize and state not in ("stopping", "exited"),
             published=is_foreign(container) and is_published(container),
             checked=kept.ready is not None or "Health" in ended,
-            detail=_detail(ended, state) or (judge.text if judge is not None and state == "unhealthy" else ""),
+            detail=_detail(ended, state) or (_text(judge, kept, loopback) if judge and state in _NOT_YET else ""),
+            loopback=loopback,
             own_volumes=tuple(sorted(anonymous_volumes(container))),
         )
+
+    def _loopback(self, container: dict[str, Any], key: Key, state: ReplicaState) -> tuple[int, ...]:
+        """Looked up while it is of interest: until a container has been ready for a while."""
+        is_host = (container.get("HostConfig") or {}).get("NetworkMode") == "host"
+        is_fresh = self._clock() - self._since[key][1] < _FRESH_S
+        if is_host or state not in ("starting", "ready", "unhealthy") or not (is_fresh or state != "ready"):
+            return ()
+        return loopback_ports(int(container["State"].get("Pid") or 0))
 
     def _state(
         self, container: dict[str, Any], key: Key, kept: Kept, addresses: tuple[str, ...], stopping: bool
@@ -146,7 +161,7 @@ class Readiness:
             text = await self._answer(key[0], check, addresses)
             before = self._judges[key]
             self._judges[key] = judged(before, not text, text, self._clock())
-            if self._judges[key].verdict != before.verdict:
+            if (self._judges[key].verdict, self._judges[key].text) != (before.verdict, before.text):
                 self._nudge()
             await asyncio.sleep(wait_s(self._judges[key], self._clock()) or 0)
 
@@ -162,7 +177,8 @@ class Readiness:
             return ""
         host, _, port = addresses[0].rpartition(":")
         if check.http is not None:
-            return await ask_http(int(port), "/" + check.http.lstrip("/"), check.timeout_s, host)
+            path = "/" + check.http.lstrip("/")
+            return await ask_http(int(port), path, check.timeout_s, host, host=check.host, headers=check.headers)
         text = await ask_tcp(int(port), check.timeout_s, host)
         for other in addresses[1:] if text and check is _LISTENING else ():  # one of them is enough
             host, _, port = other.rpartition(":")
@@ -191,14 +207,29 @@ def _write(file: Path, ready_at: dict[Key, float]) -> None:
         fresh.replace(file)
 
 
+def _text(judge: Judge, kept: Kept, loopback: tuple[int, ...]) -> str:
+    """What the last question came to, with the reason that can be seen from here."""
+    ports = kept.ports or (kept.port,)
+    deaf = "refused" in judge.text and any(port in loopback for port in ports)
+    return f"{judge.text}: it listens on 127.0.0.1 inside the container" if deaf else judge.text
+
+
 def _detail(state: dict[str, Any], seen: ReplicaState) -> str:
     if state.get("OOMKilled"):
         return "out of memory"
     if state.get("Error"):
         return str(state["Error"])
     if seen == "exited":
-        return f"ended with {state.get('ExitCode')}"
-    if seen == "unhealthy":
-        log = (state.get("Health") or {}).get("Log") or [{}]
-        return str(log[-1].get("Output", "")).strip()[-200:]
+        line = state.get(ERROR_LINE)
+        return f"exited with code {state.get('ExitCode')}" + (f": {line}" if line else "")
+    if seen in _NOT_YET:
+        return _answer_of_check((state.get("Health") or {}).get("Log") or [])
     return ""
+
+
+def _answer_of_check(log: list[dict[str, Any]]) -> str:
+    """What the engine's own check said last, if it did not pass."""
+    if not log or not log[-1].get("ExitCode"):
+        return ""
+    line = error_line(str(log[-1].get("Output", "")))
+    return f"its check ended with code {log[-1]['ExitCode']}" + (f": {line}" if line else "")

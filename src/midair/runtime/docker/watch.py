@@ -13,10 +13,13 @@ from aiodocker.exceptions import DockerError
 from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.container import COMPOSE, REPLICA, has_ended, is_foreign, is_left, replica_of
+from midair.runtime.docker.container import COMPOSE, ERROR_LINE, REPLICA, has_ended, is_foreign, is_left, replica_of
+from midair.runtime.error_line import error_line
 
 _AGAIN_S = 15.0  # events may be missed; a look this often puts that right
 _RETRY_S = 0.2  # an engine that begins again may give containers other addresses
+_ANSWER_S = 0.05
+_LOG_S, _LOG_LINES = 2.0, 60  # for the end of a log in which an error is looked for
 _FOREVER = aiohttp.ClientTimeout(total=None)
 _WORTH = {"create", "start", "die", "stop", "destroy", "rename", "pause", "unpause", "oom", "update"}
 
@@ -28,6 +31,7 @@ class Containers:
         self._client = client
         self._project = project
         self._known: dict[str, dict[str, Any]] = {}
+        self._errors: dict[tuple[str, str], str] = {}  # by container, and when it ended
         self._trouble: RuntimeTrouble | None = None
         self._nudge: Callable[[], None] = lambda: None
         self._tend: Callable[[], Awaitable[None]]
@@ -108,6 +112,8 @@ class Containers:
     def _take_in(self, container: str, found: dict[str, Any] | None) -> None:
         if found is None:
             self._known.pop(container, None)
+            for key in [key for key in self._errors if key[0] == container]:
+                del self._errors[key]
         elif replica_of(found):
             self._known[found["Id"]] = found
 
@@ -119,7 +125,23 @@ class Containers:
                 if error.status == 404:
                     return None
                 raise
-            return found
+        await self._note_error(found)
+        return found
+
+    async def _note_error(self, found: dict[str, Any]) -> None:
+        """Put the line that names why a container ended beside its exit code: neither is seen without the other."""
+        state = found["State"]
+        if state["Status"] not in ("exited", "dead", "restarting") or not state.get("ExitCode"):
+            return
+        key = (str(found["Id"]), str(state.get("FinishedAt")))
+        if key not in self._errors:
+            self._errors[key] = ""
+            with suppress(DockerError, aiohttp.ClientError, TimeoutError, ValueError):
+                async with asyncio.timeout(_LOG_S):
+                    container = self._client.containers.container(found["Id"])
+                    log = await container.log(stdout=True, stderr=True, tail=_LOG_LINES)
+                    self._errors[key] = error_line("".join(log))
+        state[ERROR_LINE] = self._errors[key]
 
     async def _follow(self) -> None:
         filters = {"type": ["container"], "label": [f"{COMPOSE}project={self._project}"]}
@@ -143,8 +165,12 @@ class Containers:
     async def _take(self, line: bytes) -> None:
         event = json.loads(line)
         action = str(event.get("Action", ""))
+        container = event["Actor"]["ID"]
         if action.split(":")[0] in _WORTH or action.startswith("health_status"):
-            await self.refresh(event["Actor"]["ID"])
+            await self.refresh(container)
+        elif action == "exec_die" and _is_asked(self._known.get(container)):
+            await asyncio.sleep(_ANSWER_S)  # the engine notes the answer of its check a moment later
+            await self.refresh(container)
 
     async def _look_again(self) -> None:
         while True:
@@ -152,3 +178,9 @@ class Containers:
             with suppress(RuntimeTrouble):
                 await self.look()
                 await self._tend()
+
+
+def _is_asked(container: dict[str, Any] | None) -> bool:
+    """Whether the engine's check of a container has not succeeded yet."""
+    health = ((container or {}).get("State") or {}).get("Health") or {}
+    return health.get("Status") in ("starting", "unhealthy")

@@ -8,11 +8,13 @@ import os
 import time
 from pathlib import Path
 
+from midair.runtime.error_line import error_line
+
 LIMIT = 10 * 1024 * 1024  # bytes of a log before it is turned over
 KEPT = 3  # older parts that are kept: web.0.log.1 is the newest
 KEPT_OF_THE_GONE = 10  # logs per service of replicas that are no more
 LAST_WORDS_S = 60.0  # a log of a replica that is no more is shown for so long beside those of the living
-_LINE = 2048
+_TAIL = 16384  # bytes at the end of a log in which an error is looked for
 _CHUNK = 1024 * 1024
 
 
@@ -54,17 +56,17 @@ def of_the_gone(folder: Path, used: set[Path], *, lately: bool) -> list[Path]:
     return [log for log in gone if _changed_at(log) > time.time() - LAST_WORDS_S] if lately else gone
 
 
-def last_line(log: Path, start: int) -> str:
-    """The last line written since the log had `start` bytes, shortened; "" when there is none."""
+def error_of(log: Path, start: int) -> str:
+    """The line that names the error, of those written since the log had `start` bytes; "" when there is none."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            begin = max(start if start <= size else 0, size - _LINE)
+            begin = max(start if start <= size else 0, size - _TAIL)
             file.seek(begin)
-            lines = file.read().decode(errors="replace").strip().splitlines()
+            text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return lines[-1].strip()[:200] if lines else ""
+    return error_line(text)
 
 
 def size(log: Path) -> int:

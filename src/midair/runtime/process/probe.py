@@ -26,7 +26,7 @@ def probe_of(kind: Kind, check: HealthCheck | Ready, base: Command, values: dict
         return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s))
     if check.http is not None:
         path = "/" + check.http.lstrip("/")
-        return lambda: ask_http(port, path, check.timeout_s)
+        return lambda: ask_http(port, path, check.timeout_s, host=check.host, headers=check.headers)
     if check.command:
         argv = substituted(check.command, values)
         return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s))

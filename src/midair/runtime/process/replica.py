@@ -272,7 +272,7 @@ class Replica:
         argv = translate.arguments(was.revision.service)
         interpreter = place.missing_interpreter_of(self.around.layout, was) if code in (126, 127) else ""
         text = translate.exit_text(code, argv, was.ready_at is not None, interpreter)
-        line = logs.last_line(self.around.layout.log(was.id), was.log_start) if was.stop is None and code else ""
+        line = logs.error_of(self.around.layout.log(was.id), was.log_start) if was.stop is None and code else ""
         return f"{text}: {line}" if line and code not in (126, 127) else text
 
     async def _check(self) -> None:

@@ -27,6 +27,8 @@ SERVICE = mapping(
                 "interval": kept(duration()),
                 "timeout": kept(duration()),
                 "retries": whole(1),
+                "host": text(),
+                "headers": dictionary(scalar(), private=True),
             }
         ),
         "rollout": mapping(
