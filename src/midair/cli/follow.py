@@ -11,6 +11,7 @@ from midair.cli.feed import Feed
 from midair.client import Client
 from midair.view.change import ChangeView
 from midair.view.event import EventView
+from midair.view.uncounted import counted_text
 
 TICK_S = 0.4
 SILENCE_S = 5.0  # after which people want to know what it waits for
@@ -177,7 +178,7 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
     """The last lines: what it was, how long it took, what it cost."""
     services = out.count(len(change.services), "service")
     took = (change.ended_at or client.status(change.project).now) - change.created_at
-    counts = f"{out.count(change.tally.accepted, 'request')} accepted, {change.tally.lost:,} lost"
+    counts = counted_text(change.tally, change.uncounted)
     if change.phase == "completed":
         out.say(
             out.line("done", f"{services} in {took:.1f}s, {counts}", colour="red" if change.tally.lost else "green")

@@ -44,7 +44,7 @@ def _row(change: ChangeView) -> tuple[str, ...]:
         when.stamp(change.created_at),
         format_span((change.ended_at or 0) - change.created_at) if ended else "",
         f"{change.tally.accepted:,}" if ended else "",
-        lost if ended else "",
+        ("–" if change.uncounted and not change.tally.accepted else lost) if ended else "",
         change.by,
         "; ".join((change.summary + (f" (undoes {change.undoes})" if change.undoes else ""), *change.warnings)),
     )

@@ -13,6 +13,7 @@ from midair.cli import out, story
 from midair.client import Client
 from midair.view.event import EventView
 from midair.view.status import ProjectView, RevisionView, ServiceView
+from midair.view.uncounted import counted_text
 
 SIGNS = {
     "serving": "●", "ready": "◕", "starting": "◔", "pending": "○", "draining": "◑", "stopping": "◌",
@@ -73,8 +74,9 @@ def panel(project: ProjectView, only: tuple[str, ...] = ()) -> Group:
             grid.add_row(Text(service.name, style="bold"), _phase(service), _replicas(service), _held(service))
     why = [Text(f"{name} {text}", style="yellow") for name, text in story.waiting(project) if not only or name in only]
     counts = project.counts
-    lost = Text(f"{counts.lost:,} lost", style="bold red" if counts.lost else "bold green")
-    return Group(Text(""), grid, *why[:WHY_MAX], Text(f"{counts.accepted:,} requests accepted, ", style="dim") + lost)
+    text = Text(counted_text(counts, project.uncounted), style="dim")
+    text.highlight_words([f"{counts.lost:,} lost"], style="bold red" if counts.lost else "bold green")
+    return Group(Text(""), grid, *why[:WHY_MAX], text)
 
 
 def _phase(service: ServiceView) -> Text:

@@ -4,6 +4,7 @@ import click
 
 from midair.cli import out, when
 from midair.view.status import ProjectView, ReplicaView, RevisionView, ServiceView
+from midair.view.uncounted import counted_text
 
 
 def lines(project: ProjectView) -> list[str]:
@@ -22,8 +23,10 @@ def lines(project: ProjectView) -> list[str]:
 
 def _head(project: ProjectView) -> str:
     counts = project.counts
-    lost = click.style(f"{counts.lost:,} lost", fg="red" if counts.lost else "green")
-    text = f"{click.style(project.name, bold=True)}  {out.count(counts.accepted, 'request')} accepted, {lost}"
+    text = counted_text(counts, project.uncounted)
+    lost = f"{counts.lost:,} lost"
+    text = text.replace(lost, click.style(lost, fg="red" if counts.lost else "green"))
+    text = f"{click.style(project.name, bold=True)}  {text}"
     if (change := project.change) is not None:
         moment = change.ended_at or change.created_at
         ago = when.span(project.now - moment)

@@ -7,6 +7,7 @@ from midair.model.event import ChangeEnded, Event
 from midair.model.seen import Tally
 from midair.router.base import BOUNDS_S, RouterSeen
 from midair.view.counts import CountsView, CountView, percentile
+from midair.view.uncounted import uncounted_of
 
 
 def total(seen: RouterSeen | None) -> Tally:
@@ -29,7 +30,7 @@ def told(event: Event, change: Change) -> Event:
     """The event that says how a change ended, with its count."""
     if not isinstance(event, ChangeEnded) or event.change != change.id:
         return event
-    return replace(event, accepted=change.tally.accepted, lost=change.tally.lost)
+    return replace(event, accepted=change.tally.accepted, lost=change.tally.lost, uncounted=uncounted_of(change))
 
 
 def counts_view(project: str, seen: RouterSeen | None) -> CountsView:

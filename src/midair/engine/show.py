@@ -10,6 +10,7 @@ from midair.view.change import ChangeView, change_view
 from midair.view.counts import CountsView
 from midair.view.status import ProjectSummary, ProjectView, RouterView, ServiceView
 from midair.view.tree import service_view
+from midair.view.uncounted import uncounted
 
 
 def summary(keeper: Keeper) -> ProjectSummary:
@@ -40,6 +41,7 @@ async def project(keeper: Keeper) -> ProjectView:
         change=_change(keeper, state.change) if state.change else None,
         router=_router(keeper, sight.router) if sight.router else None,
         counts=total(sight.router or keeper.router_seen),
+        uncounted=uncounted(applied.project.services.values()) if applied else (),
         folder=applied.project.folder if applied else "",
         files=applied.project.files if applied else (),
         problem=keeper.problem or "; ".join(sight.problems.values()),

@@ -21,6 +21,7 @@ class ChangeEnded(msgspec.Struct, frozen=True, tag="change-ended"):
     reason: str = ""
     accepted: int = 0  # requests during the change
     lost: int = 0
+    uncounted: tuple[str, ...] = ()  # services whose requests no router counts
 
 
 class PhaseChanged(msgspec.Struct, frozen=True, tag="phase-changed"):

@@ -5,6 +5,7 @@ import msgspec
 from midair.model.change import Change
 from midair.model.moment import Moment
 from midair.model.seen import Tally
+from midair.view.uncounted import uncounted_of
 
 ENDED = ("completed", "rolled_back", "stuck", "superseded")
 
@@ -32,6 +33,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     first_event: int = 0  # its events begin here: follow with `after=first_event - 1`
     token: str = ""  # of the request that asked for it
     waits_for: str = ""  # why it is stuck; it goes on trying
+    uncounted: tuple[str, ...] = ()  # services of it whose requests no router counts
 
     @property
     def is_stuck(self) -> bool:
@@ -68,4 +70,5 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         first_event=first_event,
         token=change.token,
         waits_for=change.waits_for,
+        uncounted=uncounted_of(change),
     )

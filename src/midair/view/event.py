@@ -24,6 +24,8 @@ from midair.model.event import (
 )
 from midair.model.ids import service_of
 from midair.model.moment import Moment
+from midair.model.seen import Tally
+from midair.view.uncounted import counted_text
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -128,8 +130,8 @@ def _describe_end(event: ChangeEnded) -> str:
     text = f"change {event.change} {_words(event.phase)}"
     if event.reason:
         text += f": {event.reason}"
-    if event.accepted:
-        text += f", {event.accepted:,} requests accepted, {event.lost:,} lost"
+    if event.accepted or event.uncounted:
+        text += f", {counted_text(Tally(accepted=event.accepted, lost=event.lost), event.uncounted)}"
     return text
 
 

@@ -94,6 +94,7 @@ class ProjectView(msgspec.Struct, frozen=True):
     change: ChangeView | None = None  # the latest one
     router: RouterView | None = None
     counts: Tally = Tally()
+    uncounted: tuple[str, ...] = ()  # services whose requests no router counts
     folder: str = ""
     files: tuple[str, ...] = ()
     problem: str = ""

@@ -1,0 +1,38 @@
+"""Services whose requests no router counts: of them nothing is known, and so nothing is said to be lost or not."""
+
+from collections.abc import Iterable
+
+from midair.model.change import Change
+from midair.model.project import Service
+from midair.model.seen import Tally
+
+
+def uncounted(services: Iterable[Service]) -> tuple[str, ...]:
+    """One phrase for each service that clients reach past the router."""
+    return tuple(text for service in services if (text := _why(service)))
+
+
+def _why(service: Service) -> str:
+    if service.runtime != "process" and service.fields.get("network_mode") == "host":
+        return f"{service.name} is reached past the router"
+    protocols = {port.protocol for port in service.ports}
+    if "udp" not in protocols:
+        return ""
+    at = " at its UDP ports" if len(protocols) > 1 or service.names else ""
+    return f"{service.name} is reached past the router{at}"
+
+
+def uncounted_of(change: Change) -> tuple[str, ...]:
+    """What the count of a change says nothing about: services that it touches and clients reach past the router."""
+    touched = {step.service for step in change.plan.steps if step.kind != "keep"} if change.plan else set()
+    return uncounted(service for name, service in change.after.project.services.items() if name in touched)
+
+
+def counted_text(tally: Tally, past: tuple[str, ...]) -> str:
+    """The count as people read it. Without anything that could be counted there is no "0 lost"."""
+    missing = f"not counted: {', '.join(past)}"
+    if past and not tally.accepted:
+        return missing
+    plural = "" if tally.accepted == 1 else "s"
+    text = f"{tally.accepted:,} request{plural} accepted, {tally.lost:,} lost"
+    return f"{text}; {missing}" if past else text
