@@ -31,3 +31,10 @@ def state_of(state, *, count, again_at, now):
 )
 def test_replica_in_a_crash_loop_is_crashing(state, count, again_at, now, shown):
     assert state_of(state, count=count, again_at=again_at, now=now) == shown
+
+
+def test_service_without_ports_is_seen_without_a_router():
+    goal = Goal("a", 1)
+    rollout = Rollout("web", 1, "completed", goal, goal)
+    assert service_view(rollout, Seen(()), {}).observed
+    assert not service_view(rollout, Seen(None), {}).observed

@@ -20,6 +20,7 @@ def service_view(
     route = seen.route or _NO_ROUTES
     weights = {entry.replica: entry.weight for entry in route.routes}
     shown = {replica.id: _replica(replica, rollout, route, weights, now) for replica in replicas}
+    is_routed = rollout.asked is not None or bool(rollout.policy.ports)
     goal = rollout.goal.revision
     found = {str(revision_of(replica.id)) for replica in replicas} | ({str(goal)} if goal is not None else set())
     ids = sorted(found, key=lambda revision: (revision != goal, revision))
@@ -52,7 +53,7 @@ def service_view(
             for revision in ids
         ),
         troubles=seen.troubles,
-        observed=seen.replicas is not None and seen.route is not None,
+        observed=seen.replicas is not None and (seen.route is not None or not is_routed),
         problem=route.problem,
     )
 
