@@ -49,6 +49,7 @@ CAUGHT_BY = {  # any of these: which one comes first is chance
     "forget to change limits": {"every change ends", "limits are taken in the end"},
     "end before limits are taken": {"limits are taken before the end"},
     "go on with limits that are refused": {"every change ends"},
+    "move files under what runs": {"nothing runs where files move"},
     "recreate beside what is still there": {"recreate has one revision at a time"},
     "change limits before it is their turn": {"limits are taken in the end"},
     "ask for a port that stays": {"a port is left to its owner"},

@@ -232,6 +232,25 @@ class Checks:
             if len(proven) < min(wanted, had):
                 raise Violation("the old stay until the new have passed", f"{len(proven)} of {wanted} have")
 
+    def nothing_runs_where_files_move(
+        self, change: Change, rollouts: dict[str, Rollout], replica: ReplicaId
+    ) -> None:  # fmt: skip
+        """No service of a change that moves files starts anew while an old replica of one of them is alive."""
+        services, name = change.after.project.services, service_of(replica)
+        rollout = rollouts.get(name)
+        if change.phase != "progressing" or name not in services or not services[name].moves or rollout is None:
+            return
+        if rollout.stable.revision is None:
+            return  # nothing has ever come up that could have written anything
+        if rollout.back or revision_of(replica) != rollout.goal.revision or rollout.phase == "completed":
+            return
+        self.marks["files were moved"] += 1
+        movers = [other for other, service in services.items() if service.moves]
+        for body in (body for other in movers for body in self.world.bodies[other].values()):
+            new = change.after.revisions[service_of(body.id)].id
+            if revision_of(body.id) != new and body.state != "exited":
+                raise Violation("nothing runs where files move", f"{replica} starts beside {body.id}")
+
     def not_too_many_are_alive(self, stored: Rollout, replica: ReplicaId, begun: set[ReplicaId]) -> None:
         """Live and terminating ≤ replicas + surge, whenever one more is started. `begun`: what is being started now."""
         update = stored.policy.rollback if stored.back else stored.policy.update
@@ -321,9 +340,10 @@ class Checks:
     def dependencies_come_first(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
         """A service begins only when what it depends on is there."""
         services = change.after.project.services
-        for name in step.change.begun[len(change.begun) :]:
-            if name not in services:
-                continue
+        new = {*step.change.begun[len(change.begun) :], *(one.service for one in step.rollouts)}
+        for name in sorted(new):
+            if name not in services or rollouts[name].policy.waits or rollouts[name].phase != "pending":
+                continue  # one that waits has only ended so far
             for other, dependency in services[name].depends_on.items():
                 if other in services and services[other].replicas and not holds(dependency, rollouts[other]):
                     raise Violation("dependencies come first", f"{name} begins before {other}")

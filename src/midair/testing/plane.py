@@ -172,6 +172,8 @@ class Plane:
             for action in step.actions:
                 self._maybe_die("it dies before an action")
                 self.checks.acts(self.rollouts[service], action)
+                if isinstance(action, StartReplica) and self.change is not None and all(self.fresh.values()):
+                    self.checks.nothing_runs_where_files_move(self.change, self.rollouts, action.replica)
                 if isinstance(action, StartReplica) and action.attempt == 1 and self.fresh[service]:
                     begun = {
                         one.replica

@@ -9,7 +9,7 @@ from midair.testing.check import Checks, Violation
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
-from midair.testing.scenario import Scenario, draw, with_data, with_more, with_worse
+from midair.testing.scenario import Scenario, draw, with_data, with_more, with_moves, with_worse
 from midair.testing.world import World
 
 HEATS = (0.0, 0.01, 0.03, 0.08)
@@ -158,7 +158,8 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     chooser.heat = HEATS[chooser.pick(len(HEATS), "heat")]
     more = Seeded(seed + MORE)
     scenario, short = with_more(scenario, more), more.pick(8, "short lives") == 7
-    play = Play(with_worse(with_data(scenario, more), more), chooser, tell)
+    scenario = with_moves(with_worse(with_data(scenario, more), more), Seeded(seed + 2 * MORE))
+    play = Play(scenario, chooser, tell)
     play.plane.dies_after_each_commit = short
     play.world.reaches = more.pick(6, "an older router") < 5
     try:

@@ -113,6 +113,28 @@ def with_data(scenario: Scenario, chooser: Chooser) -> Scenario:
     return scenario._replace(asks=asks, keeping=keeping)
 
 
+def with_moves(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with changes that move files of the services that they replace."""
+    asks, before = [], None
+    for ask in scenario.asks:
+        state = ask.applied
+        if state is not None and before is not None and chooser.pick(6, "files move") == 5:
+            ask = ask._replace(applied=_moving(before, state))
+        asks.append(ask)
+        before = state or before
+    return scenario._replace(asks=asks)
+
+
+def _moving(before: Applied, state: Applied) -> Applied:
+    services = {
+        name: msgspec.structs.replace(
+            service, moves=name in before.revisions and before.revisions[name].id != state.revisions[name].id
+        )
+        for name, service in state.project.services.items()
+    }
+    return msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, services=services))
+
+
 def _without_order(state: Applied, names: frozenset[str]) -> Applied:
     services = {
         name: msgspec.structs.replace(
