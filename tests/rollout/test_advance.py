@@ -197,3 +197,10 @@ def test_replica_that_outlives_its_last_failure_is_good(stage):
     late(stage, 1, 1, 8)
     late(stage, 2, 9, 30)
     assert stage.rollout.phase == "progressing"
+
+
+@pytest.mark.parametrize(("restart", "phase"), [("on-failure", "rolling_back"), ("none", "promoting")])
+def test_what_replaces_a_running_replica_has_to_run(stage, restart, phase):
+    told(stage, f"policy ports=none restart={restart}", "serving a 1", "begin b 1", "see a/0 ready", "advance")
+    told(stage, "see a/0 ready, b/0 exited code=0", "advance")
+    assert stage.rollout.phase == phase

@@ -134,6 +134,7 @@ class Rollout(msgspec.Struct, frozen=True):
     replicas: tuple[ReplicaSeen, ...] = ()  # as they were known last, with what the router says of them
     reachable: tuple[Reached, ...] = ()
     waits: tuple[Waiting, ...] = ()
+    replaces_running: bool = False  # replicas of the last good revision were seen to run
     by_number: bool = False  # replicas were seen to keep data of their own, which goes on in the next of their number
 
     @property

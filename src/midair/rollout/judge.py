@@ -12,6 +12,7 @@ from midair.rollout.turn import turn_round
 
 def judge_failures(draft: Draft) -> None:
     """Record new failures, and act on them if they are too many. A rollback is never judged."""
+    _note_running(draft)
     if draft.back or draft.phase in ("completed", "stuck") or not draft.created:
         return
     revision = draft.goal.revision
@@ -32,14 +33,27 @@ def judge_failures(draft: Draft) -> None:
         fail(draft, counted[-1].text)
 
 
+def _note_running(draft: Draft) -> None:
+    """Remember that the last good revision ran, and did not end when its work was done."""
+    stable = draft.rollout.stable.revision
+    if not draft.replaces_running and stable is not None and stable != draft.goal.revision:
+        old = [one for one in draft.replicas if revision_of(one.id) == stable]
+        draft.replaces_running = any(one.state in ("ready", "unhealthy") for one in old)
+
+
 def _failure(draft: Draft, replica: ReplicaSeen, *, again: bool) -> Failure | None:
     """How a replica made by this change failed, or None.
 
     A single failure later than `monitor` is none of the change. One more is, if the replica is still the same (`again`)
     or did not last much longer than the first time: it keeps failing.
     """
-    if replica.state not in ("exited", "unhealthy") or is_done(replica, draft.policy):
+    if replica.state not in ("exited", "unhealthy"):
         return None
+    if is_done(replica, draft.policy):
+        if not draft.replaces_running or draft.policy.restart.condition == "none":
+            return None
+        text = f'{replica.id} ended with code 0, and what it replaces was running (a job says `restart: "no"`)'
+        return Failure(replica.id, replica.attempt, draft.now, text)
     text = f"{replica.id} {describe(replica)}"
     if replica.ready_at is None:
         return Failure(replica.id, replica.attempt, draft.now, f"{text}, before it was ready")
