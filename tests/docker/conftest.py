@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.docker import engine as engines
+from tests.docker.test_docker_contract import DockerHarness
 from tests.docker.waiting import networks_of
 from tests.e2e.place import Place
 
@@ -42,3 +43,17 @@ def clear(engine: engines.Engine) -> None:
         engine.docker("rm", "-f", "-v", container)
     for name in networks_of(engine):
         engine.docker("network", "rm", name, check=False)
+
+
+@pytest.fixture
+def harness(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", engine.host)
+    made = DockerHarness(tmp_path, engine)
+    made.engine = engine
+    yield made
+    label = f"label=com.docker.compose.project={made.project}"
+    for container in engine.docker("ps", "-aq", "--filter", label).split():
+        engine.docker("rm", "-f", "-v", container)
+    for network in engine.docker("network", "ls", "--format", "{{.Name}}").split():
+        if network.startswith(made.project):
+            engine.docker("network", "rm", network)

@@ -8,7 +8,6 @@ import time
 import pytest
 from msgspec.structs import replace
 from tests.docker import engine as engines
-from tests.docker.test_docker_contract import DockerHarness
 
 from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, StartReplica, StopReplica
@@ -34,20 +33,6 @@ signal.signal(signal.SIGUSR1, end)
 """
 ONE = replica_id("web", "0123abcd", 0)
 TWIN = replica_id("web", "89abcdef", 0)  # of another revision, with the same number
-
-
-@pytest.fixture
-def harness(engine, tmp_path, monkeypatch):
-    monkeypatch.setenv("DOCKER_HOST", engine.host)
-    made = DockerHarness(tmp_path, engine)
-    made.engine = engine
-    yield made
-    label = f"label=com.docker.compose.project={made.project}"
-    for container in engine.docker("ps", "-aq", "--filter", label).split():
-        engine.docker("rm", "-f", "-v", container)
-    for network in engine.docker("network", "ls", "--format", "{{.Name}}").split():
-        if network.startswith(made.project):
-            engine.docker("network", "rm", network)
 
 
 @contextlib.asynccontextmanager

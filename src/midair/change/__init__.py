@@ -12,6 +12,7 @@ from midair.change.accept import accept, supersede
 from midair.change.advance import advance
 from midair.change.keep import to_keep
 from midair.change.policy import goal_of, policy_of
+from midair.change.taken_down import is_taken_down
 from midair.change.undo import undo_target
 
-__all__ = ["accept", "advance", "goal_of", "policy_of", "supersede", "to_keep", "undo_target"]
+__all__ = ["accept", "advance", "goal_of", "is_taken_down", "policy_of", "supersede", "to_keep", "undo_target"]

@@ -95,8 +95,15 @@ class _Draft:
             return rollout is not None and rollout.policy.waits
         if rollout is None or rollout.phase not in STEADY or not rollout.is_settled:
             return True
+        if name in self._started_again() and any(one.by_hand for one in rollout.replicas):
+            return True
         wanted = goal_of(self.change.after, name), policy_of(self.change.after.project.services[name])
         return (rollout.goal, rollout.policy) != wanted
+
+    def _started_again(self) -> set[str]:
+        """Services of which the plan says that they are started although nothing about them has changed."""
+        steps = self.change.plan.steps if self.change.plan is not None else ()
+        return {step.service for step in steps if step.kind == "change"}
 
     def _begin(self, name: str, goal: Goal, policy: Policy) -> None:
         previous = self.rollouts.get(name)

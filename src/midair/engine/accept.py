@@ -18,6 +18,7 @@ from midair.model.plan import LiveService, Plan
 from midair.model.project import Applied, Port, Project, Revision, Service
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen
+from midair.rollout.fleet import is_done
 from midair.view.event import EventView, progress_view
 
 Progress = Callable[[EventView], None]
@@ -222,8 +223,8 @@ def _moving(keeper: Keeper, after: Applied) -> Applied:
     return replace(now, project=replace(now.project, services=services))
 
 
-def live(keeper: Keeper) -> dict[str, LiveService]:
-    """What a plan has to know of the services beside what was applied."""
+def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
+    """What a plan has to know of the services beside what was applied. `starts`: also what was stopped by hand."""
     found = {}
     for name, rollout in keeper.state.rollouts.items():
         living = [replica for replica in rollout.replicas if replica.state != "exited"]
@@ -232,6 +233,7 @@ def live(keeper: Keeper) -> dict[str, LiveService]:
             ready=sum(replica.state == "ready" for replica in living),
             failing=rollout.phase == "stuck",
             reason=rollout.reason if rollout.phase == "stuck" else "",
+            stopped=starts and any(one.by_hand and not is_done(one, rollout.policy) for one in rollout.replicas),
             own_volumes=tuple(sorted({place for replica in rollout.replicas for place in replica.own_volumes})),
         )
     return found
@@ -252,7 +254,7 @@ def _build(
 ) -> tuple[Plan, Applied]:
     last = _last(keeper)
     left = {name: one.release for name, one in last.revisions.items() if one.release} if last is not None else {}
-    return plans.build(keeper.state.base, project, releases, live(keeper), only=only, left=left)
+    return plans.build(keeper.state.base, project, releases, live(keeper, starts=True), only=only, left=left)
 
 
 def _new(plan: Plan) -> list[str]:

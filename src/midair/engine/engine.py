@@ -18,6 +18,7 @@ from midair.engine.bus import Bus
 from midair.engine.clock import Clock
 from midair.engine.keeper import Keeper, did_you_mean
 from midair.engine.state import State
+from midair.engine.taken_down import take_down
 from midair.engine.world import World
 from midair.errors import Conflict, NotFound, UsageRefused
 from midair.model.change import Change, ChangeKind
@@ -264,6 +265,7 @@ class Engine:
 
         state = State(self.store, self.bus, project, self.flags.told)
         keeper = Keeper(self.store, state, self.clock, make_world, self._around)
+        keeper.take_down = take_down
         self._keepers[project] = keeper
         return keeper
 

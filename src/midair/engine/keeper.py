@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from msgspec.structs import replace
 
+from midair import change as changes
 from midair import rollout as rollouts
 from midair.engine.deaths import Deaths
 from midair.engine.decide import decide
@@ -59,6 +60,7 @@ class Keeper:
         self._tidying = Tidying(self._tidy)
         self._starting: tuple[ReplicaId, ...] = ()  # whose start was under way when it was looked
         state.is_busy = self._hands.is_busy
+        self.take_down: Callable[[Keeper], Coroutine[None, None, None]] = _leave
         self._news = asyncio.Event()
         self._opened = asyncio.Event()  # before, nothing could be seen, which must not be taken for nothing
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,6 +106,7 @@ class Keeper:
         await self._opened.wait()
         self._starting = self._hands.starting()
         self.sight = await self.world.observe()
+        self._hands.learn(self.sight.all_replicas)
         self.router_seen = self.sight.router or self.router_seen
         return self.sight
 
@@ -157,6 +160,8 @@ class Keeper:
         self._hands.begin(decision.actions)
         if decision.has_ended:
             self._tidying.begin()
+        if changes.is_taken_down(self.state.under_way, self.state.rollouts) and not self.accepting.locked():
+            self._begin(self.take_down(self))
         if self.state.is_empty and not self.accepting.locked():
             await self.world.stop_router()
         return decision.wake_at
@@ -206,6 +211,10 @@ class Keeper:
         if problem != self.problem:
             log.error("cannot keep project %s: %s", self.project, problem, exc_info=defect)
         self.problem = problem
+
+
+async def _leave(keeper: Keeper) -> None:
+    """Nobody said what is to be done when somebody else has taken the project down."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ from midair.errors import MidairError
 from midair.model.action import Action, ReachReplicas, RemoveReplica, SetRoutes, StartReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
-from midair.model.seen import Trouble
+from midair.model.seen import ReplicaSeen, Trouble
 
 ACT_S = 60.0
 _OF_SERVICES = ("routes", "reach")  # the verbs of actions that concern a service as a whole
@@ -58,6 +58,12 @@ class Hands:
     def troubles(self, service: str) -> tuple[Trouble, ...]:
         """What failed for a service and has not worked since."""
         return tuple(trouble for key, trouble in sorted(self._troubles.items()) if _service_of_key(key) == service)
+
+    def learn(self, replicas: Iterable[ReplicaSeen]) -> None:
+        """A start that failed is no trouble any more when the replica is ready: the engine, say, was quicker."""
+        for replica in replicas:
+            if replica.state == "ready":
+                self._troubles.pop(StartReplica(replica.id).key, None)
 
     def is_busy(self, service: str) -> bool:
         """True while something that concerns a service is under way: what comes of it is not to be seen yet."""

@@ -61,6 +61,17 @@ class ReplicaFailed(msgspec.Struct, frozen=True, tag="replica-failed"):
     reason: str
 
 
+class ReplicaEndedByHand(msgspec.Struct, frozen=True, tag="replica-ended-by-hand"):
+    """Somebody else stopped it, or removed what was left of it; it stays so until the next `up`."""
+
+    replica: ReplicaId
+    how: str  # stopped, removed
+
+
+class ProjectTakenDown(msgspec.Struct, frozen=True, tag="project-taken-down"):
+    """Somebody else stopped and removed everything, as `docker compose down` does: it counts as `midair down`."""
+
+
 class ReplicaDraining(msgspec.Struct, frozen=True, tag="replica-draining"):
     """A replica was taken out of the routes."""
 
@@ -116,7 +127,8 @@ class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
 
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed
-    | ReplicaDraining | ReplicaStopping | ReplicaStopped | ReplicaResized | RoutesAsked | RouterDied | WishTaken
+    | ReplicaDraining | ReplicaStopping | ReplicaStopped | ReplicaEndedByHand | ReplicaResized | RoutesAsked
+    | RouterDied | WishTaken | ProjectTakenDown
 )  # fmt: skip
 
 

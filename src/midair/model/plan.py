@@ -15,6 +15,7 @@ class LiveService(msgspec.Struct, frozen=True):
     ready: int = 0
     failing: bool = False  # stuck, or its replicas have given up: an unchanged file tries again
     reason: str = ""  # why it fails, for people
+    stopped: bool = False  # a replica was stopped by hand: an `up` starts it again
     own_volumes: tuple[str, ...] = ()  # where its replicas keep data in volumes without a name
 
 

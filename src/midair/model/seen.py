@@ -27,6 +27,7 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     loopback: tuple[int, ...] = ()  # ports at which it listens for itself alone, inside a network of its own
     checked: bool = False  # a check of its own says that it is ready; else it runs, or its port accepts connections
     detail: str = ""  # why it is unhealthy or exited, for people
+    by_hand: Literal["", "stopped", "removed"] = ""  # exited: somebody else did that, and it is to stay so
     own_volumes: tuple[str, ...] = ()  # where it keeps data in volumes made for its number alone; its successor's too
 
 

@@ -39,7 +39,11 @@ def build(
     revisions = _revisions(before, merged.project, releases, chosen, left or {})
     after = Applied(_settled(merged.project, revisions, chosen), revisions, merged.overrides, flags.document)
     after = moving(before, after)
-    plan = between(before, after, live)
+    known = {
+        name: one if chosen is None or name in chosen else msgspec.structs.replace(one, stopped=False)
+        for name, one in (live or {}).items()
+    }
+    plan = between(before, after, known)
     own = tuple(service for name, service in after.project.services.items() if chosen is None or name in chosen)
     return (
         msgspec.structs.replace(
@@ -190,6 +194,8 @@ def _settings(service: Service) -> Service:
 
 def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:
     """What does not run as it should is tried again, though the file is the same."""
+    if live is not None and live.stopped:
+        return (FieldChange("(state)", "changed", "live", "it was stopped by hand, and is started again"),)
     if live is None or not live.failing:
         return ()
     cause = f"failing: {live.reason}" if live.reason else "failing: it is tried again"

@@ -70,7 +70,7 @@ class Fleet:
     def comes_back(self, replica: ReplicaSeen) -> bool:
         """Whether an old replica is worth a wait: only the last good revision's is, and only on the way forward."""
         rollout = self.draft.rollout
-        if self.draft.back or revision_of(replica.id) != rollout.stable.revision:
+        if self.draft.back or replica.by_hand or revision_of(replica.id) != rollout.stable.revision:
             return False
         condition = rollout.stable_policy.restart.condition
         return replica.state != "exited" or condition == "any" or (condition != "none" and replica.exit_code != 0)

@@ -36,7 +36,7 @@ def start_missing(draft: Draft, fleet: Fleet, target: Target) -> None:
 def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
     """Bring back the replicas that ended and are to stay, each after its wait."""
     for replica in kept:
-        if replica.state != "exited":
+        if replica.state != "exited" or is_left_alone(draft, replica):
             continue
         is_new = replica.id.split("/", 2)[1] == draft.goal.revision
         policy = draft.policy if is_new else draft.rollout.stable_policy
@@ -50,6 +50,11 @@ def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
         elif draft.act(StartReplica(replica.id, replica.attempt + 1)) and not entry.asked:
             draft.events.append(ReplicaStarted(replica.id, replica.attempt + 1))
             _store(draft, msgspec.structs.replace(entry, asked=True))
+
+
+def is_left_alone(draft: Draft, replica: ReplicaSeen) -> bool:
+    """Whether somebody else ended it on purpose since this rollout began: it stays so until another one begins."""
+    return bool(replica.by_hand) and replica.since >= draft.rollout.started_at
 
 
 def _entry(draft: Draft, replica: ReplicaSeen, restart: Restart) -> Restarting:

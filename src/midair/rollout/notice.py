@@ -1,6 +1,6 @@
 """What happened since the last look: compares the replicas seen with those known, and says it as events."""
 
-from midair.model.event import ReplicaFailed, ReplicaReady, ReplicaStopped
+from midair.model.event import ReplicaEndedByHand, ReplicaFailed, ReplicaReady, ReplicaStopped
 from midair.model.ids import ReplicaId
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft
@@ -22,11 +22,15 @@ def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
     known = {one.id: one for one in draft.replicas}
     for replica in replicas:
         before = known.pop(replica.id, None)
-        if before is None or before.state != replica.state or before.attempt != replica.attempt:
+        if before is None or _what(before) != _what(replica):
             _tell(draft, replica, before)
     for gone in known.values():
         _forget(draft, gone.id, gone)
     draft.replicas = replicas
+
+
+def _what(replica: ReplicaSeen) -> tuple[object, ...]:
+    return replica.state, replica.attempt, replica.by_hand
 
 
 def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> None:
@@ -34,7 +38,9 @@ def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> Non
         draft.events.append(ReplicaReady(replica.id, note_of(draft.reachable, replica)))
     elif replica.state in ("unhealthy", "exited") and (before is not None or replica.id in draft.created):
         asked_for = replica.id in draft.stopping or is_done(replica, draft.policy)
-        if not asked_for:
+        if not asked_for and replica.by_hand:
+            draft.events.append(ReplicaEndedByHand(replica.id, replica.by_hand))
+        elif not asked_for:
             draft.events.append(ReplicaFailed(replica.id, describe(replica)))
 
 
@@ -60,6 +66,8 @@ def _stopped(draft: Draft, last: ReplicaSeen) -> ReplicaStopped:
 
 def describe(replica: ReplicaSeen) -> str:
     """What is wrong with a replica, for people."""
+    if replica.by_hand:
+        return f"{replica.by_hand} by hand"
     if replica.state == "unhealthy":
         return f"unhealthy: {replica.detail}" if replica.detail else "unhealthy"
     code = replica.exit_code

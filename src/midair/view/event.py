@@ -9,8 +9,10 @@ from midair.model.event import (
     ChangeEnded,
     Event,
     PhaseChanged,
+    ProjectTakenDown,
     Recorded,
     ReplicaDraining,
+    ReplicaEndedByHand,
     ReplicaFailed,
     ReplicaReady,
     ReplicaResized,
@@ -68,12 +70,17 @@ def progress_view(project: str, at: Moment, service: str, text: str) -> EventVie
 def describe(event: Event) -> str:
     """One line for people."""
     match event:
-        case ReplicaStarted() | ReplicaReady() | ReplicaWaiting() | ReplicaFailed() | ReplicaDraining():
+        case (
+            ReplicaStarted() | ReplicaReady() | ReplicaWaiting() | ReplicaFailed() | ReplicaDraining()
+            | ReplicaEndedByHand()
+        ):  # fmt: skip
             return _describe_replica(event)
         case ReplicaStopping(replica, cut):
             return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
         case ReplicaStopped():
             return _describe_stop(event)
+        case ProjectTakenDown():
+            return "taken down by somebody else, as by docker compose down; midair up starts it again"
         case ReplicaResized(replica):
             return f"{replica} has other limits now"
         case ChangeAccepted(change, kind, summary):
@@ -91,9 +98,11 @@ def describe(event: Event) -> str:
 
 
 def _describe_replica(
-    event: ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed | ReplicaDraining,
+    event: ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed | ReplicaDraining | ReplicaEndedByHand,
 ) -> str:
     match event:
+        case ReplicaEndedByHand(replica, how):
+            return f"{replica} {how} by hand; it stays so until midair up"
         case ReplicaStarted(replica, attempt):
             return f"{replica} starting" + (f", attempt {attempt}" if attempt > 1 else "")
         case ReplicaReady(replica, note):

@@ -13,7 +13,7 @@ class ReplicaView(msgspec.Struct, frozen=True):
 
     id: str
     ordinal: int
-    state: str  # pending starting ready serving draining stopping stopped unhealthy failed crashing completed
+    state: str  # pending starting ready serving draining stopping stopped unhealthy failed crashing completed …
     since: Moment
     attempt: int = 1
     address: str = ""

@@ -117,6 +117,8 @@ def _state(replica: ReplicaSeen, rollout: Rollout, weights: Mapping[ReplicaId, i
     if replica.state == "exited":
         if replica.id in rollout.stopping:
             return "stopped"
+        if replica.by_hand:
+            return f"{replica.by_hand} by hand"
         done = replica.exit_code == 0 and rollout.policy.restart.condition != "any"
         return "completed" if done else "failed"
     if replica.state != "ready":

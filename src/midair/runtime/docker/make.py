@@ -57,7 +57,7 @@ class Maker:
                 await self._start_created(found)
                 return
             if found["State"]["Running"]:
-                raise RuntimeTrouble(f'cannot start replica "{action.replica}" again: it is still running')
+                return  # somebody else was quicker: the engine, or docker start
             self._volumes.use(found)
             await self._delete(found)
         volumes = self._volumes.of(action.replica, self._containers.current())

@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -73,8 +73,9 @@ class Readiness:
                 known.pop(key)
 
     def seen(
-        self, container: dict[str, Any], replica: ReplicaId, *, starting: bool, stopping: bool, resize: bool
-    ) -> ReplicaSeen:
+        self, container: dict[str, Any], replica: ReplicaId, *, starting: bool, stopping: bool, resize: bool,
+        by_hand: Literal["", "stopped"] = "",
+    ) -> ReplicaSeen:  # fmt: skip
         """What the core is told about this container. One that was made and that nobody is starting has ended.
 
         `starting`: something is still to be done before it may be used.
@@ -112,7 +113,14 @@ class Readiness:
             detail=_detail(ended, state) or (_text(judge, kept, loopback) if judge and state in _NOT_YET else ""),
             loopback=loopback,
             own_volumes=tuple(sorted(anonymous_volumes(container))),
+            by_hand=by_hand,
         )
+
+    def removed(self, replica: ReplicaId, exit_code: int) -> ReplicaSeen:
+        """What the core is told about a replica whose container somebody removed after its end."""
+        key = (f"removed {replica}", "")
+        _, since = self._since.setdefault(key, ("exited", self._clock()))
+        return ReplicaSeen(replica, "exited", since, exit_code=exit_code, detail="removed by hand", by_hand="removed")
 
     def _loopback(self, container: dict[str, Any], key: Key, state: ReplicaState) -> tuple[int, ...]:
         """Looked up while it is of interest: until a container has been ready for a while."""

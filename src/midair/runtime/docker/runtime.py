@@ -18,6 +18,7 @@ from midair.model.project import Hook, Port, Project, Revision, Service
 from midair.model.seen import ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
+from midair.runtime.docker.by_hand import ByHand
 from midair.runtime.docker.client import connect, remembered, trouble
 from midair.runtime.docker.container import (
     has_ended,
@@ -60,6 +61,7 @@ class DockerRuntime:
         self._not_ended: dict[ReplicaId, RuntimeTrouble] = {}  # why, for those that are asked again
         self._replaced = Notes(self._folder / "replaced.json")  # containers of Compose that midair has stopped
         self._volumes = Volumes(self._folder / "volumes.json")
+        self._by_hand = ByHand(self._folder)
         self._last_words = LastWords(self._folder / "last-words")
         self._post_start: PostStart | None = None
         self._starting: set[ReplicaId] = set()
@@ -77,7 +79,7 @@ class DockerRuntime:
             info = await self._client.system.info()
         self._cpus = int(info["NCPU"])
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
-        self._watched = Containers(self._client, self._name)
+        self._watched = Containers(self._client, self._name, self._by_hand)
         reachable = None if self._desktop else self._inside  # sockets do not cross the border of its machine
         self._post_start = PostStart(self._client, Notes(self._folder / "post-start.json"), self._nudge)
         self._maker = Maker(
@@ -122,11 +124,16 @@ class DockerRuntime:
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every container of the project that belongs to a service."""
-        return tuple(self._seen(container) for container in self._containers.current() if not is_left(container))
+        seen = [self._seen(container) for container in self._containers.current() if not is_left(container)]
+        known = {replica.id for replica in seen}
+        gone = [entry for entry in self._by_hand.removed().items() if entry[0] not in known]
+        return (*seen, *(self._readiness.removed(replica, code) for replica, code in gone))
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to."""
         self._volumes.note(self._containers.current())
+        if isinstance(action, StartReplica | RemoveReplica):
+            self._by_hand.forget(action.replica)
         if isinstance(action, StartReplica):
             assert revision is not None, "a start needs its revision"
             assert self._maker is not None, "open() comes first"
@@ -249,6 +256,7 @@ class DockerRuntime:
             starting=replica in self._starting or waits,
             stopping=stops,
             resize=wrong,
+            by_hand="stopped" if not stops and self._by_hand.has_stopped(container) else "",
         )
 
     def _stop(self, action: StopReplica) -> None:
@@ -301,6 +309,7 @@ class DockerRuntime:
         one, replica = str(container["Id"]), replica_of(container)
         if replica is not None:
             await asyncio.to_thread(self._last_words.keep, replica, container)
+        self._containers.removes(one)
         async with trouble(f'remove container "{one[:12]}"'):
             try:
                 await self._engine.containers.container(one).delete(force=force, timeout=60)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -12,6 +13,7 @@ from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId
+from midair.runtime.docker.by_hand import ByHand
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import COMPOSE, ERROR_LINE, REPLICA, has_ended, is_foreign, is_left, replica_of
 from midair.runtime.error_line import error_line
@@ -27,8 +29,10 @@ _WORTH = {"create", "start", "die", "stop", "destroy", "rename", "pause", "unpau
 class Containers:
     """Inspections by container id. `current` raises while the engine cannot be asked."""
 
-    def __init__(self, client: aiodocker.Docker, project: str) -> None:
+    def __init__(self, client: aiodocker.Docker, project: str, by_hand: ByHand) -> None:
         self._client = client
+        self._by_hand = by_hand
+        self._ours: set[str] = set()  # being removed by midair
         self._project = project
         self._known: dict[str, dict[str, Any]] = {}
         self._errors: dict[tuple[str, str], str] = {}  # by container, and when it ended
@@ -44,6 +48,7 @@ class Containers:
         """
         self._nudge, self._tend = nudge, tend
         await self.look()
+        await self._hear_past()
         await self._remove_unstarted()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._look_again())]
 
@@ -60,6 +65,10 @@ class Containers:
                 async with trouble(f'remove container "{container["Name"].lstrip("/")}"'):
                     await self._client.containers.container(container["Id"]).delete()
                 self._known.pop(container["Id"])
+
+    def removes(self, container: str) -> None:
+        """This container is about to be removed by midair."""
+        self._ours.add(container)
 
     def current(self) -> tuple[dict[str, Any], ...]:
         """Every container of the project that belongs to a service."""
@@ -90,7 +99,7 @@ class Containers:
                 labels = {"label": [f"{COMPOSE}project={self._project}", f"{COMPOSE}oneoff=False"]}
                 listed = await self._client.containers.list(all=True, filters=labels)
             for container in before - {entry.id for entry in listed}:
-                self._known.pop(container, None)
+                self._take_in(container, None)
             for entry in listed:  # one by one: nothing that is heard meanwhile gives way to what was before it
                 self._take_in(entry.id, await self._inspect(entry.id))
         except RuntimeTrouble as error:
@@ -111,7 +120,10 @@ class Containers:
 
     def _take_in(self, container: str, found: dict[str, Any] | None) -> None:
         if found is None:
-            self._known.pop(container, None)
+            known = self._known.pop(container, None)
+            if known is not None and container not in self._ours:
+                self._by_hand.gone(known)
+            self._ours.discard(container)
             for key in [key for key in self._errors if key[0] == container]:
                 del self._errors[key]
         elif replica_of(found):
@@ -143,12 +155,15 @@ class Containers:
                     self._errors[key] = error_line("".join(log))
         state[ERROR_LINE] = self._errors[key]
 
+    @property
+    def _filters(self) -> dict[str, list[str]]:
+        return {"type": ["container"], "label": [f"{COMPOSE}project={self._project}"]}
+
     async def _follow(self) -> None:
-        filters = {"type": ["container"], "label": [f"{COMPOSE}project={self._project}"]}
         while True:
             with suppress(RuntimeTrouble, ValueError):  # the latter: half a line, which an engine that dies leaves
                 async with trouble("follow the engine's events"):
-                    await self._follow_once(json.dumps(filters))
+                    await self._follow_once(json.dumps(self._filters))
             await asyncio.sleep(_RETRY_S)
             with suppress(RuntimeTrouble):
                 await self.look()
@@ -162,8 +177,18 @@ class Containers:
             finally:
                 answer.close()
 
+    async def _hear_past(self) -> None:
+        """What was stopped by hand while no daemon was there: the engine remembers its last events."""
+        params = {"filters": json.dumps(self._filters), "since": "1", "until": str(int(time.time()) + 1)}
+        async with trouble("read the engine's events"), self._client._query("events", params=params) as answer:
+            async for line in answer.content:
+                with suppress(ValueError):
+                    event = json.loads(line)
+                    self._by_hand.hear(event, self._known.get((event.get("Actor") or {}).get("ID", "")))
+
     async def _take(self, line: bytes) -> None:
         event = json.loads(line)
+        self._by_hand.hear(event, self._known.get((event.get("Actor") or {}).get("ID", "")))
         action = str(event.get("Action", ""))
         container = event["Actor"]["ID"]
         if action.split(":")[0] in _WORTH or action.startswith("health_status"):
