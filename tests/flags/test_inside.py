@@ -33,6 +33,44 @@ async def one_project_alone(home):
         await service.close()
 
 
+def test_forgotten_project_leaves_no_socket_and_no_server(tmp_path):
+    asyncio.run(forgotten(tmp_path))
+
+
+async def forgotten(home):
+    service = FlagService(home)
+    await service.open()
+    try:
+        for name in ("shop", "bakery"):
+            service.tell(name, {"flags": {"greeting": GREETING}})
+        shutil.rmtree(home / "projects" / "shop")
+        before = set(service._servers.values())
+        service.tell("shop", None)
+        ended, _ = await asyncio.wait(before, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        assert len(ended) == 1
+        assert list(service.hub.sets) == ["bakery"]
+        assert service.hub.find("").name == "bakery"
+        assert [path.name for path in (home / "projects").iterdir()] == ["bakery"]
+    finally:
+        await service.close()
+
+
+def test_socket_of_a_project_serves_it_without_its_name(tmp_path):
+    asyncio.run(without_name(tmp_path))
+
+
+async def without_name(home):
+    service = FlagService(home)
+    await service.open()
+    try:
+        for name in ("shop", "bakery"):
+            service.tell(name, {"flags": {"greeting": GREETING}})
+        door = home / "projects" / "shop" / "inside" / "flags.sock"
+        assert await asyncio.to_thread(greeting, f"unix:{door}") == "hello"
+    finally:
+        await service.close()
+
+
 def greeting(url):
     with Flags(url, cache=False, wait=-1) as flags:
         flags.start(0)

@@ -1,6 +1,7 @@
 """OFREP 0.3.0 over real sockets: single, bulk, ETag, events, CORS, who may ask; and the manifest."""
 
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -137,6 +138,48 @@ def test_an_unknown_set_is_not_found(shop, button):
     shop.publish(button(100), "other")
     assert evaluate(shop, "rate", {}, Flagd_Selector="flagSetId=nope")[0] == 404
     assert evaluate(shop, "rate", {})[0] == 404, "two sets and no selector"
+
+
+def test_unknown_set_is_answered_with_known_names(shop, button):
+    shop.publish(button(100), "other")
+    hint = "; name one with ?selector=NAME or the header flagd-selector"
+    assert evaluate(shop, "rate", {})[1]["errorDetails"] == "name a flag set (known: other, shop)" + hint
+    _, answer = evaluate(shop, "rate", {}, Flagd_Selector="flagSetId=nope")
+    assert answer["errorDetails"] == 'there is no flag set "nope" (known: other, shop)' + hint
+
+
+def test_known_names_are_those_that_the_token_opens(serve, button):
+    server = serve(tokens={"all": "*", "shops": "shop"})
+    for name in ("shop", "other"):
+        server.publish(button(100), name)
+    path = "/flags/v1/stream?set=nope"
+    assert ask(server, path)[2] == 'there is no flag set "nope"\n'
+    assert ask(server, path, X_API_Key="shops")[2] == 'there is no flag set "nope" (known: shop)\n'
+    assert ask(server, path, X_API_Key="all")[2] == 'there is no flag set "nope" (known: other, shop)\n'
+
+
+def test_set_without_flags_needs_no_selector_for_others(shop):
+    shop.publish({"flags": {}}, "flagless")
+    assert evaluate(shop, "rate", {})[0] == 200
+
+
+def test_exposures_are_counted_with_two_projects(shop, button):
+    shop.publish(button(100), "other")
+    batch = {"set": "shop", "exposures": [["new-button", "on", 3]], "misses": []}
+    assert ask(shop, "/flags/v1/exposures", batch)[0] == 204
+    assert json.loads(ask(shop, "/flags/v1/exposures?set=shop")[2])["new-button"]["variants"] == {"on": 3}
+
+
+def test_body_of_exposures_is_limited(shop):
+    assert ask(shop, "/flags/v1/exposures", b" " * (4 * 1024 * 1024 + 1))[0] == 413
+
+
+def test_body_of_exposures_is_not_read_without_token(serve, button):
+    server = serve(tokens={"shops": "shop"})
+    server.publish(button(100))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"POST /flags/v1/exposures HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
 
 
 def test_tokens_and_keys_open_sets(serve, button):

@@ -40,16 +40,28 @@ class FlagService:
         self._access = Access(read_tokens(self._settings.get("flags.tokens", "")))
         self._listening: Server | None = None
         self._servers: dict[Server, asyncio.Task[None]] = {}
-        self._inside: set[str] = set()
+        # The server of each project's own socket.
+        self._inside: dict[str, Server | None] = {}
         self._sync: SyncServer | None = None
 
-    def tell(self, project: str, document: dict[str, Any]) -> None:
-        """These flags are in force now."""
+    def tell(self, project: str, document: dict[str, Any] | None) -> None:
+        """These flags are in force now; None: the project was forgotten."""
+        if document is None:
+            self._end_inside(project)
+            self.hub.withdraw(project)
+            return
         self.hub.publish(project, build(document) if document else FlagSet())
         path = self._home / "projects" / project / INSIDE / SOCKET
-        if project not in self._inside or not path.exists():  # a project that was forgotten may come again
-            self._inside.add(project)
-            self._serve(str(path), partial(_listen_inside, path), Only(project))
+        # The folder of a project may have been removed and made again.
+        if project not in self._inside or not path.exists():
+            self._end_inside(project)
+            self._inside[project] = self._serve(str(path), partial(_listen_inside, path), Only(project))
+
+    def _end_inside(self, project: str) -> None:
+        server = self._inside.pop(project, None)
+        if server is not None:
+            server.ended.set()
+            self._servers[server].add_done_callback(lambda _: self._servers.pop(server, None))
 
     async def open(self) -> None:
         """Listen on the socket for those on this machine, and by TCP where the settings say so.

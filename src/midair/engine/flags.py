@@ -28,7 +28,8 @@ from midair.view.change import ChangeView
 from midair.view.flag import FlagChangeView, FlagSetView, FlagView, RampView
 
 log = logging.getLogger(__name__)
-Tell = Callable[[str, dict[str, Any]], None]  # project, document
+# Project and document; None: the project was forgotten.
+Tell = Callable[[str, dict[str, Any] | None], None]
 Counted = Callable[[str], dict[str, Any]]  # project to flag to what clients reported of it
 Operation = Callable[[definition.FlagSet], definition.FlagSet]
 LOOK_S = 1.0  # between looks at ramps that cannot go on now
@@ -157,9 +158,9 @@ class FlagChanges:
         self._news.set()
 
     def forget(self, project: str) -> None:
-        """A project is gone: its flags are not in force any more."""
-        if self._known.pop(project, None):
-            self._tell(project, {})
+        """A project is gone: nothing of it is served any more."""
+        self._known.pop(project, None)
+        self._tell(project, None)
 
     def change(self, project: str, ask: AskFlag) -> ChangeView:
         """Do what is asked for, and record who, when and why."""

@@ -63,7 +63,11 @@ class Served:
 
 
 class UnknownSet(Exception):
-    """No set of that name is served."""
+    """No set of that name is served, or none is named and several have flags. `names`: those that are served."""
+
+    def __init__(self, name: str, names: tuple[str, ...] = ()) -> None:
+        super().__init__(name)
+        self.name, self.names = name, names
 
 
 class Hub:
@@ -89,6 +93,10 @@ class Hub:
         return served
 
     def withdraw(self, name: str) -> None:
+        """The set is served no more, and its counts are dropped; who has it keeps it."""
+        self.exposures = {place: number for place, number in self.exposures.items() if place[0] != name}
+        self.misses = {place: number for place, number in self.misses.items() if place[0] != name}
+        self.seen = {place: when for place, when in self.seen.items() if place[0] != name}
         if self.sets.pop(name, None) is not None:
             self.wake()
 
@@ -102,13 +110,15 @@ class Hub:
         self.wake()
 
     def find(self, selector: str = "") -> Served:
-        """`flagSetId=shop` or `shop`; nothing names the only set there is."""
+        """`flagSetId=shop` or `shop`; nothing names the only set that has flags. Raises UnknownSet."""
         name = selector.partition("=")[2] if selector.startswith("flagSetId=") else selector
         if name in self.sets:
             return self.sets[name]
-        if not name and len(self.sets) == 1:
-            return next(iter(self.sets.values()))
-        raise UnknownSet(name)
+        # Every project is served, also one without flags, so that its clients get flags as soon as it has some.
+        filled = [served for served in self.sets.values() if served.flags.flags]
+        if not name and 1 in (len(filled), len(self.sets)):
+            return (filled or list(self.sets.values()))[0]
+        raise UnknownSet(name, tuple(sorted(self.sets)))
 
     async def changes(self, selector: str, beat: float = BEAT_S) -> AsyncIterator[Served | None]:
         """The present set, then each newer one (the newest, if several came); None when nothing came for a while."""

@@ -40,9 +40,9 @@ class Manifest:
 
     async def get(self, request: Request) -> Response:
         try:
-            served = self.hub.find(request.query_params.get("selector", ""))
+            served = self.access.find(self.hub, request.query_params.get("selector", ""))
         except UnknownSet as unknown:
-            return JSONResponse({"error": {"message": f'there is no flag set "{unknown}"', "status": 404}}, 404)
+            return JSONResponse({"error": {"message": self.access.explained(unknown, request), "status": 404}}, 404)
         return self.access.refusal(request, served.name) or JSONResponse(
             manifest(served.flags), headers={"X-Manifest-Capabilities": "read"}
         )

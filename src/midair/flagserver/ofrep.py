@@ -37,9 +37,10 @@ class Ofrep:
     def served(self, request: Request) -> Served:
         selector = request.headers.get("flagd-selector") or request.query_params.get("selector", "")
         try:
-            return self.hub.find(selector)
+            return self.access.find(self.hub, selector)
         except UnknownSet as unknown:
-            raise BadRequest("GENERAL", f'there is no flag set "{unknown}"', 404) from None
+            hint = "; name one with ?selector=NAME or the header flagd-selector" if unknown.names else ""
+            raise BadRequest("GENERAL", self.access.explained(unknown, request) + hint, 404) from None
 
     async def one(self, request: Request) -> Response:
         key = request.path_params["key"]

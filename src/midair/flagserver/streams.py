@@ -26,9 +26,9 @@ class Streams:
 
     async def lines(self, request: Request) -> Response:
         try:
-            served = self.hub.find(request.query_params.get("set", ""))
+            served = self.access.find(self.hub, request.query_params.get("set", ""))
         except UnknownSet as unknown:
-            return Response(f'there is no flag set "{unknown}"\n', 404)
+            return Response(self.access.explained(unknown, request) + "\n", 404)
         refusal = self.access.refusal(request, served.name)
         if refusal is not None:
             return refusal
@@ -51,7 +51,7 @@ class Streams:
 
     async def events(self, request: Request) -> Response:
         try:
-            served = self.hub.find(request.query_params.get("selector", ""))
+            served = self.access.find(self.hub, request.query_params.get("selector", ""))
         except UnknownSet:
             return Response(status_code=404)
         refusal = self.access.stream_refusal(request, served.name)
@@ -74,17 +74,20 @@ class Streams:
     async def counts(self, request: Request) -> Response:
         """POST: a batch from a client. GET: what was counted so far."""
         try:
-            served = self.hub.find(request.query_params.get("set", ""))
             if request.method == "GET":
+                served = self.access.find(self.hub, request.query_params.get("set", ""))
                 return self.access.refusal(request, served.name) or JSONResponse(self.hub.report(served.name))
-            body = await request.body()
-            if len(body) > LARGEST_BODY:
+            # A batch names its set itself, so those who may read no set are turned away before it is read.
+            if (refusal := self.access.refusal_of_all(request)) is not None:
+                return refusal
+            body = await limited_body(request)
+            if body is None:
                 return Response(status_code=413)
             batch = json.loads(body)
-            served = self.hub.find(batch["set"])
+            served = self.access.find(self.hub, batch["set"])
             exposures, misses = rows(batch.get("exposures", [])), rows(batch.get("misses", []))
         except UnknownSet as unknown:
-            return Response(f'there is no flag set "{unknown}"\n', 404)
+            return Response(self.access.explained(unknown, request) + "\n", 404)
         except (ValueError, TypeError, KeyError, AttributeError):
             return Response("should be a batch of counts\n", 400)
         refusal = self.access.refusal(request, served.name)
@@ -95,6 +98,16 @@ class Streams:
         misses = [row for row in misses if row[0] in served.flags.flags or len(self.hub.misses) < 10_000]
         self.hub.count(served.name, exposures, misses)
         return Response(status_code=204)
+
+
+async def limited_body(request: Request) -> bytes | None:
+    """The body; None when it is larger than LARGEST_BODY, of which no more is read."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return None
+    return bytes(body)
 
 
 def rows(data: Any) -> list[tuple[str, str, int]]:

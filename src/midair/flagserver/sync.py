@@ -14,7 +14,14 @@ from midair.flagserver.hub import Hub, UnknownSet
 
 SERVICE = "flagd.sync.v1.FlagSyncService"
 LARGEST_MESSAGE = 64 * 1024 * 1024
-TEXT = 2  # protobuf's wire type of strings and messages
+# Protobuf's wire types.
+NUMBER = 0
+# Of strings and messages.
+TEXT = 2
+# Bytes of the types of a fixed size.
+FIXED = {1: 8, 5: 4}
+# provider_id and selector
+KNOWN = (1, 2)
 
 
 def varint(number: int) -> bytes:
@@ -31,7 +38,10 @@ def field(number: int, data: bytes) -> bytes:
 
 
 def fields(message: bytes) -> dict[int, str]:
-    """The strings of a request, by number. Anything else in it is an error."""
+    """The strings of a request that are known, by number. As protobuf demands, unknown fields are skipped.
+
+    Raises ValueError or IndexError for what is no protobuf message.
+    """
     found: dict[int, str] = {}
     place = 0
 
@@ -48,10 +58,15 @@ def fields(message: bytes) -> dict[int, str]:
 
     while place < len(message):
         tag = number()
-        size = number()
-        if tag & 7 != TEXT:
-            raise ValueError("should hold strings alone")
-        found[tag >> 3] = message[place : place + size].decode()
+        kind = tag & 7
+        if kind == NUMBER:
+            number()
+            continue
+        size = number() if kind == TEXT else FIXED[kind]
+        if place + size > len(message):
+            raise ValueError("ends within a field")
+        if kind == TEXT and tag >> 3 in KNOWN:
+            found[tag >> 3] = message[place : place + size].decode()
         place += size
     return found
 
@@ -65,15 +80,15 @@ class Service:
 
     async def selector(self, request: bytes, context: Any) -> str:
         sent = {name.lower(): value for name, value in context.invocation_metadata() or ()}
+        given = sent.get("authorization", "").removeprefix("Bearer ") or sent.get("x-api-key", "")
         try:
             asked = sent.get("flagd-selector") or fields(request).get(2, "")
             served = self.hub.find(asked.partition(",")[0])
         except UnknownSet as unknown:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f'there is no flag set "{unknown}"')
-        except (ValueError, IndexError):
+            await context.abort(grpc.StatusCode.NOT_FOUND, self.access.explain(unknown, given))
+        except (ValueError, LookupError):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request cannot be read")
         if self.access.tokens:
-            given = sent.get("authorization", "").removeprefix("Bearer ") or sent.get("x-api-key", "")
             opened = self.access.opened(given)
             if opened not in (ANY, served.name):
                 code = grpc.StatusCode.UNAUTHENTICATED if opened is None else grpc.StatusCode.PERMISSION_DENIED
