@@ -43,7 +43,7 @@ SERVICE = mapping(
         "hold": mapping({"timeout": kept(duration()), "max_requests": whole(0, keep=True)}),
         "on_change": dictionary(text()),
         "port": choice("own", "literal"),
-        "protocol": choice("http", "tcp", "udp"),
+        "protocol": choice("http", "tcp"),
         "trusted_proxies": PROXIES,
         "shared": ONE_OR_MORE,
         "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),
