@@ -1,6 +1,7 @@
 """Every request has one outcome, whatever happens; counts survive what happens to their process."""
 
 import asyncio
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from tests.router.place import answer, eventually, looped, placed, read_head, read_message
 
 from midair.model.seen import Tally
-from midair.router.embedded.counts import ABORTED, ACCEPTED, LOST, REFUSED, STATUS, Book, merged, open_book
+from midair.router.embedded.counts import ABORTED, ACCEPTED, LOST, REFUSED, STATUS, Book, books_of, merged, open_book
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\n"
@@ -175,6 +176,36 @@ def test_what_was_open_at_a_death_is_lost_once(tmp_path):
         book = open_book(tmp_path)
         assert tallies(book) == {("web", "aaaa"): Tally(5, 3, 0, 0, 2)}
         book.close()
+
+
+def unmarked(path, numbers):
+    """A file as routers wrote it before files said what they are."""
+    record = b"web\naaaa".ljust(256, b"\0") + struct.pack("=32Q", *numbers)
+    path.write_bytes(record.ljust(2**16, b"\0"))
+
+
+def test_a_file_without_a_header_is_adopted(tmp_path):
+    unmarked(tmp_path / "router-3.counts", [5, 1, 0, 0, 0, 0, 3] + 25 * [0])
+    assert tallies(Book(tmp_path / "router-3.counts")) == {("web", "aaaa"): Tally(5, 3, 1)}
+    for _ in range(2):
+        book = open_book(tmp_path)
+        assert (tallies(book), book.layout) == ({("web", "aaaa"): Tally(5, 3, 1, 0, 1)}, 1)
+        assert book.path.read_bytes().startswith(b"\0midair counts\0\1\0")
+        book.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["router-4.counts"]
+
+
+def test_a_newer_layout_is_left_alone(tmp_path):
+    path = tmp_path / "router-1.counts"
+    filled(path, 5, 3).close()
+    data = path.read_bytes().replace(b"counts\0\1", b"counts\0\2")
+    path.write_bytes(data)
+    book = open_book(tmp_path)
+    book.absorb(Book(path))
+    assert (tallies(book), book.path.name, list(books_of(tmp_path, lambda name: name == path.name))) == (
+        {}, "router-2.counts", [],
+    )  # fmt: skip
+    assert path.read_bytes() == data
 
 
 def test_a_living_book_is_left_alone_and_a_dead_one_moves_in(tmp_path):

@@ -3,6 +3,9 @@
 One record of 64-bit numbers per service and revision. A request is counted as accepted once a replica was chosen for
 it (before that, under the revision ""), and moves on if it is repeated elsewhere. So at any moment, also after the
 death of the process, accepted = answered + refused + aborted + lost + open in every record.
+
+The first place of a file is no record but says what the file is and how it is laid out. Files of routers from before
+that have none there: they are read, and moved into one that has.
 """
 
 import contextlib
@@ -23,6 +26,9 @@ _RECORD_BYTES = _NAME_BYTES + 8 * _NUMBERS
 _PART_RECORDS = 128  # mapped at a time: 64 KiB
 _REVISIONS_MAX = 64  # of a service; older ones are counted together, under the revision ""
 
+_MAGIC = b"\0midair counts\0"  # no name of a service begins so
+_LAYOUT = 1  # of the numbers in a record; 0: the same ones, in a file that does not say so
+
 Count = memoryview  # of 32 unsigned 64-bit numbers
 
 
@@ -35,6 +41,7 @@ class Book:
         self._parts: list[memoryview] = []
         self._places: dict[tuple[str, str], int] = {}  # the record of each, oldest first
         self._counts: dict[tuple[str, str], Count] = {}
+        self.layout = _LAYOUT
         self.found_open = 0  # at the deaths of owners before, and counted as lost
         self._read()
 
@@ -59,7 +66,12 @@ class Book:
             self.found_open += left
 
     def absorb(self, other: "Book") -> None:
-        """Move all counts of another file, which is dead, into this one, and delete that file."""
+        """Move all counts of another file, which is dead, into this one, and delete that file.
+
+        The file of a newer midair, which cannot be read here, is left for one that can read it."""
+        if other.layout > _LAYOUT:
+            other.close()
+            return
         other.settle()
         for (service, revision), theirs in other._counts.items():
             _move(theirs, self.count(service, revision))
@@ -79,7 +91,9 @@ class Book:
     def _read(self) -> None:
         for part in range(os.fstat(self._file).st_size // (_RECORD_BYTES * _PART_RECORDS)):
             self._map(part)
-        for place in range(len(self._parts) * _PART_RECORDS):
+        if self._parts:
+            self.layout = _layout_of(self._record(0))
+        for place in range(self._first, self._places_mapped if self.layout <= _LAYOUT else 0):
             name = bytes(self._record(place)[:_NAME_BYTES]).rstrip(b"\0").decode(errors="replace")
             if not name:
                 break
@@ -94,11 +108,9 @@ class Book:
             _move(self._counts.pop((service, oldest)), self.count(service, ""))
             place = self._places.pop((service, oldest))
         else:
-            place = len(self._places)
-            if place == len(self._parts) * _PART_RECORDS:
-                size = _RECORD_BYTES * _PART_RECORDS
-                os.posix_fallocate(self._file, len(self._parts) * size, size)
-                self._map(len(self._parts))
+            place = self._first + len(self._places)
+            if place >= self._places_mapped:
+                self._grow()
         name = f"{service[-120:]}\n{revision[:120]}".encode()[:_NAME_BYTES]
         self._record(place)[:_NAME_BYTES] = name.ljust(_NAME_BYTES, b"\0")
         return self._keep(service, revision, place)
@@ -107,6 +119,21 @@ class Book:
         self._places[service, revision] = place
         self._counts[service, revision] = count = self._record(place)[_NAME_BYTES:].cast("Q")
         return count
+
+    @property
+    def _first(self) -> int:
+        return 1 if self.layout else 0
+
+    @property
+    def _places_mapped(self) -> int:
+        return len(self._parts) * _PART_RECORDS
+
+    def _grow(self) -> None:
+        size = _RECORD_BYTES * _PART_RECORDS
+        os.posix_fallocate(self._file, len(self._parts) * size, size)
+        self._map(len(self._parts))
+        if len(self._parts) == 1:
+            self._record(0)[:_NAME_BYTES] = (_MAGIC + bytes([_LAYOUT])).ljust(_NAME_BYTES, b"\0")
 
     def _map(self, part: int) -> None:
         size = _RECORD_BYTES * _PART_RECORDS
@@ -120,11 +147,12 @@ class Book:
 def open_book(folder: Path) -> Book:
     """The book of a router that begins in `folder`: it goes on with what dead ones left."""
     books = [Book(path) for path in sorted(folder.glob("router-*.counts"), key=_number)]
-    dead = [book for book in books if book.lock()]
+    dead = [book for book in books if book.layout <= _LAYOUT and book.lock()]  # a newer midair's is left alone
     for book in books:
         if book not in dead:
             book.close()
-    if not dead or dead[-1] is not books[-1]:  # a living router's number is taken
+    # A living router's number is taken, and a file that does not say what it is is left for one that does.
+    if not dead or dead[-1] is not books[-1] or dead[-1].layout != _LAYOUT:
         number = _number(books[-1].path) + 1 if books else 1
         book = Book(folder / f"router-{number}.counts")
         book.lock()
@@ -141,7 +169,11 @@ def books_of(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[Book]:
     for path in sorted(folder.glob("router-*.counts"), key=_number):
         with contextlib.suppress(FileNotFoundError):  # it was just moved into another one
             if is_wanted(path.name) and path.stat().st_size:
-                yield Book(path)
+                book = Book(path)
+                if book.layout <= _LAYOUT:
+                    yield book
+                else:
+                    book.close()
 
 
 def merged(*parts: tuple[RevisionCount, ...]) -> tuple[RevisionCount, ...]:
@@ -175,6 +207,11 @@ def _value(service: str, revision: str, count: Count) -> RevisionCount:
 
 def _answered(count: Count) -> int:
     return sum(count[STATUS : STATUS + 6])
+
+
+def _layout_of(record: memoryview) -> int:
+    """What the first place of a file says; 0 when a record is there."""
+    return record[len(_MAGIC)] if record[: len(_MAGIC)] == _MAGIC else 0
 
 
 def _is_settled(count: Count) -> bool:
