@@ -41,6 +41,29 @@ def test_a_port_that_another_project_has_is_told_with_its_name_and_folder(site, 
     run(story())
 
 
+def test_a_changed_name_in_the_same_folder_begins_no_second_project(site):
+    async def story():
+        await site.begin()
+        file = {"files": ("/srv/shop/compose.yaml",), "folder_id": "1:2:3"}
+        await site.ended(await site.up(replace(shop(), **file, named="folder")))
+        renamed = replace(shop(replace(web(), ports=())), **file, name="store", named="file")
+        plan = await site.engine.plan(AskPlan(renamed))
+        assert "this folder is project shop until now" in plan.refusals[0]
+        assert "midair rename shop store" in plan.refusals[0]
+        moved = await site.engine.plan(AskPlan(replace(renamed, folder="/srv/new", files=("/srv/new/compose.yaml",))))
+        assert moved.refusals == plan.refusals
+        others = (
+            replace(renamed, named="asked"),
+            replace(renamed, files=("/srv/shop/metrics.yaml",)),
+            replace(renamed, folder="/srv/copy", folder_id="1:4:5", files=("/srv/copy/compose.yaml",)),
+        )
+        for other in others:
+            assert (await site.engine.plan(AskPlan(other))).refusals == ()
+        await site.end()
+
+    run(story())
+
+
 def test_ports_of_other_addresses_do_not_clash():
     def keeper(host):
         rollout = SimpleNamespace(policy=SimpleNamespace(ports=(Port(8000, 8000, host),)))

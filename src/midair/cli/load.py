@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from midair.cli.contents import with_contents
+from midair.cli.place import NAMES, folder_id
 from midair.errors import FileRefused, NotFound, Problem
 from midair.model.project import Project
 from midair.spec import load
 from midair.spec.dotenv import BadLine, parse_dotenv, unset_in
 
-NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = (
     "compose.override.yml",
     "compose.override.yaml",
@@ -58,7 +58,9 @@ def load_project(
         profiles=active,
         shell=_kept(shell) | {"PWD": str(folder)},
     )
-    project = msgspec.structs.replace(project, warnings=(*warnings, *project.warnings))
+    project = msgspec.structs.replace(
+        project, warnings=(*warnings, *project.warnings), folder_id=folder_id(project.folder)
+    )
     project = with_contents(project, variables)
     named = project.extension.get("flags")
     if not named:

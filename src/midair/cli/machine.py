@@ -40,7 +40,7 @@ def examine(session: Session) -> list[Check]:
     projects = _projects(client)
     checks += _settings(client)
     checks += [_clock(projects), _leftovers(client.home, projects)]
-    return [*checks, *_file(session, projects)]
+    return [*checks, *_file(session, client, projects)]
 
 
 def _python() -> Check:
@@ -158,10 +158,11 @@ def _replica_pids(home: Path) -> Iterator[int]:
             continue
 
 
-def _file(session: Session, projects: list[ProjectView]) -> list[Check]:
+def _file(session: Session, client: Client, projects: list[ProjectView]) -> list[Check]:
     """The Compose file of this folder, if there is one, and whether its ports are free."""
     try:
         project = session.load()
+        project = session.known(project, client) if projects else project
     except errors.NotFound:
         return []
     except errors.MidairError as error:

@@ -34,6 +34,7 @@ def command(session: Session, services: tuple[str, ...], exit_code: bool, as_jso
     """
     project = session.load()
     client = session.running()
+    project = session.known(project, client)
     plan = client.plan(project, services=services)
     if as_json:
         out.json_line(plan)

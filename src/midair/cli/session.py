@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from midair import __version__, errors
-from midair.cli import out
+from midair.cli import out, place
 
 if TYPE_CHECKING:
     from midair.client import Client
@@ -42,30 +42,58 @@ class Session:
             )
         return client
 
-    def load(self) -> "Project":
-        """Read the Compose files."""
+    def load(self, name: str | None = None) -> "Project":
+        """Read the Compose files, as the project of this name if one is given."""
         from midair.cli.load import load_project
 
         _here()
-        return load_project(files=self.files, project_name=self.name, profiles=self.profiles, env_files=self.env_files)
+        return load_project(
+            files=self.files,
+            project_name=name or self.name,
+            profiles=self.profiles,
+            env_files=self.env_files,
+        )
+
+    def known(self, project: "Project", client: "Client") -> "Project":
+        """What the files say, as the project that their folder is on record."""
+        known = place.chosen(project, client.projects())
+        if known is None or known.name == project.name:
+            return project
+        if known.folder != project.folder:
+            out.note(f"this folder is project {known.name}, moved here from {known.folder}")
+        return self.load(known.name)
+
+    def is_moved(self, project: "Project", client: "Client") -> bool:
+        """Whether the project is on record in another folder, which a change without a difference corrects."""
+        folders = [summary.folder for summary in client.projects() if summary.name == project.name]
+        return bool(folders) and folders[0] != project.folder
 
     def project(self, client: "Client") -> str:
-        """The name of the project: as given, or as the control plane knows it by its folder, or from the files."""
+        """The name of the project: as asked for, else as `up` would find it.
+
+        The file is read only where it could name another project than the one on record for its folder.
+        """
         if given := self.name or os.environ.get("COMPOSE_PROJECT_NAME"):
             return given
+        projects = client.projects()
+        known = None
         if not self.files and "COMPOSE_FILE" not in os.environ:
-            here = _here()
-            near = [summary for summary in client.projects() if summary.folder and _is_in(here, summary.folder)]
-            deepest = max((len(summary.folder) for summary in near), default=0)
-            found = [summary.name for summary in near if len(summary.folder) == deepest]
-            if len(found) == 1:
-                return found[0]
+            file = place.first_file(_here())
+            known = place.only(place.recorded(file, projects) if file else place.around(_here(), projects))
+            if known is not None and (file is None or (known.named != "asked" and not _says_more(file))):
+                return known.name
         try:
-            return self.load().name
+            project = self.load()
+        except errors.FileRefused:
+            if known is not None:
+                return known.name
+            raise
         except errors.NotFound as error:
-            names = ", ".join(summary.name for summary in client.projects())
+            names = ", ".join(summary.name for summary in projects)
             hint = f"say which project with -p: {names}" if names else error.hint
             raise errors.NotFound(error.message, hint=hint) from None
+        recorded = place.chosen(project, projects)
+        return recorded.name if recorded is not None else project.name
 
 
 def _here() -> str:
@@ -75,8 +103,13 @@ def _here() -> str:
         raise errors.NotFound("cannot look around: this folder was removed", hint="go to another one") from None
 
 
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+def _says_more(file: str) -> bool:
+    """Whether a `.env` beside the file may name another file or project."""
+    try:
+        with open(os.path.join(os.path.dirname(file), ".env"), "rb") as variables:
+            return b"COMPOSE_" in variables.read()
+    except OSError:
+        return False
 
 
 def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:

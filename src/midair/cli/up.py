@@ -40,9 +40,10 @@ def command(
     """
     project = session.load()
     client = session.running()
+    project = session.known(project, client)
     plan = client.plan(project, services=services)
     confirmed = planned.agreed(plan, yes=yes, as_json=as_json)
-    if plan.is_empty:
+    if plan.is_empty and not session.is_moved(project, client):
         return stay(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
     built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))

@@ -26,12 +26,18 @@ AGAIN = "run midair plan to see what would happen now"
 MEND = "mend it and run midair up again; nothing was touched"
 
 
-async def plan_up(keeper: Keeper, project: Project, only: tuple[str, ...]) -> tuple[Plan, Applied]:
-    """The plan of an `up` as things are now, and the state that it leads to."""
+async def plan_up(
+    keeper: Keeper, project: Project, only: tuple[str, ...], neighbours: Iterable[Keeper] = ()
+) -> tuple[Plan, Applied]:
+    """The plan of an `up` as things are now, and the state that it leads to. `neighbours`: the other projects here."""
     names = [name for name, service in project.services.items() if service.build is not None or service.image]
     found = await asyncio.gather(*(_fingerprint(keeper, project.services[name]) for name in names))
     plan, after = _build(keeper, project, dict(zip(names, found, strict=True)), only)
     plan = await with_written(keeper, plan, after)
+    if keeper.state.change is None:
+        running = (one.state.base for one in neighbours if one is not keeper and not one.state.is_empty)
+        reasons = plans.of_name(project, [base.project for base in running if base is not None])
+        plan = replace(plan, refusals=(*plan.refusals, *reasons))
     if not keeper.state.rollouts:
         found_running = foreign(project, (await keeper.look()).all_replicas)
         plan = replace(plan, warnings=(*plan.warnings, *(_take_over(*one) for one in found_running.items())))
@@ -80,7 +86,7 @@ async def up(
 ) -> Change:  # fmt: skip
     """Accept an `up`. Building happens here, before anything is stored. `neighbours`: the other projects here."""
     async with keeper.accepting:
-        plan, after = await plan_up(keeper, project, only)
+        plan, after = await plan_up(keeper, project, only, neighbours)
         approve(plan, digest, confirmed)
         await check(keeper, plan, after, neighbours)
         releases = await prepare(keeper, plan, after, progress)

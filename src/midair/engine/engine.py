@@ -127,7 +127,7 @@ class Engine:
         """What an `up` would do."""
         check_names(ask.project, ask.services)
         async with self._guest(ask.project.name) as keeper:
-            plan, _ = await accept.plan_up(keeper, ask.project, ask.services)
+            plan, _ = await accept.plan_up(keeper, ask.project, ask.services, self._keepers.values())
             return plan
 
     async def up(self, ask: AskUp, progress: accept.Progress) -> ChangeView:

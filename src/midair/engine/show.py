@@ -26,6 +26,9 @@ def summary(keeper: Keeper) -> ProjectSummary:
         wanted=sum(service.wanted for service in services),
         change=int(state.change.id) if state.change else None,
         folder=applied.project.folder if applied else "",
+        folder_id=applied.project.folder_id if applied else "",
+        files=applied.project.files if applied else (),
+        named=applied.project.named if applied else "",
     )
 
 

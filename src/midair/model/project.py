@@ -196,12 +196,17 @@ class Service(msgspec.Struct, frozen=True):
     extension: dict[str, Any] = {}  # the resolved x-midair of the service
 
 
+Named = Literal["", "asked", "file", "folder"]  # by -p, by `name:`, by its folder; "": on record from before
+
+
 class Project(msgspec.Struct, frozen=True):
     """What one set of Compose files says should run."""
 
     name: str
     services: dict[str, Service]  # the active ones, by name
     folder: str = ""  # absolute project directory
+    folder_id: str = ""  # device, inode and birth of the folder, which a move does not change; "": unknown
+    named: Named = ""
     files: tuple[str, ...] = ()  # absolute, in merge order
     fields: dict[str, Any] = {}  # the whole resolved file in canonical form
     extension: dict[str, Any] = {}  # project-level x-midair

@@ -20,6 +20,7 @@ from midair.plan.build import between, build
 from midair.plan.exchange import order_of, runs_beside
 from midair.plan.links import moving, releases_left, with_written
 from midair.plan.merge import emptied, scaled
+from midair.plan.refuse import of_name
 from midair.plan.render import render
 from midair.plan.revision import limits_of, revision_of
 
@@ -29,6 +30,7 @@ __all__ = [
     "emptied",
     "limits_of",
     "moving",
+    "of_name",
     "order_of",
     "releases_left",
     "render",

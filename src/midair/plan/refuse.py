@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from midair.model.plan import PlanStep
-from midair.model.project import Applied, Service
+from midair.model.project import Applied, Project, Service
 from midair.plan import own_port
 from midair.plan.fields import fields_of
 from midair.plan.table import row_of
@@ -13,6 +13,24 @@ from midair.plan.table import row_of
 def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     """Services that their runtime could not start, whatever has changed."""
     return tuple(text for service in services for text in _of_service(service))
+
+
+def of_name(project: Project, others: Iterable[Project]) -> Iterable[str]:
+    """A file cannot begin another project where its folder runs one: its `name:` was changed.
+
+    With `-p` somebody asked for one beside the other. `others`: the projects that run.
+    """
+    for other in others:
+        same = project.folder == other.folder or (project.folder_id and project.folder_id == other.folder_id)
+        if project.named == "file" and other.named != "asked" and same and _first(project) == _first(other):
+            yield (
+                f"this folder is project {other.name} until now: rename it with `midair rename {other.name} "
+                f"{project.name}`, or run both with `-p {project.name}`"
+            )
+
+
+def _first(project: Project) -> str:
+    return project.files[0].removeprefix(project.folder) if project.files else ""
 
 
 def of_steps(steps: tuple[PlanStep, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from midair.model.project import Project, Service
+from midair.model.project import Named, Project, Service
 from midair.spec import typed
 from midair.spec.assemble import assemble
 from midair.spec.canonical import canonical
@@ -39,7 +39,7 @@ def load(
     folder = folder or (join_path(paths[0], "..") if paths else "/")
     problems = Problems()
     sources = Sources(reader, folder, problems)
-    name = name_of(sources, paths, project_name, environment, folder)
+    name, named = name_of(sources, paths, project_name, environment, folder)
     variables = {**environment, "COMPOSE_PROJECT_NAME": name}
     model = assemble(sources, paths, folder, variables)
     if model is None or not (services := model.get("services")) or not services.value:
@@ -55,13 +55,14 @@ def load(
     for key, service in model.value["services"].entries():
         check_extension(service, join("services", key), problems)
     problems.refuse()
-    project = _project(prune(model), name, folder, paths, _warnings(sources, model), shell or {})
+    project = _project(prune(model), name, named, folder, paths, _warnings(sources, model), shell or {})
     return without_own_files(project, sources.files)
 
 
 def _project(
-    model: Node, name: str, folder: str, files: tuple[str, ...], warnings: tuple[str, ...], shell: Mapping[str, str]
-) -> Project:
+    model: Node, name: str, named: Named, folder: str, files: tuple[str, ...], warnings: tuple[str, ...],
+    shell: Mapping[str, str],
+) -> Project:  # fmt: skip
     fields = with_names(canonical(PROJECT, model, extensions=True), name)
     extension = model.get("x-midair")
     own: dict[str, Any] = canonical(EXTENSION, extension) if extension is not None else {}
@@ -75,6 +76,7 @@ def _project(
         services[key] = typed.service(key, fields["services"][key], service_own, folder, runtime)
     return Project(
         name=name,
+        named=named,
         services=services,
         folder=folder,
         files=files,

@@ -3,6 +3,7 @@
 import posixpath
 import re
 
+from midair.model.project import Named
 from midair.spec.interpolate import BadTemplate, substitute
 from midair.spec.node import Mark, Node
 from midair.spec.problems import Problems, got
@@ -14,24 +15,24 @@ _LONGEST = 63
 
 def project_name(
     sources: Sources, files: tuple[str, ...], given: str | None, environment: Environment, folder: str
-) -> str:
+) -> tuple[str, Named]:
     """The first of: the one given, COMPOSE_PROJECT_NAME, `name:` of the last file that has it, the folder's name."""
     asked = given or environment.get("COMPOSE_PROJECT_NAME")
     if asked:
-        return _checked(asked, sources.problems, None)
+        return _checked(asked, sources.problems, None), "asked"
     for file in reversed(files):
         for document in reversed(sources.documents(file)):
             node = document.get("name")
             if node is not None and isinstance(node.value, str):
                 name = _from_file(node, environment)
                 if name:
-                    return _checked(name, sources.problems, node)
+                    return _checked(name, sources.problems, node), "file"
     name = _made_from(posixpath.basename(folder))
     if not name:
         place = Mark(sources.label(files[0]), 1, 1) if files else None
         message = f"the folder {got(posixpath.basename(folder))} makes no name for the project; write name: or use -p"
         sources.problems.add("name", message, place)
-    return name or "project"
+    return name or "project", "folder"
 
 
 def _made_from(text: str) -> str:

@@ -83,6 +83,9 @@ class ProjectSummary(msgspec.Struct, frozen=True):
     wanted: int
     change: int | None = None
     folder: str = ""
+    folder_id: str = ""  # device, inode and birth of the folder when it was seen last
+    files: tuple[str, ...] = ()
+    named: str = ""  # asked (by -p), file (by `name:`), folder
 
 
 class ProjectView(msgspec.Struct, frozen=True):
