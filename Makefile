@@ -66,7 +66,7 @@ fresh:           ## as an ordinary user in fresh Debians: the README as written,
 
 # Debian 12 has Python 3.11.2, whose compiler sometimes fails on what pytest makes of an assertion: hence plain ones.
 fresh-bookworm:
-	tools/fresh.sh bookworm python3,python3-venv,curl "python3 tools/run_readme.py && make unit ARGS=--assert=plain"
+	tools/fresh.sh bookworm python3,python3-venv,curl "python3 tools/run_readme.py README.md && PATH=~/midair/bin:\$$PATH python3 tools/run_readme.py examples/notes/README.md && make unit ARGS=--assert=plain"
 
 fresh-sid:
 	tools/fresh.sh sid python3,python3-venv "make unit"

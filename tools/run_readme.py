@@ -1,4 +1,6 @@
-"""Runs the README's console blocks as written, in one shell, the way a newcomer would. Exits 1 where a line fails.
+"""Runs the console blocks of pages as written, each page in one shell, the way a newcomer would: run_readme.py PAGE…
+
+Exits 1 where a line fails, or prints something else than the page shows.
 
 Meant for a fresh machine: it installs into the home of whoever runs it, and stops what it has started.
 """
@@ -8,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -31,12 +32,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def main() -> int:
-    text = script((ROOT / "README.md").read_text())
-    done = subprocess.run(["sh", "-c", text], cwd=ROOT)
-    print("README: every command works as written" if done.returncode == 0 else "README: a command failed")
-    return done.returncode
+def main(pages: list[str]) -> int:
+    for page in map(Path, pages):
+        done = subprocess.run(["sh", "-c", script(page.read_text())], cwd=page.parent)
+        print(f"{page}: {'a command failed' if done.returncode else 'every command works as written'}", flush=True)
+        if done.returncode:
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
