@@ -20,12 +20,16 @@ class Control:
 
     def __init__(self):
         self.told = []
+        self.settings = {}
 
     def stop(self):
         self.told.append("stop")
 
     async def restart(self, python):
         self.told.append(f"restart {python}".rstrip())
+
+    async def change_settings(self, wanted):
+        self.told.append(f"set {' '.join(sorted(wanted))}")
 
 
 class Service(threading.Thread):

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import urllib.request
+from typing import ClassVar
 
 import jsonschema_rs
 import pytest
@@ -38,6 +39,11 @@ class Control:
         pass
 
     async def restart(self, python):
+        pass
+
+    settings: ClassVar = {}
+
+    async def change_settings(self, wanted):
         pass
 
 
