@@ -1,5 +1,6 @@
 """What the changing commands say while they work, when they end, and with which exit code."""
 
+import base64
 import json
 
 import pytest
@@ -268,3 +269,15 @@ def test_leaving_users_without_a_replica_needs_a_yes(midair, shop):
                               "hint: say yes with --yes\n")  # fmt: skip
     assert "POST /v1/projects/shop/scale" not in [what for what, _, _ in shop.asked]
     assert midair("scale", "web=0", "--yes")[0] == 0
+
+
+def test_plan_sends_no_contents_of_secrets(shop, midair):
+    text = "services: {web: {image: x, secrets: [key]}}\nsecrets: {key: {file: key}}\n"
+    (shop.home.parent / "compose.yaml").write_text("name: shop\n" + text)
+    (shop.home.parent / "key").write_text("hunter2")
+    assert midair("plan")[0] == 0
+    sent = {what: body["project"]["captured"] for what, _, body in shop.asked if what.endswith(("/plan", "/changes"))}
+    assert sent == {"POST /v1/projects/shop/plan": {}}
+    assert midair("up", "-d", "--yes")[0] == 0
+    (body,) = [body for what, _, body in shop.asked if what.endswith("POST /v1/projects/shop/changes")]
+    assert list(body["project"]["captured"].values()) == [base64.b64encode(b"hunter2").decode()]

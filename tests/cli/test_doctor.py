@@ -101,3 +101,22 @@ def test_a_replica_that_nobody_knows_is_found(examine, tmp_path, daemon, monkeyp
         _, checks = examine()
         child.communicate()
     assert checks["leftovers"]["hint"] == f"end them: kill {child.pid}"
+
+
+@pytest.mark.parametrize(
+    ("port", "family", "kind", "place"),
+    [
+        ("[::1]:{}:80", socket.AF_INET6, socket.SOCK_STREAM, "{}"),
+        ("127.0.0.1:{}:80/udp", socket.AF_INET, socket.SOCK_DGRAM, "{}/udp"),
+    ],
+)
+def test_port_is_tried_as_it_is_published(examine, tmp_path, port, family, kind, place):
+    with socket.socket(family, kind) as taken:
+        taken.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        number = taken.getsockname()[1]
+        written = port.format(number)
+        (tmp_path / "compose.yaml").write_text(f'services: {{web: {{command: run, ports: ["{written}"]}}}}')
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        assert examine()[1]["port"]["text"] == f"{place.format(number)} of web: Address already in use"
+    assert examine()[1]["port"]["text"] == f"{place.format(number)} of web is free"

@@ -9,6 +9,7 @@ from tests.cli import views
 from tests.cli.fake_daemon import Stream
 
 from midair.cli import out, story
+from midair.errors import NotFound
 from midair.view.log import LogLine
 from midair.view.status import RevisionView, ServiceView
 
@@ -101,7 +102,15 @@ def test_no_colour_where_there_is_no_terminal(shop, midair):
 
 
 def test_events_of_one_change_only(shop, midair):
+    shop.answers["GET /v1/projects/shop/changes/3"] = views.change()
     assert midair("events", "--change", "3")[1] == ""
+
+
+@pytest.mark.parametrize("options", [(), ("-f",)])
+def test_events_of_an_unknown_change_are_refused(shop, midair, options):
+    shop.answers["GET /v1/projects/shop/changes/99"] = NotFound("cannot find change 99")
+    message = "error: cannot show events: change 99 does not exist\nhint: see midair history\n"
+    assert midair("events", "--change", "99", *options) == (2, "", message)
 
 
 def test_what_a_canary_waits_for_is_said(shop, midair):

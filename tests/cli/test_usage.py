@@ -74,3 +74,26 @@ def test_shells_are_told_how_to_complete(monkeypatch, capsys, shell):
         run([])
     assert ended.value.code == 0
     assert "_midair_completion" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [("daemon", "logs"), ("logs",)])
+def test_negative_number_of_lines_is_refused(midair, command):
+    code, out, err = midair(*command, "-n", "-5")
+    assert (code, out) == (2, "")
+    assert "-5 is not in the range x>=0" in err
+
+
+@pytest.mark.parametrize("count", ["web=²", "web=٣", "web=" + "9" * 5000, "web="])
+def test_number_of_replicas_is_written_in_digits(midair, count):
+    code, out, err = midair("scale", count)
+    assert (code, out) == (2, "")
+    assert err.startswith('error: cannot scale: should be like web=3, got "web=')
+
+
+@pytest.mark.parametrize("steps", ["1,x", "nan", "-1", "101", "inf"])
+def test_steps_of_a_roll_are_percentages(midair, steps):
+    code, out, err = midair("flag", "roll", "new-button", f"--steps={steps}")
+    assert (code, out) == (2, "")
+    wrong = steps.split(",")[-1]
+    wanted = 'error: cannot roll "new-button": --steps should be percentages such as "1,5,25", '
+    assert err == f'{wanted}got "{wrong}"\n'

@@ -11,6 +11,7 @@ from tests.e2e.place import free_port
 
 from midair.client.home import has_daemon
 from midair.daemon import settings
+from midair.daemon.flags import read_tokens
 from midair.errors import DaemonTrouble, UsageRefused
 
 
@@ -110,3 +111,10 @@ def test_damaged_settings_are_named(tmp_path):
     (tmp_path / settings.FILE).write_text("{")
     with pytest.raises(DaemonTrouble, match=settings.FILE):
         settings.read(tmp_path)
+
+
+def test_broken_line_of_tokens_is_named(tmp_path):
+    (tmp_path / "tokens").write_text("secret shop\nsecret\n")
+    with pytest.raises(DaemonTrouble) as refused:
+        read_tokens(str(tmp_path / "tokens"))
+    assert refused.value.message == f'cannot read tokens from "{tmp_path}/tokens": line 2 has 1 words instead of 2'

@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService
-from midair.model.project import Drain, Hold, Port, Restart, Update
+from midair.model.project import Drain, Hold, Port, Restart, Strategy, StrategyStep, Update
 from midair.plan import build, order_of
 
 
@@ -233,3 +233,17 @@ def test_data_of_its_own_beside_another_is_named(db, project, applied):
     live = {"db": LiveService(1, 1, own_volumes=("/data",))}
     made, _ = build(applied(before), project(replace(before, user="other")), {}, live)
     assert "but a start-first rollout runs a second one beside it" in "\n".join(made.warnings)
+
+
+def test_on_change_and_analysis_are_not_supported_yet(web, project):
+    canary = Strategy(kind="canary", steps=(StrategyStep(weight=10), StrategyStep(analysis="fast")))
+    later = replace(web, on_change={"a.toml": "SIGHUP"}, extension={"on_change": {"a.toml": "SIGHUP"}}, strategy=canary)
+    told = warnings(project, later)
+    assert "not supported yet: web (x-midair.on_change, x-midair.rollout.steps.analysis)" in told
+    assert "without effect" not in told
+
+
+def test_build_args_have_an_effect_with_a_build_command(web, project):
+    fields = {"build": {"context": ".", "args": {"A": "1"}}}
+    assert "build.args" in warnings(project, replace(web, fields=fields))
+    assert "build.args" not in warnings(project, replace(web, fields=fields, extension={"build": {"command": "make"}}))

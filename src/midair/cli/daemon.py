@@ -103,7 +103,15 @@ def set_(session: Session, settings: tuple[str, ...], as_json: bool) -> None:
 
 @command.command(short_help="Show its own log")
 @click.option("-f", "--follow", is_flag=True, help="Go on with lines as they are written.")
-@click.option("-n", "--tail", type=int, default=50, show_default=True, metavar="LINES", help="Only so many lines.")
+@click.option(
+    "-n",
+    "--tail",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    metavar="LINES",
+    help="Only so many lines.",
+)
 @pass_session
 def logs(session: Session, follow: bool, tail: int) -> None:
     """Show its own log."""

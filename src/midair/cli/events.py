@@ -1,9 +1,15 @@
 """`midair events`: the history in full."""
 
+from typing import TYPE_CHECKING
+
 import click
 
+from midair import errors
 from midair.cli import out, story, when
 from midair.cli.session import Session, json_option, pass_session, project_option
+
+if TYPE_CHECKING:
+    from midair.client import Client
 
 
 @click.command(short_help="Everything that happened")
@@ -22,11 +28,26 @@ def command(session: Session, follow: bool, after: int | None, change: int | Non
       midair events -f --json
     """
     client = session.client()
+    project = session.project(client)
     start = 0 if follow and after is None else after
-    for event in client.events(session.project(client), after=start, follow=follow):
+    if change is not None and follow:
+        _check_exists(client, project, change)
+    shown = False
+    for event in client.events(project, after=start, follow=follow):
         if change is not None and event.change != change:
             continue
+        shown = True
         if as_json:
             out.json_line(event)
         else:
             out.say(f"{event.number:>6}  {when.stamp(event.at)}  {story.about(event):<10}  {story.what(event)}")
+    if change is not None and not shown:
+        _check_exists(client, project, change)
+
+
+def _check_exists(client: "Client", project: str, change: int) -> None:
+    try:
+        client.change(project, change)
+    except errors.NotFound:
+        message = f"cannot show events: change {change} does not exist"
+        raise errors.NotFound(message, hint="see midair history") from None

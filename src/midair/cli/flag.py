@@ -198,8 +198,8 @@ def roll(
     if act:
         change(session, AskFlag(act=act, key=key, by=who(), why=why), as_json=as_json)
         return
+    parts = tuple(_percent(key, part) for part in steps.split(",") if part.strip())
     try:
-        parts = tuple(float(part) for part in steps.split(",") if part.strip())
         every_s = parse_span(every)
     except ValueError as error:
         raise errors.UsageRefused(f'cannot roll "{key}": {error}') from None
@@ -207,6 +207,17 @@ def roll(
         act="roll", key=key, to=to, steps=parts, every_s=every_s, variant=variant, replace=replace, by=who(), why=why
     )
     change(session, ask, as_json=as_json)
+
+
+def _percent(key: str, part: str) -> float:
+    try:
+        percent = float(part.strip().removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        wanted = 'should be percentages such as "1,5,25"'
+        raise errors.UsageRefused(f'cannot roll "{key}": --steps {wanted}, got "{part.strip()}"')
+    return percent
 
 
 @command.command(short_help="Change a flag at a time to come")

@@ -12,7 +12,9 @@ _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright
 @click.argument("service", required=False)
 @project_option
 @click.option("-f", "--follow", is_flag=True, help="Go on with lines as they are printed.")
-@click.option("-n", "--tail", type=int, metavar="LINES", help="Only so many lines of each replica from before.")
+@click.option(
+    "-n", "--tail", type=click.IntRange(min=0), metavar="LINES", help="Only so many lines of each replica from before."
+)
 @json_option
 @pass_session
 def command(session: Session, service: str | None, follow: bool, tail: int | None, as_json: bool) -> None:

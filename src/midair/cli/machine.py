@@ -18,6 +18,7 @@ from midair.cli import out, when
 from midair.cli.session import Session
 from midair.client import Client
 from midair.daemon.settings import SETTINGS, open_addresses
+from midair.model.project import Port
 from midair.view.status import ProjectView, ReplicaView
 
 DISK_MIN = 1 << 30
@@ -175,7 +176,7 @@ def _file(session: Session, client: Client, projects: list[ProjectView]) -> list
         for port in service.ports:
             holder = held.get(port.port)
             if holder is None:
-                checks.append(_port(service.name, port.host, port.port))
+                checks.append(_port(service.name, port))
             elif holder.name != project.name:
                 checks.append(_held(service.name, port.port, holder))
     return checks
@@ -192,16 +193,23 @@ def _held(service: str, port: int, holder: ProjectView) -> Check:
     return Check("port", False, text, f"add -p {holder.name} if that is this one, or run midair down -p {holder.name}")
 
 
-def _port(service: str, host: str, port: int) -> Check:
+def _port(service: str, published: Port) -> Check:
+    family = socket.AF_INET6 if ":" in published.host else socket.AF_INET
+    is_udp = published.protocol == "udp"
+    port = f"{published.port}/udp" if is_udp else str(published.port)
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+        with socket.socket(family, socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM) as probe:
+            if not is_udp:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((published.host, published.port))
     except PermissionError:
         low = "use a port from 1024 on, or lower net.ipv4.ip_unprivileged_port_start"
         return Check("port", False, f"{port} of {service} needs more rights", low)
     except OSError as error:
         return Check(
-            "port", False, f"{port} of {service}: {error.strerror}", f"find who has it: ss -ltnp sport = {port}"
+            "port",
+            False,
+            f"{port} of {service}: {error.strerror}",
+            f"find who has it: ss -l{'u' if is_udp else 't'}np sport = {published.port}",
         )
     return Check("port", True, f"{port} of {service} is free")

@@ -43,6 +43,10 @@ def command(
     return see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=f"{already} already")
 
 
+# More than any number of replicas has.
+_DIGITS = 9
+
+
 def _publishes(client: "Client", project: str, service: str) -> bool:
     found = [one for one in client.status(project).services if one.name == service]
     return any(one.ports for one in found)
@@ -50,6 +54,6 @@ def _publishes(client: "Client", project: str, service: str) -> bool:
 
 def _parse(text: str) -> tuple[str, int]:
     service, _, number = text.partition("=")
-    if not service or not number.isdigit():
+    if not service or not (number.isascii() and number.isdigit()) or len(number) > _DIGITS:
         raise errors.UsageRefused(f'cannot scale: should be like web=3, got "{text}"')
     return service, int(number)

@@ -207,7 +207,9 @@ class Client:
         Args:
             services: only these and what they depend on; none given: all.
         """
-        return self._post(f"{_project(project.name)}/plan", AskPlan(project, services), Plan, timeout=None)
+        # A plan compares digests: what secrets hold travels with the change alone.
+        ask = AskPlan(msgspec.structs.replace(project, captured={}), services)
+        return self._post(f"{_project(project.name)}/plan", ask, Plan, timeout=None)
 
     def apply(
         self,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from midair.flagserver.sync import SyncServer
 
 log = logging.getLogger(__name__)
+_TOKENS_HINT = 'write lines of a token and a project, or "*"'
 SOCKET = "flags.sock"
 INSIDE = "inside"  # a folder of each project that its containers get to see, and in it a door to that project's flags
 
@@ -172,9 +173,16 @@ def read_tokens(path: str) -> dict[str, str]:
     if not path:
         return {}
     try:
-        pairs = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
-        return {token: project for token, project in pairs}
+        lines = Path(path).read_text().splitlines()
     except (OSError, ValueError) as error:
-        raise DaemonTrouble(
-            f'cannot read tokens from "{path}": {error}', hint='write lines of a token and a project, or "*"'
-        ) from error
+        reason = (getattr(error, "strerror", None) or "not UTF-8 text").lower()
+        raise DaemonTrouble(f'cannot read tokens from "{path}": {reason}', hint=_TOKENS_HINT) from error
+    tokens: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if words and len(words) != 2:
+            message = f'cannot read tokens from "{path}": line {number} has {len(words)} words instead of 2'
+            raise DaemonTrouble(message, hint=_TOKENS_HINT)
+        if words:
+            tokens[words[0]] = words[1]
+    return tokens

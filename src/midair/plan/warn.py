@@ -19,6 +19,7 @@ _PLACES: dict[RuntimeName, str] = {
     "kubernetes": "Kubernetes",
 }
 _BY_NAME = (("networks",), ("models",))  # set by being there
+_LATER = {"x-midair.on_change"}
 _LIMITS = {row.path for group in GROUPS if group.title == "Limits" for row in group.rows}
 
 
@@ -26,20 +27,30 @@ def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     """What the file asks for that its runtime does not do, in one line for each kind."""
     plain: dict[RuntimeName, list[str]] = {}
     limits: list[str] = []
+    later: list[str] = []
     udp: list[str] = []
     for service in services:
         names = without_effect(fields_of(service), service.runtime)
         names = sorted([*(name for name in names if name != "volumes" or not service.links), *_unlinked(service)])
         limiting = [name for name in names if name in _LIMITS and service.runtime == "process"]
-        others = [name for name in names if name not in limiting]
+        others = [name for name in names if name not in limiting and name not in _LATER]
+        later += [f"{service.name} ({', '.join(awaited)})"] if (awaited := _not_yet(service)) else []
         if others:
             plain.setdefault(service.runtime, []).append(f"{service.name} ({', '.join(others)})")
         if limiting:
             limits.append(f"{service.name} ({', '.join(limiting)})")
         udp += [f"{service.name}: port {port.port}/udp" for port in service.ports if port.protocol == "udp"]
     found = [f"without effect on {_PLACES[runtime]}: {', '.join(parts)}" for runtime, parts in plain.items()]
+    found += [f"not supported yet: {', '.join(later)}"] if later else []
     found += [f"limits are not applied to plain processes yet: {', '.join(limits)}"] if limits else []
     return (*found, *(f"{port} is not published: the router carries HTTP and TCP" for port in udp))
+
+
+def _not_yet(service: Service) -> list[str]:
+    """What no runtime acts on so far."""
+    analysis = any(step.analysis for step in service.strategy.steps)
+    named = (("x-midair.on_change", service.on_change), ("x-midair.rollout.steps.analysis", analysis))
+    return [name for name, is_set in named if is_set]
 
 
 def of_shared(before: Applied | None, project: Project) -> tuple[str, ...]:
@@ -61,6 +72,9 @@ def without_effect(fields: Fields, runtime: RuntimeName) -> list[str]:
         if path == ("networks", "default"):
             continue  # every service is in it without asking
         row = row_of(path)
+        if row.path == "build.args" and ("x-midair", "build", "command") in fields:
+            # The command that makes the release has them in its environment.
+            continue
         if row.on(runtime) == "named" and (path[:1] in _BY_NAME or value not in (None, False, "", [], {})):
             names[row.path] = None
     return sorted(names)

@@ -1,6 +1,6 @@
 """Rows for how many replicas there are, how they are exchanged, checked, stopped and restarted."""
 
-from midair.plan.table.row import NOT_PASSED, Group, row
+from midair.plan.table.row import NOT_PASSED, NOT_YET, Group, row
 
 _OWN = "midair's own business: the next decision uses it"
 _IN_TASK = "part of the task, which Swarm replaces"
@@ -121,6 +121,6 @@ MIDAIR = Group(
         ),
         row("x-midair.protocol", "live", "the router is told: connections begun before are not touched", shown=True),
         row("x-midair.trusted_proxies", "live", "the router is told: the next request uses it", shown=True),
-        row("x-midair.on_change", "live", "the next change of these files uses it"),
+        row("x-midair.on_change", "named", NOT_YET, process=NOT_YET, docker=NOT_YET, swarm=NOT_YET, kubernetes=NOT_YET),
     ),
 )

@@ -22,6 +22,8 @@ WITHOUT: dict[RuntimeName, str] = {
 
 NOT_PASSED = "midair does not pass it on yet"  # the engine has it; the runtime does not use it
 
+NOT_YET = "not supported yet"
+
 
 class Row(msgspec.Struct, frozen=True):
     """What a change of one field, or of anything below it, takes."""
