@@ -19,7 +19,8 @@ def answers(port):
     """Whether OFREP is served there, with whatever answer."""
     try:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/ofrep/v1/configuration", timeout=5).close()
-    except urllib.error.HTTPError:
+    except urllib.error.HTTPError as answer:
+        answer.close()
         return True
     except OSError:
         return False

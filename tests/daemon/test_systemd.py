@@ -88,9 +88,12 @@ def test_user_unit_names_no_user(tmp_path):
 
 def test_path_that_others_can_write_is_named(tmp_path):
     owner = os.geteuid()
-    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    for folder in (tmp_path / "venv", tmp_path / "venv" / "bin"):
+        folder.mkdir()
+        folder.chmod(0o755)
     python = tmp_path / "venv" / "bin" / "python"
-    python.touch(0o755)
+    python.touch()
+    python.chmod(0o755)
     assert writable_by_others((python,), owner) is None
     (tmp_path / "venv").chmod(0o775)
     assert writable_by_others((python,), owner) == tmp_path / "venv"

@@ -11,6 +11,9 @@ from midair.errors import FileRefused, Problem
 from midair.flags.check import check
 from midair.flags.definition import FlagSet
 
+# Python's own parsers give up at depths that differ from version to version; no flag needs a tenth of this.
+DEEPEST = 200
+
 
 def read(text: str | bytes, file: str = "") -> FlagSet:
     """JSON or YAML. Raises FileRefused."""
@@ -39,8 +42,9 @@ def parse(text: str | bytes, file: str = "") -> Any:
     try:
         source = text.decode() if isinstance(text, bytes) else text
         if source.lstrip()[:1] == "{":
-            return json.loads(source, object_pairs_hook=_once, parse_constant=_finite)
-        return yaml.load(source, Loader=_Loader)
+            data = json.loads(source, object_pairs_hook=_once, parse_constant=_finite)
+        else:
+            data = yaml.load(source, Loader=_Loader)
     except RecursionError:
         raise _refused(file, "is nested too deeply") from None
     except yaml.YAMLError as problem:
@@ -51,6 +55,24 @@ def parse(text: str | bytes, file: str = "") -> Any:
         raise _refused(file, f"is not JSON: {problem.msg.lower()}", problem.lineno, problem.colno) from None
     except ValueError as problem:
         raise _refused(file, str(problem)) from None
+    if _is_deeper(data, DEEPEST):
+        raise _refused(file, "is nested too deeply")
+    return data
+
+
+def _is_deeper(data: Any, limit: int) -> bool:
+    """Whether lists and objects stand in each other more than `limit` times. An alias of YAML that holds itself is."""
+    level = [data]
+    for _ in range(limit):
+        level = list({id(part): part for whole in level for part in _parts(whole)}.values())
+        if not level:
+            return False
+    return True
+
+
+def _parts(whole: Any) -> list[Any]:
+    values = whole.values() if isinstance(whole, dict) else whole if isinstance(whole, list) else ()
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _refused(file: str, message: str, line: int = 0, column: int = 0) -> FileRefused:
