@@ -97,7 +97,7 @@ class _Draft:
             return True
         if name in self._started_again() and any(one.by_hand for one in rollout.replicas):
             return True
-        wanted = goal_of(self.change.after, name), policy_of(self.change.after.project.services[name])
+        wanted = goal_of(self.change.after, name), self._policy(name)
         return (rollout.goal, rollout.policy) != wanted
 
     def _started_again(self) -> set[str]:
@@ -115,9 +115,13 @@ class _Draft:
         begun = self.change.begun if name in self.change.begun else (*self.change.begun, name)
         self.change = replace(self.change, begun=begun, waiting_since=None)
 
+    def _policy(self, name: str) -> Policy:
+        services = self.change.after.project.services
+        return policy_of(services[name], services)
+
     def _policy_at_first(self, name: str) -> Policy:
         """A port goes from one service to another when that one answers: until then the first one has it."""
-        policy, rollout = policy_of(self.change.after.project.services[name]), self.rollouts.get(name)
+        policy, rollout = self._policy(name), self.rollouts.get(name)
         others = {
             port.place
             for other, one in self.rollouts.items()
@@ -130,14 +134,14 @@ class _Draft:
         if rollout is None:
             return policy
         services = self.change.after.project.services.values()
-        heirs = {port.place for one in services if one.name != name for port in policy_of(one).ports}
+        heirs = {port.place for one in services if one.name != name for port in self._policy(one.name).ports}
         left = tuple(port for port in rollout.policy.ports if port.place in heirs and port not in policy.ports)
         return replace(policy, ports=policy.ports + left)
 
     def _take_ports(self) -> bool:
         """Give the ports to those that waited until they answer. Returns whether there were any."""
-        for name, service in self.change.after.project.services.items():
-            policy = policy_of(service)
+        for name in self.change.after.project.services:
+            policy = self._policy(name)
             lacks = set(policy.ports) - set(self.rollouts[name].policy.ports)
             if name in self.change.begun and lacks:
                 self._begin(name, self.rollouts[name].goal, policy)

@@ -1,5 +1,6 @@
 """What the core needs to know of a service's settings, out of the service as the file says it."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec.structs import replace
@@ -10,8 +11,17 @@ from midair.model.rollout import Expected, Goal, Policy
 from midair.plan import limits_of, order_of, runs_beside
 
 
-def policy_of(service: Service) -> Policy:
-    """The settings that the core acts on, with the order chosen where the file leaves it open."""
+def policy_of(service: Service, services: Mapping[str, Service] | None = None) -> Policy:
+    """The settings that the core acts on, with the order chosen where the file leaves it open.
+
+    `services`: all of the project, one of which may wait for this one's end.
+    """
+    others = (services or {}).values()
+    is_awaited = any(
+        other.depends_on[service.name].condition == "service_completed_successfully"
+        for other in others
+        if service.name in other.depends_on
+    )
     order = order_of(service)
     back = replace(service.rollback, order=service.rollback.order or order)
     return Policy(
@@ -24,6 +34,7 @@ def policy_of(service: Service) -> Policy:
         ports=tuple(port for port in service.ports if port.protocol != "udp") + service.names,
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
+        one_shot=service.restart.condition == "none" or (is_awaited and service.restart.condition != "any"),
         limits=limits_of(service),
         trusted_proxies=service.trusted_proxies,
         beside=runs_beside(service),

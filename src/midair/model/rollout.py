@@ -44,6 +44,7 @@ class Policy(msgspec.Struct, frozen=True):
     ports: tuple[Port, ...] = ()
     stop_signal: str = "SIGTERM"
     stop_grace_s: Span = 10.0
+    one_shot: bool = False  # its work is over when it ends well: by `restart: "no"`, or somebody waits for that
     limits: str = ""  # digest of what changes in place, so that such a change is one
     trusted_proxies: tuple[str, ...] = ()
     beside: bool = False  # the file asks for old and new side by side, also on the same data
@@ -67,6 +68,13 @@ class Restarting(msgspec.Struct, frozen=True):
     count: int  # ends in a row, each after less than `restart.window_s`
     at: Moment | None  # when to start it again; None: not at all
     asked: bool = False  # the next attempt was asked for
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A one-shot that did its work."""
+
+    replica: ReplicaId
+    at: Moment
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -135,6 +143,7 @@ class Rollout(msgspec.Struct, frozen=True):
     reachable: tuple[Reached, ...] = ()
     waits: tuple[Waiting, ...] = ()
     replaces_running: bool = False  # replicas of the last good revision were seen to run
+    done: tuple[Done, ...] = ()  # one-shots of every revision, oldest first
     by_number: bool = False  # replicas were seen to keep data of their own, which goes on in the next of their number
 
     @property

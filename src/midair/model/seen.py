@@ -28,6 +28,7 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     checked: bool = False  # a check of its own says that it is ready; else it runs, or its port accepts connections
     detail: str = ""  # why it is unhealthy or exited, for people
     by_hand: Literal["", "stopped", "removed"] = ""  # exited: somebody else did that, and it is to stay so
+    is_remembered: bool = False  # a one-shot that did its work, of which nothing is left; made by the core
     own_volumes: tuple[str, ...] = ()  # where it keeps data in volumes made for its number alone; its successor's too
 
 

@@ -9,6 +9,7 @@ from midair.rollout.gate import verdict
 from midair.rollout.grow import restart_ended, room, start_missing
 from midair.rollout.judge import fail, judge_deadline, judge_failures
 from midair.rollout.notice import notice
+from midair.rollout.oneshot import with_done
 from midair.rollout.phase import STEADY
 from midair.rollout.reach import ask_reach, combined, note_reached
 from midair.rollout.resize import judge_resizing, resize_kept
@@ -40,7 +41,7 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     fleet, wanted = _plan(draft)
     if draft.policy is not rollout.policy:  # it was turned round, maybe to other ports
         note_reached(draft, seen.replicas)
-        draft.replicas = combined(draft, seen.replicas)
+        draft.replicas = with_done(draft, combined(draft, seen.replicas))
         fleet = Fleet(draft)
         wanted = target(draft, fleet)
     _take_step(draft, wanted)

@@ -31,7 +31,7 @@ def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: 
         asked=previous.asked,  # outstanding or not, it is asked for at once
         created=tuple(made), draining=previous.draining, stopping=previous.stopping,
         restarting=previous.restarting, replicas=previous.replicas, by_number=previous.by_number,
-        reachable=previous.reachable,
+        reachable=previous.reachable, done=previous.done,
     )  # fmt: skip
 
 

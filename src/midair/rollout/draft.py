@@ -17,7 +17,7 @@ from midair.rollout.phase import check_move
 FIELDS = (
     "phase", "goal", "policy", "back", "alone", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step",
     "step_at", "promoted", "asked", "created", "draining", "stopping", "restarting", "failures", "replicas",
-    "by_number", "reachable", "waits", "replaces_running",
+    "by_number", "reachable", "waits", "replaces_running", "done",
 )  # fmt: skip
 _FIELDS_OF = attrgetter(*FIELDS)
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
@@ -56,6 +56,7 @@ class Draft:
         self.restarting = rollout.restarting
         self.failures = rollout.failures
         self.replicas = rollout.replicas
+        self.done = rollout.done
         self.by_number = rollout.by_number
         self.reachable = rollout.reachable
         self.waits = rollout.waits

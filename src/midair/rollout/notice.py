@@ -5,6 +5,7 @@ from midair.model.ids import ReplicaId
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import is_done
+from midair.rollout.oneshot import record_done, with_done
 from midair.rollout.phase import STEADY
 from midair.rollout.reach import note_of
 from midair.rollout.retire import stop_of
@@ -17,6 +18,8 @@ def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
     """Take over what was seen. Records of replicas that are gone for good are dropped."""
     if replicas and (draft.phase in STEADY or not draft.by_number):  # in between, some are not to be seen yet
         draft.by_number = any(replica.own_volumes for replica in replicas)
+    record_done(draft, replicas)
+    replicas = with_done(draft, replicas)
     if replicas == draft.replicas:
         return
     known = {one.id: one for one in draft.replicas}

@@ -1,6 +1,7 @@
 """Turning round: the goal is swapped for the last good one. What runs next is the same program."""
 
 from midair.rollout.draft import Draft
+from midair.rollout.oneshot import with_done
 
 
 def turn_round(draft: Draft, reason: str) -> None:
@@ -17,3 +18,4 @@ def turn_round(draft: Draft, reason: str) -> None:
     draft.waited_s = 0.0
     draft.reached = draft.step = 0
     draft.step_at = draft.now
+    draft.replicas = with_done(draft, draft.replicas)

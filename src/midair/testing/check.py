@@ -64,6 +64,7 @@ class Checks:
         self.what_keeps_failing_goes_back(before, step, now)
         self.a_failed_change_makes_no_more(step)
         self.ids_are_not_shared(before, step)
+        self.one_shots_run_once(before, step)
         self.limits_are_taken_before_the_end(before, seen, step)
         self.a_port_is_left_to_its_owner(seen, step)
         self.the_new_are_ready_before_a_port_is_taken(before, seen, step)
@@ -302,6 +303,15 @@ class Checks:
         both = starts & (stops | set(step.rollout.stopping))
         if both:
             raise Violation("ids are not shared", ", ".join(sorted(both)))
+
+    def one_shots_run_once(self, before: Rollout, step: Step) -> None:
+        """What did its work for a revision is not started when that revision comes back."""
+        done = {one.replica for one in before.done} if before.policy.one_shot else set()
+        again = [
+            action.replica for action in step.actions if isinstance(action, StartReplica) and action.replica in done
+        ]
+        if again:
+            raise Violation("one-shots run once", f"{again[0]} is started again")
 
     def limits_are_taken_before_the_end(self, before: Rollout, seen: Seen, step: Step) -> None:
         """What ends has no replica of its goal that should have other limits; only those that need it are resized."""

@@ -201,6 +201,11 @@ BUGS: dict[str, list[Patch]] = {
     "forget to change limits": [(resize, "ResizeReplica", lambda replica: RemoveReplica(replica))],
     "end before limits are taken": [(advance, "resize_kept", _resize_and_do_not_wait)],
     "go on with limits that are refused": [(advance, "judge_resizing", _always(None))],
+    "run one-shots again": [
+        (notice, "with_done", lambda draft, replicas: replicas),
+        (turn, "with_done", lambda draft, replicas: replicas),
+        (advance, "with_done", lambda draft, replicas: replicas),
+    ],
     "move files under what runs": [(change_advance._Draft, "_empty_movers", _always(False))],
     "recreate beside what is still there": [(strategy, "_is_beside_another", _always(False))],
     "change limits before it is their turn": [(force, "_limited", lambda service, limits, known: service)],

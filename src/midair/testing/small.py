@@ -41,6 +41,16 @@ def _job() -> Scenario:
     return Scenario(["job"], {"one": "job", "two": "job"}, [Ask(0.0, applied({"job": (job, "one")}))])
 
 
+def _migration(quality: Quality) -> Scenario:
+    """A one-shot before a service; both change, and the service fails."""
+    job = service_of("job", 1, CALM_UPDATE, CALM_UPDATE, ports=(), restart=Restart("none"))
+    awaited = {"job": Dependency("service_completed_successfully")}
+    web = service_of("web", 1, CALM_UPDATE, CALM_UPDATE, depends_on=awaited)
+    states = [applied({"job": (job, f"job-{one}"), "web": (web, f"web-{one}")}) for one in ("old", "new")]
+    good: dict[str, Quality] = {"job-old": "job", "job-new": "job", "web-old": "good", "web-new": quality}
+    return Scenario(["job", "web"], good, [Ask(0.0, states[0]), Ask(5.0, states[1])])
+
+
 def _limits(after: str) -> Scenario:
     """Nothing changes but a limit, which is taken in place or refused."""
     state = applied({"web": (service_of("web", 2, CALM_UPDATE, CALM_UPDATE), "old")})
@@ -65,6 +75,7 @@ SMALL: dict[str, Scenario] = {
     "two services, the second fails": _two_services("sick"),
     "a second change in the middle": _superseded(),
     "a one-shot": _job(),
+    "a migration whose service fails": _migration("sick"),
     "another limit": _limits("128m"),
     "a limit that is refused": _limits(TOO_LITTLE),
     "a port that is taken over": _taken_over("good"),

@@ -16,7 +16,8 @@ def service_view(
     rollout: Rollout, seen: Seen, revisions: Mapping[str, Revision], now: Moment | None = None
 ) -> ServiceView:
     """One service. `revisions` by id; what was not seen this time is shown as it was known last."""
-    replicas = rollout.replicas if seen.replicas is None else seen.replicas
+    remembered = tuple(replica for replica in rollout.replicas if replica.is_remembered)
+    replicas = rollout.replicas if seen.replicas is None else (*seen.replicas, *remembered)
     route = seen.route or _NO_ROUTES
     weights = {entry.replica: entry.weight for entry in route.routes}
     shown = {replica.id: _replica(replica, rollout, route, weights, now) for replica in replicas}
