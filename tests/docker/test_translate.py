@@ -1,11 +1,13 @@
 """Model → the engine's words. No engine needed."""
 
+import pytest
 from msgspec.structs import replace
 
 from midair.model.ids import replica_id
 from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.runtime.docker import limits
 from midair.runtime.docker.container import address_of, attempt_of, replica_of, route_to
+from midair.runtime.docker.shell import ignores_stop
 from midair.runtime.docker.translate import Placement, create_body, healthcheck
 
 PROJECT = Project(
@@ -159,3 +161,24 @@ def test_the_address_is_the_containers_own_and_the_bound_one_where_there_is_no_o
     assert address_of(bound, 80) == route_to(bound, 80) == "127.0.0.1:49153"
     assert address_of({"HostConfig": {"NetworkMode": "host"}}, 80) == "127.0.0.1:80"
     assert address_of({}, 80) == ""
+
+
+def test_health_check_takes_microseconds():
+    assert healthcheck({"test": ["CMD", "true"], "interval": "500µs"})["Interval"] == 500_000
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["sh", "-c", "migrate && serve"], True),
+        (["/bin/bash", "-ec", "migrate && serve"], False),
+        (["/bin/bash", "-ec", "serve | tee log"], True),
+        (["sh", "-c", "migrate && exec serve"], False),
+        (["sh", "-c", "trap 'kill $!' TERM; serve & wait"], False),
+        (["python3", "-c", "serve()"], False),
+        (["sh", "start.sh"], False),
+        (["sh"], False),
+    ],
+)
+def test_shell_that_ignores_the_stop_signal_is_known(words, expected):
+    assert ignores_stop(words[:1], words[1:]) == expected

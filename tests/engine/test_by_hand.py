@@ -13,7 +13,7 @@ def end_by_hand(site, how):
     """Let every replica be seen as ended by somebody else."""
     now = site.engine.clock()
     for name, fake in site.machine.replicas.items():
-        seen = replace(fake.seen, state="exited", since=now, by_hand=how, exit_code=143)
+        seen = replace(fake.seen, state="exited", since=now, by_hand=how, exit_code=137)
         site.machine.replicas[name] = replace(fake, seen=seen, ends_at=None)
     site.engine.keeper("shop").nudge()
 
@@ -45,6 +45,7 @@ def test_project_taken_down_by_somebody_else_is_down(site):
         change = site.engine.keeper("shop").state.change
         assert (change.kind, change.phase, change.by) == ("down", "completed", "somebody else, outside midair")
         assert site.machine.started == started
+        assert not change.warnings
         await site.end()
 
     asyncio.run(story())

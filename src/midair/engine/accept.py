@@ -38,6 +38,7 @@ async def plan_up(
         running = (one.state.base for one in neighbours if one is not keeper and not one.state.is_empty)
         reasons = plans.of_name(project, [base.project for base in running if base is not None])
         plan = replace(plan, refusals=(*plan.refusals, *reasons))
+    plan = await _with_advice(keeper, plan, after)
     if not keeper.state.rollouts:
         found_running = foreign(project, (await keeper.look()).all_replicas)
         plan = replace(plan, warnings=(*plan.warnings, *(_take_over(*one) for one in found_running.items())))
@@ -51,6 +52,16 @@ def _take_over(service: str, replicas: tuple[ReplicaSeen, ...]) -> str:
     if any(replica.published for replica in replicas):
         text += "; its published port changes hands once, and until the old one has stopped requests are refused"
     return text
+
+
+async def _with_advice(keeper: Keeper, plan: Plan, after: Applied) -> Plan:
+    """The plan, with what the runtimes know of what it starts anew."""
+    advice: list[str] = []
+    for name in _new(plan):
+        revision = after.revisions[name]
+        runtime = keeper.world.runtimes.get(revision.service.runtime)  # one that nothing has needed yet is left closed
+        advice += await runtime.advise(revision.service, revision.release) if runtime is not None else ()
+    return replace(plan, warnings=(*plan.warnings, *advice))
 
 
 async def with_written(keeper: Keeper, plan: Plan, after: Applied) -> Plan:

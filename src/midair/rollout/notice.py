@@ -62,6 +62,8 @@ def _stopped(draft: Draft, last: ReplicaSeen) -> ReplicaStopped:
     code = last.exit_code if last.state == "exited" else None
     code = 128 - code if code is not None and code < 0 else code
     stop = stop_of(draft, last)
+    if last.by_hand:
+        return ReplicaStopped(last.id, code)
     if not last.killed and (code != _KILLED or stop.signal in _SIGKILL):
         return ReplicaStopped(last.id, code)
     return ReplicaStopped(last.id, code, stop.grace_s, stop.signal)

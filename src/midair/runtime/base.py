@@ -82,5 +82,8 @@ class Runtime(Protocol):
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here (missing command, unreadable folder). Starts nothing."""
 
+    async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
+        """What a person should know before replicas of it are started, a line each. Fetches and makes nothing."""
+
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """(replica id, path) of the current log file of each replica of the service, newest replica last."""

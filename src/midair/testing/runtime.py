@@ -180,6 +180,10 @@ class FakeRuntime:
         """What `machine.reasons` says."""
         return self.machine.reasons.get(service.name, ())
 
+    async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
+        """Nothing that the plan does not know."""
+        return ()
+
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """Those that a test has written."""
         return self.machine.log_files.get(service, ())

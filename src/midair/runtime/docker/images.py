@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import time
 from contextlib import suppress
@@ -26,6 +27,7 @@ from midair.runtime.docker.registry import auth_header, auth_of, familiar, regis
 _PULL_S = 900.0  # a pull that has shown no progress for long is ended by its own stall limit
 _STALL_S = 60.0
 _ASK_S = 10.0  # a registry that has not said what an image is by then
+_LONG = {"d": 86400, "w": 7 * 86400}  # seconds
 _TAGS = "midair"  # images that midair built are midair/PROJECT-SERVICE:CONTENT
 
 
@@ -55,8 +57,13 @@ async def _inspect(client: aiodocker.Docker, name: str) -> dict[str, Any] | None
 
 async def volumes(client: aiodocker.Docker, name: str) -> frozenset[str]:
     """Paths for which the image declares a VOLUME."""
-    found = await _inspect(client, name) or {}
-    return frozenset((found.get("Config") or {}).get("Volumes") or {})
+    return frozenset((await config(client, name)).get("Volumes") or {})
+
+
+async def config(client: aiodocker.Docker, name: str) -> dict[str, Any]:
+    """What an image says about its containers; empty for one that is not here."""
+    found = await _inspect(client, name) if name else None
+    return dict((found or {}).get("Config") or {})
 
 
 async def fingerprint(client: aiodocker.Docker, project: str, service: Service) -> str | None:
@@ -92,9 +99,9 @@ def is_due(image: dict[str, Any], policy: str, now: float) -> bool:
 
 
 def span_of(text: str) -> float:
-    """Seconds of a span that may also count days and weeks."""
-    days = {"d": 86400, "w": 7 * 86400}.get(text[-1:])
-    return float(text[:-1]) * days if days else parse_span(text)
+    """Seconds of a span that may also count days and weeks: 1d12h."""
+    parts = re.findall(r"([\d.]+)([a-z]+)", text)
+    return sum(float(count) * _LONG[unit] if unit in _LONG else parse_span(count + unit) for count, unit in parts)
 
 
 async def remote_digest(client: aiodocker.Docker, name: str) -> str:

@@ -78,7 +78,7 @@ class Maker:
         body["HostConfig"]["Mounts"] = with_inherited(body["HostConfig"]["Mounts"], volumes, declared)
         await shared.ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
         name = self._names.name(service, number, taken)
-        endpoints = network_endpoints(service, placement, action.replica)
+        endpoints = network_endpoints(service, placement)
         try:
             await self._create(name, body, endpoints)
         finally:

@@ -47,11 +47,21 @@ def auth_of(name: str) -> dict[str, str] | None:
     host = registry(name)
     known = config.get("auths") or {}
     entry = known.get(host) or known.get(f"https://{host}") or {}
+    if entry.get("identitytoken"):
+        return {"identitytoken": str(entry["identitytoken"]), "serveraddress": host}
     if entry.get("auth"):
-        user, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
-        return {"username": user, "password": password, "serveraddress": host}
+        return _decoded(str(entry["auth"]), host)
     helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
     return _from_helper(helper, host) if helper else None
+
+
+def _decoded(auth: str, host: str) -> dict[str, str] | None:
+    """What `docker login` stored; None when it is damaged: the registry then says that nobody is logged in."""
+    try:
+        user, _, password = base64.b64decode(auth).decode().partition(":")
+    except ValueError:
+        return None
+    return {"username": user, "password": password, "serveraddress": host}
 
 
 def _from_helper(helper: str, host: str) -> dict[str, str] | None:
@@ -63,6 +73,8 @@ def _from_helper(helper: str, host: str) -> dict[str, str] | None:
         found = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
+    if found.get("Username") == "<token>":  # as the docker command reads a helper's answer
+        return {"identitytoken": found["Secret"], "serveraddress": host}
     return {"username": found["Username"], "password": found["Secret"], "serveraddress": host}
 
 

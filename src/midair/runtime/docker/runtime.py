@@ -35,6 +35,7 @@ from midair.runtime.docker.names import taken_names
 from midair.runtime.docker.notes import Notes
 from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.readiness import Readiness
+from midair.runtime.docker.shell import ignores_stop
 from midair.runtime.docker.translate import kept_of
 from midair.runtime.docker.volumes import Volumes
 from midair.runtime.docker.watch import Containers
@@ -216,6 +217,20 @@ class DockerRuntime:
             f'container name "{name}" of service "{service.name}" belongs to a container that is not of this project'
         )
         return (*unavailable(service), *((clash,) if owner != self._name else ()))
+
+    async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
+        """A first process that ignores the stop signal, by the file or by an image that is here."""
+        config = await images.config(self._engine, release or service.image or "")
+        entrypoint = service.entrypoint if service.entrypoint is not None else tuple(config.get("Entrypoint") or ())
+        command = service.command
+        if command is None:  # with an entrypoint of the file the engine ignores the image's command
+            command = tuple(config.get("Cmd") or ()) if service.entrypoint is None else ()
+        if service.fields.get("init") or not ignores_stop(entrypoint, command):
+            return ()
+        return (
+            f"{service.name}: its first process is a shell, which ignores the stop signal, so it is killed at the "
+            "end of the grace period; begin the last command with exec",
+        )
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """The engine's own log files, where this user may read them, after those of what was removed."""

@@ -78,7 +78,7 @@ def container_name(project: str, service: str, number: int) -> str:
 
 
 def labels(project: Project, revision: Revision, replica: ReplicaId, attempt: int, number: int) -> dict[str, str]:
-    """Compose's labels, midair's own two, and the service's."""
+    """Compose's labels, midair's own three, and the service's."""
     service = revision.service
     depends = ",".join(
         f"{name}:{needed.condition}:{str(needed.restart).lower()}" for name, needed in service.depends_on.items()
@@ -168,7 +168,7 @@ def create_body(
     health = healthcheck(fields.get("healthcheck"))
     if health:
         body["Healthcheck"] = health
-    first = next(iter(network_endpoints(service, placement, replica).items()), None)
+    first = next(iter(network_endpoints(service, placement).items()), None)
     if first:
         body["NetworkingConfig"] = {"EndpointsConfig": {first[0]: first[1]}}
     return body
@@ -270,10 +270,10 @@ def network_name(key: str, settings: dict[str, Any] | None, placement: Placement
     return str((settings or {}).get("name") or placement.network(key))
 
 
-def network_endpoints(service: Service, placement: Placement, replica: ReplicaId) -> dict[str, dict[str, Any]]:
+def network_endpoints(service: Service, placement: Placement) -> dict[str, dict[str, Any]]:
     """The engine's network name → endpoint settings, in the file's order of priority.
 
-    The service's own name is an alias only if the router does not answer to it.
+    The service's own name is always an alias. Where the router answers to it, the hosts file comes first.
     """
     if service.fields.get("network_mode"):
         return {}

@@ -132,6 +132,10 @@ class ProcessRuntime:
         """Reasons why the service could not be started here."""
         return await asyncio.to_thread(check.reasons, service, shell)
 
+    async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
+        """Nothing that the plan does not know."""
+        return ()
+
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """Logs of the replicas on record, oldest first, after those that are gone since a moment ago.
 
