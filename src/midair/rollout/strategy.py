@@ -32,6 +32,8 @@ def target(draft: Draft, fleet: Fleet) -> Target:
         return _frozen(draft, fleet)
     if draft.policy.waits and not draft.back:
         return Target(new=0, old=0, alive_max=0, step=draft.step, reason="all that uses the same files ends first")
+    if not draft.replicas and _is_begun_elsewhere(draft):
+        return Target(new=0, old=0, alive_max=0, step=draft.step, reason="what another change has begun is seen first")
     alone = draft.alone or (kind == "recreate" and not draft.back)
     if not fleet.old and not fleet.ending and not (alone and _is_beside_another(fleet)):
         return Target(new=wanted, old=0, alive_max=wanted, step=draft.step, reason="starting what is missing")
@@ -103,9 +105,12 @@ def _recreate(draft: Draft, fleet: Fleet) -> Target:
 
 def _is_beside_another(fleet: Fleet) -> bool:
     """Whether anything is left that is not to stay, or is just being started."""
-    draft = fleet.draft
-    begun = any(revision_of(one) != draft.goal.revision for one in draft.seen.starting)
-    return begun or bool(fleet.old) or any(one.state != "exited" for one in fleet.ending)
+    return _is_begun_elsewhere(fleet.draft) or bool(fleet.old) or any(one.state != "exited" for one in fleet.ending)
+
+
+def _is_begun_elsewhere(draft: Draft) -> bool:
+    """Whether a replica of another revision is being started. What data it keeps is known when it was seen."""
+    return any(revision_of(one) != draft.goal.revision for one in draft.seen.starting)
 
 
 def _blue_green(draft: Draft, fleet: Fleet) -> Target:

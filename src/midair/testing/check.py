@@ -178,7 +178,7 @@ class Checks:
         refused = passed.intersection(route.failing)
         routed = {one.replica: one.address for one in route.routes if one.replica in refused}
         for replica in step.rollout.replicas:
-            if replica.state == "ready" and routed.get(replica.id) == replica.address and before.policy.ports:
+            if replica.state == "ready" and routed.get(replica.id) == replica.address and step.rollout.policy.ports:
                 raise Violation("what refuses is not ready", replica.id)
 
     def what_keeps_failing_goes_back(self, before: Rollout, step: Step, now: Moment) -> None:
