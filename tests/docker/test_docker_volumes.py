@@ -36,7 +36,8 @@ def store(place, engine):
 
 def containers(engine):
     label = "label=com.docker.compose.project=shop"
-    listed = engine.docker("ps", "--filter", label, "--format", '{{.ID}} {{.Label "io.midair.replica"}}').splitlines()
+    replicas = ("--filter", label, "--filter", "label=io.midair.replica")
+    listed = engine.docker("ps", *replicas, "--format", '{{.ID}} {{.Label "io.midair.replica"}}').splitlines()
     return {line.split()[1].rpartition("/")[2]: line.split()[0] for line in sorted(listed)}
 
 

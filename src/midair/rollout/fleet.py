@@ -124,7 +124,8 @@ class Fleet:
 def monitor_of(draft: Draft, replica: ReplicaSeen) -> Span:
     """How long a replica is watched after it was ready."""
     lasted = [one.lasted_s for one in draft.failures if one.replica == replica.id and one.lasted_s is not None]
-    return draft.update.monitor_s + max(lasted, default=0.0)
+    # After a pause of a day nobody waits another day to see whether it lasts as long again.
+    return draft.update.monitor_s + min(max(lasted, default=0.0), draft.policy.strategy.progress_deadline_s)
 
 
 def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:

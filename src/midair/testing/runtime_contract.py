@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -98,7 +98,8 @@ class RuntimeContract:
         async def claim(harness: Harness, runtime: Runtime) -> None:
             good = await harness.revision("good", runtime)
             before = await _started(runtime, good)
-            await _refused(runtime.perform(StartReplica(before.id, attempt=2), good))
+            with suppress(RuntimeTrouble):  # a runtime may refuse, or find that it is done
+                await runtime.perform(StartReplica(before.id, attempt=2), good)
             assert (await _only(runtime)).pid == before.pid
 
         self._prove(claim, tmp_path)
