@@ -43,6 +43,7 @@ class Stage:
         )  # fmt: skip
         self.rollout = None
         self.seen = Seen()
+        self.front = None  # FrontSeen
         self.asked = None  # the routes asked for last, and when
         self.since = {}  # (replica, attempt, state) -> moment
         self.ready_at = {}
@@ -89,7 +90,7 @@ class Stage:
         names = [f"{revision}/{place}" for place in range(int(count))]
         ready = ", ".join(f"{name} ready" for name in names)
         self.do_begin(rest)
-        routed = f"; settled 2 {' '.join(names)}" if policy.ports else ""
+        routed = f"; settled 2 {' '.join(names)}" if policy.ports or policy.front else ""
         for seen in ("nothing; settled 0", f"{ready}; settled 1", ready + routed):
             self.do_see(seen)
             self.do_advance("")
@@ -128,7 +129,7 @@ class Stage:
                 troubles.append(Trouble(key, int(count), self.now, "it failed"))
             elif part and part != "nothing":
                 replicas = tuple(self._replica(one.strip()) for one in part.split(","))
-        self.seen = Seen(replicas, route, tuple(troubles))
+        self.seen = Seen(replicas, route, tuple(troubles), front=self.front)
 
     def do_advance(self, rest: str) -> list[str]:
         routes, asked_at = self.asked or (None, None)

@@ -59,6 +59,12 @@ CAUGHT_BY = {  # any of these: which one comes first is chance
     "take a port before the new are ready": {"the new are ready before a port is taken"},
     "give data to two replicas of one number": {"data has one owner at a time"},
     "start beside the owner of the data": {"data has one owner at a time", "not too many are alive"},
+    "make a front only once": {"the front is there in the end", "every change ends"},
+    "take a paused front for a fit one": {"the front is there in the end", "every change ends"},
+    "remove a front before its replicas": {"no caller loses its name"},
+    "leave a front behind": {"every change ends", "the front is there in the end"},
+    "end before the front is fit": {"fronts are settled before the end"},
+    "take routes for settled before the front has them": {"rules are waited for"},
     "wait for the routes of what is published": {"every change ends", "a port is left to its owner"},
 }
 

@@ -32,6 +32,7 @@ def policy_of(service: Service, services: Mapping[str, Service] | None = None) -
         drain=service.drain,
         hold=service.hold,
         ports=tuple(port for port in service.ports if port.protocol != "udp") + service.names,
+        front=service.front is not None,
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
         one_shot=service.restart.condition == "none" or (is_awaited and service.restart.condition != "any"),

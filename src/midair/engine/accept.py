@@ -15,7 +15,7 @@ from midair.model.change import Change, ChangeKind
 from midair.model.event import ChangeAccepted, ChangeEnded, Event
 from midair.model.ids import ChangeId
 from midair.model.plan import LiveService, Plan
-from midair.model.project import Applied, Port, Project, Revision, Service
+from midair.model.project import Applied, Names, Port, Project, Revision, Service
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen
 from midair.rollout.fleet import is_done
@@ -146,7 +146,13 @@ def _refused(reasons: Iterable[str], hint: str = MEND) -> PlanRefused:
 
 def owners(ports: Iterable[Port], others: Iterable[Keeper]) -> dict[Port, Keeper]:
     """Which of these projects listens on which of the ports already."""
-    held = [(port, one) for one in others for rollout in one.state.rollouts.values() for port in rollout.policy.ports]
+    held = [
+        (port, one)
+        for one in others
+        for rollout in one.state.rollouts.values()
+        for port in rollout.policy.ports
+        if not port.front
+    ]
     return {port: owner for port in ports for theirs, owner in held if _clash(port, theirs)}
 
 
@@ -223,10 +229,14 @@ async def store(
 
 async def _arrange(keeper: Keeper, after: Applied) -> Applied:
     """Make what the services share, and note where the router is to answer for their names."""
-    names: dict[str, tuple[Port, ...]] = {}
+    names: dict[str, Names] = {}
     for runtime in sorted({service.runtime for service in after.project.services.values()}):
         names |= await (await keeper.world.runtime(runtime)).arrange(after.project)
-    services = {name: replace(service, names=names.get(name, ())) for name, service in after.project.services.items()}
+    services = {
+        name: replace(service, names=found.ports, front=found.front)
+        for name, service in after.project.services.items()
+        for found in [names.get(name, Names())]
+    }
     return replace(after, project=replace(after.project, services=services, captured={}))
 
 

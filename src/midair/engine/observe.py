@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from midair.errors import MidairError
 from midair.model.ids import service_of
 from midair.model.rollout import Rollout
-from midair.model.seen import ReplicaSeen, RouteSeen, Seen, Trouble
+from midair.model.seen import FrontSeen, ReplicaSeen, RouteSeen, Seen, Trouble
 from midair.router.base import Router, RouterSeen
 from midair.runtime.base import Runtime
 
@@ -25,6 +26,7 @@ class Sight(msgspec.Struct, frozen=True):
     replicas: dict[str, tuple[ReplicaSeen, ...]] = {}  # by runtime, those that answered
     router: RouterSeen | None = None
     problems: dict[str, str] = {}  # by runtime, or "router": why there was no answer
+    fronts: dict[str, FrontSeen] = {}  # by service
     by_service: dict[str, tuple[ReplicaSeen, ...]] = {}  # of every runtime that answered
 
     @property
@@ -39,13 +41,13 @@ class Sight(msgspec.Struct, frozen=True):
         replicas = self.by_service.get(service, ()) if is_known else None
         nothing = RouteSeen(settled=0, reach=() if self.router is not None and self.router.reaches else None)
         route = None if self.router is None else self.router.routes.get(service, nothing)
-        return Seen(replicas=replicas, route=route, troubles=troubles)
+        return Seen(replicas=replicas, route=route, troubles=troubles, front=self.fronts.get(service))
 
 
 async def observe(runtimes: Mapping[str, Runtime], router: Router | None) -> Sight:
     """Look at all of them together."""
     names = list(runtimes)
-    looks: list[Callable[[], Awaitable[object]]] = [runtimes[name].observe for name in names]
+    looks: list[Callable[[], Awaitable[object]]] = [partial(_observe, runtimes[name]) for name in names]
     if router is not None:
         looks.append(router.observe)
     answers = await asyncio.gather(*(_look(look) for look in looks))
@@ -54,9 +56,22 @@ async def observe(runtimes: Mapping[str, Runtime], router: Router | None) -> Sig
         for name, answer in zip([*names, "router"][: len(answers)], answers, strict=True)
         if isinstance(answer, str)
     }
-    replicas = {name: answer for name, answer in zip(names, answers, strict=False) if isinstance(answer, tuple)}
+    looked = {name: answer for name, answer in zip(names, answers, strict=False) if isinstance(answer, _Looked)}
+    replicas = {name: each.replicas for name, each in looked.items()}
+    fronts = {front.service: front for each in looked.values() for front in each.fronts}
     seen = answers[-1] if router is not None and isinstance(answers[-1], RouterSeen) else None
-    return Sight(replicas=replicas, router=seen, problems=problems, by_service=_by_service(replicas))
+    return Sight(replicas=replicas, router=seen, problems=problems, fronts=fronts, by_service=_by_service(replicas))
+
+
+class _Looked(msgspec.Struct, frozen=True):
+    """What one runtime answered."""
+
+    replicas: tuple[ReplicaSeen, ...]
+    fronts: tuple[FrontSeen, ...]
+
+
+async def _observe(runtime: Runtime) -> _Looked:
+    return _Looked(await runtime.observe(), await runtime.observe_fronts())
 
 
 def _by_service(replicas: Mapping[str, tuple[ReplicaSeen, ...]]) -> dict[str, tuple[ReplicaSeen, ...]]:

@@ -5,13 +5,21 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from midair.errors import MidairError
-from midair.model.action import Action, ReachReplicas, RemoveReplica, SetRoutes, StartReplica
+from midair.model.action import (
+    Action,
+    MakeFront,
+    ReachReplicas,
+    RemoveFront,
+    RemoveReplica,
+    SetRoutes,
+    StartReplica,
+)
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
 from midair.model.seen import ReplicaSeen, Trouble
 
 ACT_S = 60.0
-_OF_SERVICES = ("routes", "reach")  # the verbs of actions that concern a service as a whole
+_OF_SERVICES = ("routes", "reach", "front")  # the verbs of actions that concern a service as a whole
 log = logging.getLogger(__name__)
 
 
@@ -120,8 +128,10 @@ class Hands:
 
 
 def target(action: Action) -> str:
-    """What an action acts on: a replica, the routes of a service, or its candidates for them."""
-    return action.key if isinstance(action, SetRoutes | ReachReplicas) else action.replica
+    """What an action acts on: a replica, or of a service the routes, the candidates for them, or the front."""
+    if isinstance(action, SetRoutes | ReachReplicas | MakeFront | RemoveFront):
+        return action.key
+    return action.replica
 
 
 def _service_of_key(key: str) -> str:

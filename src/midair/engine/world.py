@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Set
 
 from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
-from midair.model.action import Action, ReachReplicas, SetRoutes, StartReplica
+from midair.model.action import Action, MakeFront, ReachReplicas, RemoveFront, SetRoutes, StartReplica
 from midair.model.moment import Moment
 from midair.model.project import Port, Project, Revision
 from midair.router.base import Router
@@ -126,6 +126,10 @@ class World:
             if self.router is None:
                 raise RouterTrouble(self.problems.get("router", "cannot route requests: the router is not there"))
             await self.router.perform(action)
+            return
+        if isinstance(action, MakeFront | RemoveFront):
+            for runtime in self.runtimes.values():
+                await runtime.perform_front(action)
             return
         name = self._owners.get(action.replica)
         if isinstance(action, StartReplica) and revision is not None:

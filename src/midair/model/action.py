@@ -77,6 +77,7 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
     long_lived: str = "close"
     stick_by: str | None = None
     trusted_proxies: tuple[str, ...] = ()  # networks; (): no proxy is known, and forwarding headers are added to
+    front: bool = False  # the service has a front: nothing is in force before its rules are
 
     @property
     def key(self) -> str:
@@ -110,6 +111,29 @@ class ReachReplicas(msgspec.Struct, frozen=True, tag="reach-replicas"):
         return f"reach {self.service}"
 
 
+class MakeFront(msgspec.Struct, frozen=True, tag="make-front"):
+    """See to it that the front of a service exists, runs, and is as the project in force says."""
+
+    service: str
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"front {self.service}"
+
+
+class RemoveFront(msgspec.Struct, frozen=True, tag="remove-front"):
+    """Remove the front of a service. The core asks for it when no replica of the service is left."""
+
+    service: str
+
+    @property
+    def key(self) -> str:
+        """What failures of this action are counted under."""
+        return f"front {self.service}"
+
+
+FrontAction = MakeFront | RemoveFront
 RuntimeAction = StartReplica | StopReplica | RemoveReplica | ResizeReplica
 RouterAction = SetRoutes | ReachReplicas
-Action = RuntimeAction | RouterAction
+Action = RuntimeAction | RouterAction | FrontAction

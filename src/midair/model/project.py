@@ -29,11 +29,12 @@ class Port(msgspec.Struct, frozen=True):
     host: str = ""  # address to listen on; "" is every interface
     protocol: Protocol = "http"
     inside: bool = False  # not published: where the router answers for the service's name inside the project
+    front: str = ""  # service in whose front it is listened on; "": on this machine
 
     @property
     def place(self) -> tuple[str, int]:
         """Where it is listened on: address and number."""
-        return self.host, self.port
+        return (f"front of {self.front}", self.port) if self.front else (self.host, self.port)
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -155,6 +156,19 @@ class Link(msgspec.Struct, frozen=True):
         return not self.source
 
 
+class Front(msgspec.Struct, frozen=True):
+    """The container that is a service's address on its networks."""
+
+    addresses: dict[str, str] = {}  # fixed ones, by the engine's name of the network; elsewhere the engine chooses
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What the names of one service lead to: the router at these ports, in the service's front if it has one."""
+
+    ports: tuple[Port, ...] = ()
+    front: Front | None = None
+
+
 class Service(msgspec.Struct, frozen=True):
     """One service of a project, with defaults filled in."""
 
@@ -184,6 +198,7 @@ class Service(msgspec.Struct, frozen=True):
     hold: Hold = Hold()
     names: tuple[Port, ...] = ()  # ports beside the published ones where the router answers for its name
     trusted_proxies: tuple[str, ...] = ()  # networks whose word on the client's address and scheme counts
+    front: Front | None = None  # None: its names lead elsewhere
     on_change: dict[str, str] = {}  # file pattern -> signal or URL
     contents: dict[str, str] = {}  # configs.NAME and secrets.NAME -> SHA-256 of what each holds, where it can be read
     links: tuple[Link, ...] = ()  # of a plain process: shared files, and volumes with a target inside the release

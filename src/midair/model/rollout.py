@@ -45,6 +45,7 @@ class Policy(msgspec.Struct, frozen=True):
     stop_signal: str = "SIGTERM"
     stop_grace_s: Span = 10.0
     one_shot: bool = False  # its work is over when it ends well: by `restart: "no"`, or somebody waits for that
+    front: bool = False  # its names lead to a container of its own
     limits: str = ""  # digest of what changes in place, so that such a change is one
     trusted_proxies: tuple[str, ...] = ()
     beside: bool = False  # the file asks for old and new side by side, also on the same data

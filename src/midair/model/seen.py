@@ -32,6 +32,14 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     own_volumes: tuple[str, ...] = ()  # where it keeps data in volumes made for its number alone; its successor's too
 
 
+class FrontSeen(msgspec.Struct, frozen=True):
+    """The front of one service, as the runtime sees it."""
+
+    service: str
+    fit: bool = True  # it runs, and is as the project in force says
+    detail: str = ""  # why it is not fit, for people
+
+
 class Route(msgspec.Struct, frozen=True):
     """One replica in the routes of a service. Draining replicas have no route."""
 
@@ -123,4 +131,5 @@ class Seen(msgspec.Struct, frozen=True):
     troubles: tuple[Trouble, ...] = ()
     gates: tuple[GateSeen, ...] = ()
     asked_at: Moment | None = None  # when this control plane asked for the rollout's `asked` last; None: not yet
+    front: FrontSeen | None = None  # None: it has none
     starting: tuple[ReplicaId, ...] = ()  # whose start is being carried out now: on record or not, soon they are alive

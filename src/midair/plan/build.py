@@ -188,7 +188,7 @@ def _classified(difference: Difference, earlier: Service, service: Service) -> F
 def _settings(service: Service) -> Service:
     """What midair acts on, without the canonical form that `diff` has compared, and what the runtime added."""
     return msgspec.structs.replace(
-        service, fields={}, extension={}, names=(), own_volumes=(), links=(), shared_place="", moves=False
+        service, fields={}, extension={}, names=(), own_volumes=(), links=(), shared_place="", moves=False, front=None
     )
 
 

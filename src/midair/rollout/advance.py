@@ -5,6 +5,7 @@ from midair.model.rollout import Phase, Rollout, Step
 from midair.model.seen import ReplicaSeen, Seen
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet
+from midair.rollout.front import is_front_settled, keep_front
 from midair.rollout.gate import verdict
 from midair.rollout.grow import restart_ended, room, start_missing
 from midair.rollout.judge import fail, judge_deadline, judge_failures
@@ -46,6 +47,7 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
         wanted = target(draft, fleet)
     _take_step(draft, wanted)
     kept, leaving = _choose(fleet, wanted)
+    keep_front(draft, fleet)
     start_missing(draft, fleet, wanted)
     restart_ended(draft, kept)
     resizing = resize_kept(draft, kept)
@@ -121,7 +123,7 @@ def _settle(draft: Draft, fleet: Fleet, leaves: bool) -> None:
 def _phase(draft: Draft, fleet: Fleet, leaves: bool) -> tuple[Phase, str]:
     wanted = draft.goal.replicas
     all_good = len(fleet.good) >= wanted
-    if all_good and not (leaves or fleet.old or fleet.ending) and in_force(draft):
+    if all_good and not (leaves or fleet.old or fleet.ending) and in_force(draft) and is_front_settled(draft):
         if draft.back:
             return "rolled_back", draft.reason
         return "completed", "only the goal is there"

@@ -85,7 +85,7 @@ class Draft:
     @property
     def uses_routes(self) -> bool:
         """Whether a router is to know of this service. Once it does, it stays so."""
-        return self.asked is not None or bool(self.policy.ports)
+        return self.asked is not None or bool(self.policy.ports) or self.policy.front
 
     @property
     def settled(self) -> RouteSeen | None:

@@ -10,6 +10,7 @@ from midair.model.ids import revision_of
 from midair.model.project import Port
 from midair.model.seen import ReplicaSeen, Route
 from midair.rollout.draft import UNKNOWN_S, Draft
+from midair.rollout.front import has_front
 
 ASK_AGAIN_S = 1.0  # while the router says yes and nothing comes into force; when it says no, troubles set the pace
 TAKE_OVER_S = 0.05  # between two attempts to listen on a port that is being left
@@ -92,6 +93,7 @@ def _wanted(draft: Draft, routes: tuple[Route, ...], ports: tuple[Port, ...]) ->
         long_lived=policy.drain.long_lived,
         stick_by=policy.strategy.stick_by,
         trusted_proxies=policy.trusted_proxies,
+        front=has_front(draft),
     )
 
 

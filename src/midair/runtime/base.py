@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from midair.model.action import RuntimeAction
+from midair.model.action import FrontAction, RuntimeAction
 from midair.model.plan import Written
-from midair.model.project import Port, Project, Revision, Service
-from midair.model.seen import ReplicaSeen
+from midair.model.project import Names, Project, Revision, Service
+from midair.model.seen import FrontSeen, ReplicaSeen
 
 Progress = Callable[[str], None]  # takes one line for people
 
@@ -25,17 +25,22 @@ class Runtime(Protocol):
     async def close(self) -> None:
         """Let go of everything without stopping any replica."""
 
-    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
+    async def arrange(self, project: Project) -> dict[str, Names]:
         """Make what the services of the project share, before a change to it is stored. Idempotent.
 
-        Returns by service the ports beside the published ones on which the router is to answer for its name.
-        Raises RuntimeTrouble."""
+        Returns by service what its names lead to. Raises RuntimeTrouble."""
 
     def in_force(self, project: Project) -> None:
         """What the project is to be from now on: what is observed is compared with it, new replicas are of it."""
 
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica on record, of every service. Fast: looks at what is known, waits for nothing."""
+
+    async def observe_fronts(self) -> tuple[FrontSeen, ...]:
+        """The front of every service that has one. As fast as `observe`."""
+
+    async def perform_front(self, action: FrontAction) -> None:
+        """See to a front, or remove it. Nothing happens where services of this runtime have no fronts."""
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to: long ones go on in the background and are seen. `revision`: for starts."""

@@ -8,7 +8,7 @@ from collections import Counter
 from msgspec.structs import replace
 
 from midair.change.depend import holds
-from midair.model.action import Action, RemoveReplica, ResizeReplica, SetRoutes, StartReplica, StopReplica
+from midair.model.action import Action, MakeFront, RemoveReplica, ResizeReplica, SetRoutes, StartReplica, StopReplica
 from midair.model.change import Change, ChangeStep
 from midair.model.event import PhaseChanged
 from midair.model.ids import FOREIGN, ReplicaId, ordinal_of, revision_of, service_of
@@ -41,11 +41,14 @@ class Checks:
         self.same_moment: dict[str, tuple[Moment, int]] = {}
         self.asked: dict[tuple[str, int], SetRoutes] = {}
         world.on_stop = self.no_request_is_cut
+        self.fronted: dict[str, Rollout] = {}  # as it was decided last
+        world.fronts.on_remove = self.no_caller_loses_its_name
         world.on_lost = self.no_request_goes_where_it_was_stopped
 
     def decided(self, before: Rollout, seen: Seen, step: Step, now: Moment) -> None:
         """After each decision, before it is committed."""
         after = step.rollout
+        self.fronted[after.service] = after
         self.drains[after.service] = after.policy.drain.timeout_s
         if not step.actions and not step.events and after is before:
             return
@@ -58,6 +61,7 @@ class Checks:
             self.routes_lead_only_to_ready_replicas(seen, step)
             self.routes_lead_only_to_reached_replicas(before, step)
             self.generations_grow(before, after)
+            self.rules_are_waited_for(seen, step)
             self.enough_keep_serving(before, seen, after, now)
         self.restarts_wait(seen, step, now)
         self.what_refuses_is_not_ready(before, seen, step)
@@ -68,6 +72,7 @@ class Checks:
         self.limits_are_taken_before_the_end(before, seen, step)
         self.a_port_is_left_to_its_owner(seen, step)
         self.the_new_are_ready_before_a_port_is_taken(before, seen, step)
+        self.fronts_are_settled_before_the_end(before, seen, step)
         self._mark(before, seen, step, now)
 
     def acts(self, stored: Rollout, action: Action) -> None:
@@ -347,6 +352,34 @@ class Checks:
             if is_gentle and serves and not any(other.state == "ready" for other in others):
                 raise Violation("the new are ready before a port is taken", f"nobody takes the place of {one.id}")
 
+    def no_caller_loses_its_name(self, service: str) -> None:
+        """A front is removed when no replica is left that was made to be called by it."""
+        rollout = self.fronted[service]
+        self.marks["a front was removed"] += 1
+        old = [
+            body.id
+            for body in self.world.bodies[service].values()
+            if body.state in ("starting", "ready") and revision_of(body.id) != rollout.goal.revision
+        ]
+        if old or (rollout.policy.front and rollout.goal.revision is not None):
+            raise Violation("no caller loses its name", f"the front of {service} is removed beside {old}")
+
+    def fronts_are_settled_before_the_end(self, before: Rollout, seen: Seen, step: Step) -> None:
+        """What ends has the front that it is to have, or none."""
+        after = step.rollout
+        if after.phase == before.phase or after.phase not in ("completed", "rolled_back"):
+            return
+        wanted = after.policy.front and after.goal.revision is not None
+        fit = seen.front is not None and seen.front.fit
+        if fit if not wanted else not fit:
+            raise Violation("fronts are settled before the end", f"{after.service}: {seen.front}")
+
+    def rules_are_waited_for(self, seen: Seen, step: Step) -> None:
+        """While callers use a front, routes are in force only when its rules are."""
+        for action in step.actions:
+            if isinstance(action, SetRoutes) and seen.front and seen.front.fit and not action.front:
+                raise Violation("rules are waited for", action.key)
+
     def dependencies_come_first(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
         """A service begins only when what it depends on is there."""
         services = change.after.project.services
@@ -385,6 +418,8 @@ class Checks:
             marks["limits were changed in place"] += 1
         if {one.replica for one in before.draining} & {route.replica for route in after.routes}:
             marks["a draining replica was taken back"] += 1
+        if seen.front is not None and any(isinstance(one, MakeFront) for one in step.actions):
+            marks["a front was put right"] += 1
         if step.actions and any(
             isinstance(one, StopReplica) and one.replica in before.stopping for one in step.actions
         ):

@@ -57,6 +57,10 @@ def the_goal_is_reached(rollout: Rollout, world: World) -> None:
     strangers = [one.id for one in bodies if revision_of(one.id) != goal.revision]
     if strangers:
         raise Violation("nothing is left over", f"{strangers} beside {goal}")
+    front = world.fronts.seen(rollout.service)
+    wanted = rollout.policy.front and goal.revision is not None
+    if wanted != (front is not None and front.fit):
+        raise Violation("the front is there in the end", f"{rollout.service}: {front}, wanted: {wanted}")
     if goal.revision is not None and world.quality[goal.revision] == "good":
         ready = {one.id: one.address for one in bodies if one.state == "ready"}
         if len(ready) != goal.replicas or len(bodies) != goal.replicas:

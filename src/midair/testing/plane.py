@@ -234,6 +234,7 @@ class Plane:
         routes, asked_at = self.asked.get(service, (None, None))
         return Seen(
             seen_replicas, route, tuple(self.troubles.get(service, {}).values()), starting=tuple(starting),
+            front=self.world.fronts.seen(service),
             asked_at=asked_at if routes == self.rollouts[service].asked else None,
         )  # fmt: skip
 

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from midair import rollout
 from midair.engine import force
-from midair.model.action import RemoveReplica, StartReplica
+from midair.model.action import RemoveFront, RemoveReplica, StartReplica
 from midair.model.ids import ReplicaId, ordinal_of, revision_of
 from midair.model.moment import Moment
 from midair.model.rollout import Draining, Goal, Rollout, Step
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
-from midair.rollout import fleet, grow, judge, notice, reach, resize, retire, route, strategy, turn
+from midair.rollout import fleet, front, grow, judge, notice, reach, resize, retire, route, strategy, turn
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet
 from midair.testing.plane import Plane
@@ -150,6 +150,31 @@ def _take_any_free_place(self: Fleet) -> list[int]:
     return [place for place in range(self.draft.goal.replicas + len(held)) if place not in held]
 
 
+def _make_a_front_once(draft: Draft, fleet_: Fleet) -> None:
+    if draft.rollout.asked is None or not front.needs_front(draft):
+        _KEEP_FRONT(draft, fleet_)
+
+
+def _take_a_paused_front_for_fit(draft: Draft, fleet_: Fleet) -> None:
+    if draft.seen.front is None or not front.needs_front(draft):
+        _KEEP_FRONT(draft, fleet_)
+
+
+def _remove_a_front_at_once(draft: Draft, fleet_: Fleet) -> None:
+    if draft.seen.front is not None and not front.needs_front(draft):
+        draft.act(RemoveFront(draft.rollout.service))
+    else:
+        _KEEP_FRONT(draft, fleet_)
+
+
+def _never_remove_a_front(draft: Draft, fleet_: Fleet) -> None:
+    if front.needs_front(draft):
+        _KEEP_FRONT(draft, fleet_)
+
+
+_KEEP_FRONT = front.keep_front
+
+
 def _always(value: Any) -> Callable[..., Any]:
     return lambda *args, **more: value
 
@@ -213,6 +238,12 @@ BUGS: dict[str, list[Patch]] = {
     "take a port before the new are ready": [(fleet.Fleet, "is_useful", _let_what_is_published_go)],
     "give data to two replicas of one number": [(fleet.Fleet, "free_ordinals", _take_any_free_place)],
     "start beside the owner of the data": [(Draft, "is_numbered", False)],
+    "make a front only once": [(advance, "keep_front", _make_a_front_once)],
+    "take a paused front for a fit one": [(advance, "keep_front", _take_a_paused_front_for_fit)],
+    "remove a front before its replicas": [(advance, "keep_front", _remove_a_front_at_once)],
+    "leave a front behind": [(advance, "keep_front", _never_remove_a_front)],
+    "end before the front is fit": [(advance, "is_front_settled", _always(True))],
+    "take routes for settled before the front has them": [(route, "has_front", _always(False))],
     "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],
 }
 

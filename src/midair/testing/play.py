@@ -9,7 +9,7 @@ from midair.testing.check import Checks, Violation
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
-from midair.testing.scenario import Scenario, draw, with_data, with_more, with_moves, with_worse
+from midair.testing.scenario import Scenario, draw, with_data, with_fronts, with_more, with_moves, with_worse
 from midair.testing.world import World
 
 HEATS = (0.0, 0.01, 0.03, 0.08)
@@ -97,6 +97,8 @@ class Play:
                 self.world.tell(f"      ! the router does not answer for {service}")
             elif pick(4, "all forgotten") == 3 and fault("the router forgets"):
                 self.world.lose_router(service)
+            if service in self.world.fronts.bodies and fault("something happens to a front"):
+                self.world.tell(f"      ! the front of {service} {self.world.fronts.hurt(service)}")
         if fault("the clock jumps"):
             self.world.tell("      ! the clock jumps")
             self.world.move(self.world.now + (20.0, 100.0, 4000.0)[pick(3, "how far")])
@@ -159,6 +161,7 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     more = Seeded(seed + MORE)
     scenario, short = with_more(scenario, more), more.pick(8, "short lives") == 7
     scenario = with_moves(with_worse(with_data(scenario, more), more), Seeded(seed + 2 * MORE))
+    scenario = with_fronts(scenario, Seeded(seed + 3 * MORE))
     play = Play(scenario, chooser, tell)
     play.plane.dies_after_each_commit = short
     play.world.reaches = more.pick(6, "an older router") < 5

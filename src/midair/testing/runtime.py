@@ -12,12 +12,12 @@ import msgspec
 from msgspec.structs import replace
 
 from midair.errors import BuildTrouble, RuntimeTrouble
-from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.action import FrontAction, RemoveReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment, Span
 from midair.model.plan import Written
-from midair.model.project import Port, Project, Revision, Service
-from midair.model.seen import ReplicaSeen
+from midair.model.project import Names, Project, Revision, Service
+from midair.model.seen import FrontSeen, ReplicaSeen
 from midair.runtime.base import Progress
 
 
@@ -95,7 +95,7 @@ class FakeRuntime:
             timer.cancel()
         self._timers.clear()
 
-    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
+    async def arrange(self, project: Project) -> dict[str, Names]:
         """Fakes share nothing."""
         return {}
 
@@ -109,6 +109,13 @@ class FakeRuntime:
         for replica, fake in self.machine.replicas.items():
             self.machine.replicas[replica] = replace(fake, seen=_settled(fake, now))
         return tuple(fake.seen for fake in self.machine.replicas.values())
+
+    async def observe_fronts(self) -> tuple[FrontSeen, ...]:
+        """None: names lead elsewhere here."""
+        return ()
+
+    async def perform_front(self, action: FrontAction) -> None:
+        """Services have no fronts here."""
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action."""

@@ -11,6 +11,7 @@ from midair.model.project import (
     Dependency,
     Drain,
     FailureAction,
+    Front,
     Port,
     Project,
     Restart,
@@ -196,6 +197,26 @@ def limited(state: Applied, limits: dict[str, str]) -> Applied:
         project=msgspec.structs.replace(state.project, services=services),
         revisions={name: msgspec.structs.replace(one, service=services[name]) for name, one in state.revisions.items()},
     )
+
+
+def with_fronts(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with a front for each service, which a later state may do without."""
+    if chooser.pick(4, "fronts") != 3:
+        return scenario
+    return scenario._replace(
+        asks=[
+            ask
+            if ask.applied is None or chooser.pick(8, "no front") == 7
+            else ask._replace(applied=fronted(ask.applied))
+            for ask in scenario.asks
+        ]
+    )
+
+
+def fronted(state: Applied) -> Applied:
+    """The same state with a front for each service."""
+    services = {name: msgspec.structs.replace(one, front=Front()) for name, one in state.project.services.items()}
+    return msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, services=services))
 
 
 class _Drawing:

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from midair.model.action import (
     Action,
     Candidate,
+    MakeFront,
     ReachReplicas,
+    RemoveFront,
     RemoveReplica,
     ResizeReplica,
     RuntimeAction,
@@ -23,6 +25,7 @@ from midair.model.moment import Moment
 from midair.model.seen import Reach, ReplicaSeen, RouteSeen
 from midair.testing.body import FOREVER, Body, Quality
 from midair.testing.choose import Chooser
+from midair.testing.fronts import Fronts
 
 LATE_S = 7.0  # after it was ready, where a replica ends later than any `monitor`
 OPENS_LATE_S = 0.7  # after its check has passed, where a replica opens its port late
@@ -53,6 +56,7 @@ class World:
         self.quality = quality  # by revision
         self.bodies: dict[str, dict[ReplicaId, Body]] = {name: {} for name in services}
         self.tables: dict[str, Table] = {name: Table() for name in services}
+        self.fronts = Fronts(chooser)
         self.now: Moment = 1000.0
         self.ports = 20000
         self.calm_at = FOREVER  # when hung replicas get well
@@ -104,6 +108,7 @@ class World:
     def move(self, now: Moment) -> None:
         """Let everything happen that is due until `now`."""
         self.now = now
+        self.fronts.move(now)
         for late in [one for one in self.late if one[0] <= now]:
             self.late.remove(late)
             self._land(*late[1:])
@@ -123,11 +128,13 @@ class World:
 
     def due(self) -> Moment:
         """When something happens next by itself that matters: of requests, only the ends of those being drained."""
-        due = min((at for at, _, _, _ in self.late), default=FOREVER)
+        due = min((at for at, _, _, _ in self.late), default=self.fronts.due())
+        due = min(due, self.fronts.due())
         for name, bodies in self.bodies.items():
             table = self.tables[name]
-            for at, _ in table.ahead:
-                due = min(due, at)
+            for at, routes in table.ahead:
+                if not routes.front or self.fronts.runs(name):
+                    due = min(due, at)
             for body in bodies.values():
                 due = min(due, body.due)
                 if body.requests and body.id in table.out_since:
@@ -198,6 +205,8 @@ class World:
             self.tables[service].candidates = action.candidates
             self._connect(service, self.tables[service])
             return True
+        if isinstance(action, MakeFront | RemoveFront):
+            return self.fronts.perform(service, action, self.now)
         if any(one.replica == action.replica for _, _, one, _ in self.late):
             return False
         if self.chooser.pick(6, "a slow action") == 5 or self.chooser.fault("an action takes its time"):
@@ -347,7 +356,7 @@ class World:
     def _settle(self, name: str, table: Table) -> None:
         """Routes come into force, in whatever order they arrive; an older generation is refused."""
         for due, routes in sorted(table.ahead, key=lambda one: one[0]):
-            if due > self.now:
+            if due > self.now or (routes.front and not self.fronts.runs(name)):
                 continue
             table.ahead.remove((due, routes))
             if routes.generation < table.settled.generation:
@@ -364,7 +373,7 @@ class World:
     def _arrive(self, name: str, table: Table) -> None:
         """New requests go where the routes in force say."""
         routes = table.settled.routes
-        if not routes or table.settled.hold:
+        if not routes or table.settled.hold or (table.settled.front and not self.fronts.runs(name)):
             self.waiting += 1
             return
         if name in self.taken_over and not table.settled.ports:

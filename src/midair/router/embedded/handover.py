@@ -44,6 +44,7 @@ class Offer(msgspec.Struct, frozen=True):
     listeners: int
     counts: str  # the name of its book
     beside: tuple[str, ...] = ()  # and of those of its predecessors
+    left: dict[str, dict[ReplicaId, str]] = {}  # by service: replicas that flows past the router may lead to
 
 
 class Predecessor:
@@ -59,7 +60,12 @@ class Predecessor:
         offer, (lock,) = await self._wire.ask_for_descriptors("offer", None, Offer)
         self.books = (offer.counts, *offer.beside)
         for action in offer.services:
-            self._router.service(action.service).apply(action)
+            service = self._router.service(action.service)
+            service.apply(action)
+            service.remember_flows(offer.left.get(action.service, {}))
+            for port in action.ports:
+                if port.front:
+                    await self._router.listen(service, port, [])  # its keeper calls the new router
         for number in range(offer.listeners):
             offered, fds = await self._wire.ask_for_descriptors("listener", number, Listening)
             sockets = [socket.socket(fileno=fd) for fd in fds]
@@ -140,7 +146,9 @@ class Retirement:
         router = self._router
         services = tuple(service.action for service in router.services.values())
         self.beside = () if router.predecessor is None else router.predecessor.books
-        return Offer(services, len(router.listeners), router.hub.book.path.name, self.beside), (os.dup(router.lock),)
+        left = {name: dict(service.left) for name, service in router.services.items() if service.left}
+        book = router.hub.book.path.name
+        return Offer(services, len(router.own_listeners()), book, self.beside, left), (os.dup(router.lock),)
 
     def begin(self) -> None:
         """The heir has taken over."""
@@ -153,6 +161,7 @@ class Retirement:
         hub.hand_over = self._hand_over
         for service in router.services.values():
             service.retire()
+            service.leave_front()
         hub.run(self._finish())
 
     async def _finish(self) -> None:

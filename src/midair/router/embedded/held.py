@@ -58,7 +58,7 @@ class Held:
 
     def is_other(self, service: str, ports: tuple[Port, ...]) -> bool:
         """Whether a service listens on other ports than these, as far as is known here."""
-        return self._of(service) != {port.place for port in ports}
+        return self._of(service) != {port.place for port in ports if not port.front}
 
     def leave(self, service: str, ports: tuple[Port, ...]) -> None:
         """Let go of the ports of a service that are none of these."""

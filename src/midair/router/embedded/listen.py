@@ -27,6 +27,17 @@ class Listener:
         for sock in self.sockets:
             self._servers.append(await self.hub.loop.create_server(self.connection, sock=sock.dup(), backlog=4096))
 
+    async def take(self, sockets: list[socket.socket]) -> None:
+        """Accept on these from now on, and on no others."""
+        self.drop()
+        self.sockets = sockets
+        await self.start()
+
+    def drop(self) -> None:
+        """Let go of the sockets; who made them has ended, and others will come."""
+        self.stop(closed=self.closed)
+        self.sockets = []
+
     def stop(self, *, closed: bool = True) -> None:
         """Accept no more. Not `closed`: a successor goes on accepting from the same sockets."""
         self.closed = closed

@@ -20,6 +20,7 @@ from midair.router.base import RouterDeath, RouterSeen
 from midair.router.embedded import wire
 from midair.router.embedded.counts import books_of, merged, open_book
 from midair.router.embedded.forwarding import Trust
+from midair.router.embedded.fronts import Fronts
 from midair.router.embedded.handover import Predecessor, Retirement, adopt, take_over
 from midair.router.embedded.held import Heritage, Listening, Place
 from midair.router.embedded.hub import Hub
@@ -53,19 +54,22 @@ class RouterProcess:
         self.predecessor: Predecessor | None = None
         self.retirement: Retirement | None = None
         self._admin: socket.socket | None = None
+        self.fronts = Fronts(self)
         self.hub.on_change(self._tell)
 
     async def restore(self, heritage: Heritage) -> None:
         """Take up the routes and ports of a router that died, and the listening sockets that were kept of it."""
-        actions, kept = read_state(self.folder).services, heritage.sockets()
-        ports = [port for action in actions for port in action.ports]
+        state, kept = read_state(self.folder), heritage.sockets()
+        actions = state.services
+        ports = [port for action in actions for port in action.ports if not port.front]
         refused = any(port.place not in kept for port in ports)
         for action in actions:
             service = self.service(action.service)
             service.apply(action)
+            service.remember_flows(state.left.get(action.service, {}))
             for port in action.ports:
                 try:
-                    await self.listen(service, port, kept.pop(port.place, []) or bind(port))
+                    await self.listen(service, port, kept.pop(port.place, []) or _bind(port))
                 except OSError as error:
                     service.problem = reason(port, error)
         for sock in (each for sockets in kept.values() for each in sockets):
@@ -78,6 +82,7 @@ class RouterProcess:
         """Answer on the admin socket, in place of any other."""
         self._close_admin()
         self._admin = wire.listen(self.folder)
+        self.fronts.open()
         self.hub.loop.add_reader(self._admin.fileno(), self._accept_admin)
 
     def observe(self) -> RouterSeen:
@@ -116,7 +121,7 @@ class RouterProcess:
         if retirement is not None and not retirement.begun:
             raise RouterTrouble(f'cannot route "{action.service}": the router is being replaced')
         if retirement is not None:
-            self.service(action.service).apply(action)
+            self.service(action.service).apply(msgspec.structs.replace(action, front=False))  # fronts are the heir's
             return
         async with self._changing:
             await self._change(action)
@@ -140,6 +145,7 @@ class RouterProcess:
         for port, sockets in fresh:
             await self.listen(service, port, sockets)
         self._close_others(service, action.ports)
+        self.fronts.changed(action.service)
         self._save()
 
     def _reach(self, action: ReachReplicas) -> None:
@@ -176,6 +182,7 @@ class RouterProcess:
             self._make_room()
         if self.predecessor is not None:
             self.predecessor.stop()
+        self.fronts.close()
         for listener in self.listeners.values():
             listener.stop()
         self.listeners.clear()
@@ -196,6 +203,7 @@ class RouterProcess:
         for asker in tuple(self._wires):
             if asker is not heir:
                 asker.close()
+        self.fronts.close()
 
     def _close_admin(self) -> None:
         if self._admin is not None:
@@ -218,7 +226,7 @@ class RouterProcess:
             for port in ports:
                 listener = self.listeners.get(port.place)
                 if listener is None:
-                    fresh.append((port, bind(port, shared=self._has(port.port))))
+                    fresh.append((port, _bind(port, shared=self._has(port.port))))
         except OSError as error:
             for _, sockets in fresh:
                 for sock in sockets:
@@ -230,7 +238,7 @@ class RouterProcess:
 
     def _has(self, number: int) -> bool:
         """Whether anything listens on this port here, on whatever address."""
-        return any(place[1] == number for place in self.listeners)
+        return any(listener.port.port == number for listener in self.own_listeners())
 
     def _take_over(self, service: Service, ports: tuple[Port, ...]) -> None:
         """A port that another service had goes over with its sockets: connections stay, the next request is new."""
@@ -258,9 +266,13 @@ class RouterProcess:
                     del self.listeners[place]
                     listener.stop()
 
+    def own_listeners(self) -> list[Listener]:
+        """Those on this machine: what is listened on in a front is its keeper's."""
+        return [listener for listener in self.listeners.values() if not listener.port.front]
+
     def _listener(self, number: int) -> Answer:
         """One listener with its sockets."""
-        listener = list(self.listeners.values())[number]
+        listener = self.own_listeners()[number]
         return Listening(listener.service.name, listener.port), tuple(os.dup(s.fileno()) for s in listener.sockets)
 
     def save_again(self) -> None:
@@ -270,7 +282,9 @@ class RouterProcess:
 
     def _save(self) -> None:
         self._unsaved = True
-        write_state(self.folder, State(tuple(service.action for service in self.services.values()), self.deaths))
+        left = {name: dict(service.left) for name, service in self.services.items() if service.left}
+        actions = tuple(service.action for service in self.services.values())
+        write_state(self.folder, State(actions, self.deaths, left))
         self._unsaved = False
 
     def _remember(self, death: RouterDeath) -> None:
@@ -324,6 +338,8 @@ class RouterProcess:
         if message.do == "stop":
             await self.stop(forget=True)
             return None, ()
+        if message.do == "fronts":  # whether this router knows what that is
+            return True, ()
         if message.do == "changed":
             self.hub.changed()
             return None, ()
@@ -337,7 +353,7 @@ class RouterProcess:
             self.retirement = Retirement(self, asker)
             return self.retirement.offer()
         if message.do == "listeners":
-            return len(self.listeners), ()
+            return len(self.own_listeners()), ()
         if message.do == "listener":
             return self._listener(msgspec.json.decode(message.body, type=int))
         if message.do == "retire" and self.retirement is not None and self.retirement.is_for(asker):
@@ -351,6 +367,11 @@ class RouterProcess:
             await self.stop(forget=False)
             return None, ()
         raise RouterTrouble(f'cannot do "{message.do}": this router does not know how')
+
+
+def _bind(port: Port, *, shared: bool = False) -> list[socket.socket]:
+    """Sockets for a port of this machine. Those in a front are made there, and come from its keeper."""
+    return [] if port.front else bind(port, shared=shared)
 
 
 def _check_addresses(action: SetRoutes) -> None:

@@ -32,6 +32,7 @@ class EmbeddedRouter:
         self.folder = folder
         self._limits = limits or Limits()
         self._wire: Wire | None = None
+        self._knows_fronts: Wire | None = None
         self._wanted = False
         self._reaching = asyncio.Lock()
         self._nudges: list[Callable[[], None]] = []
@@ -92,6 +93,8 @@ class EmbeddedRouter:
         if isinstance(action, ReachReplicas):
             await wire.ask("reach", action, type(None))
             return
+        if action.front:
+            wire = await self._with_fronts(wire)
         if not self._held.is_other(action.service, action.ports):
             await wire.ask("perform", action, type(None))
             return
@@ -109,6 +112,19 @@ class EmbeddedRouter:
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` when routes settled, a draining replica became idle, or the router is back."""
         self._nudges.append(nudge)
+
+    async def _with_fronts(self, wire: Wire) -> Wire:
+        """A router that knows fronts: one that an older midair started is replaced, which nobody notices."""
+        if self._knows_fronts is not wire:
+            try:
+                await wire.ask("fronts", None, bool)
+            except RouterTrouble as error:
+                if "does not know how" not in error.message:
+                    raise
+                await self.restart()
+                wire = await self._reach()
+            self._knows_fronts = wire
+        return wire
 
     async def _reach(self) -> Wire:
         async with self._reaching:

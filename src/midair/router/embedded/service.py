@@ -37,6 +37,9 @@ class Service:
         self.hub = hub
         self.name = name
         self.action = SetRoutes(service=name, generation=0)
+        self.in_force = self.action  # the same, once the service's front has it too
+        self.left: dict[ReplicaId, str] = {}  # address of each that its front may still have open flows to
+        self._flows: dict[ReplicaId, int] = {}
         self.problem = ""  # why a newer generation is not in force
         self.table: Table[Replica] = Table()
         self.unrouted = hub.book.count(name, "")
@@ -61,7 +64,10 @@ class Service:
             replica.weight = 0
             replica.drain(action.drain_timeout_s, action.long_lived == "close")
         self._replicas = routed | {key: replica for key, replica in gone.items() if replica.open}
+        self._leave(action)
         self.action = action
+        if not action.front:
+            self.settle(action)
         self.problem = ""
         self.stick_by = action.stick_by
         if self.trust is None or self.trust.texts != action.trusted_proxies:
@@ -70,12 +76,52 @@ class Service:
         self.release()
         self.hub.changed()
 
+    def settle(self, action: SetRoutes) -> None:
+        """Everything that routes requests of this service does so by this generation."""
+        self.in_force, self.problem = action, ""
+        self.hub.changed()
+
+    def count_flows(self, counted: dict[str, int]) -> None:
+        """So many flows, by address, go past this router to the replicas that were left with some."""
+        for replica, address in list(self.left.items()):
+            number = counted.get(address)
+            if number is not None:
+                self._flows[replica] = number
+                if not number:
+                    self._forget_flows(replica)
+                    self.hub.changed()
+
+    def remember_flows(self, left: dict[ReplicaId, str]) -> None:
+        """What the router before this one knew of them. How many there are is not known before the front is asked."""
+        self.left |= left
+        self._flows |= dict.fromkeys(left, 1)
+
+    def leave_front(self) -> None:
+        """The front is a successor's from now on, and so is what it knows."""
+        self.left, self._flows = {}, {}
+        self.in_force = self.action
+
+    def _leave(self, action: SetRoutes) -> None:
+        """Replicas that are routed no more may have open flows in the front. Unknown is not zero."""
+        routed = {route.replica for route in action.routes}
+        for replica in routed & self.left.keys():
+            self._forget_flows(replica)
+        if action.front:
+            gone = {route.replica: route.address for route in self.action.routes if route.replica not in routed}
+            for replica, address in gone.items():
+                self.left[replica] = address.rpartition(":")[0].strip("[]")
+                self._flows[replica] = 1
+
+    def _forget_flows(self, replica: ReplicaId) -> None:
+        self.left.pop(replica, None)
+        self._flows.pop(replica, None)
+
     def seen(self) -> RouteSeen:
         """What is in force, and what is inside the replicas at this moment."""
-        inside: dict[ReplicaId, int] = {}
+        inside: dict[ReplicaId, int] = dict(self._flows)
         for replica in self._replicas.values():
             inside[replica.id] = inside.get(replica.id, 0) + replica.open
-        action = self.action
+        action = self.in_force
         failing = tuple(
             replica.id
             for replica in self._replicas.values()

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from midair.model.action import SetRoutes
+from midair.model.ids import ReplicaId
 from midair.router.base import RouterDeath
 
 FILE = "router.json"
@@ -16,6 +17,7 @@ class State(msgspec.Struct, frozen=True):
 
     services: tuple[SetRoutes, ...] = ()
     deaths: tuple[RouterDeath, ...] = ()  # the last ones: one that dies at once must not hide what the one before lost
+    left: dict[str, dict[ReplicaId, str]] = {}  # by service: replicas that flows past the router may lead to
 
 
 def read_state(folder: Path) -> State:

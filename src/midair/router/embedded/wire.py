@@ -206,15 +206,15 @@ def connect(folder: Path) -> socket.socket:
     return sock
 
 
-def listen(folder: Path) -> socket.socket:
+def listen(folder: Path, name: str = SOCKET, mode: int = 0o600) -> socket.socket:
     """A socket for the router in this folder, in place of one that was there."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    with _short(folder) as path:
+    with _short(folder, name) as path:
         fresh = f"{path}.new"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh)
         sock.bind(fresh)
-        os.chmod(fresh, 0o600)
+        os.chmod(fresh, mode)
         sock.listen(64)
         os.replace(fresh, path)
     sock.setblocking(False)
@@ -224,11 +224,12 @@ def listen(folder: Path) -> socket.socket:
 class _short:
     """A path for the socket that fits into its 107 bytes, however deep the folder lies."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = SOCKET) -> None:
+        self._name = name
         self._folder = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __enter__(self) -> str:
-        return f"/proc/self/fd/{self._folder}/{SOCKET}"
+        return f"/proc/self/fd/{self._folder}/{self._name}"
 
     def __exit__(self, *_: object) -> None:
         os.close(self._folder)

@@ -14,6 +14,8 @@ from midair.model.project import Hook, Ready
 KEPT = "io.midair.kept"
 REPLICA = "io.midair.replica"  # web/7f3a91c2/0
 ATTEMPT = "io.midair.attempt"
+FRONT = "io.midair.front"  # the service whose front it is
+FRONT_SPEC = "io.midair.front-spec"
 COMPOSE = "com.docker.compose."
 ERROR_LINE = "MidairErrorLine"  # in a container's state: the line of its log that names why it ended
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
@@ -39,6 +41,11 @@ def replica_of(container: dict[str, Any]) -> ReplicaId | None:
     if service and number.isdigit():
         return replica_id(service, FOREIGN, int(number) - 1)  # Compose counts from 1
     return None
+
+
+def front_of(container: dict[str, Any]) -> str:
+    """The service whose front a container is, or ""."""
+    return str(((container.get("Config") or {}).get("Labels") or {}).get(FRONT, ""))
 
 
 def has_ended(container: dict[str, Any]) -> bool:

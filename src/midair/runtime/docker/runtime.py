@@ -11,11 +11,11 @@ import aiodocker
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
-from midair.model.action import RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.action import FrontAction, RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import FOREIGN, ReplicaId, service_of
 from midair.model.plan import Written
-from midair.model.project import Hook, Port, Project, Revision, Service
-from midair.model.seen import ReplicaSeen
+from midair.model.project import Hook, Names, Project, Revision, Service
+from midair.model.seen import FrontSeen, ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.by_hand import ByHand
@@ -29,6 +29,9 @@ from midair.runtime.docker.container import (
 )
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
+from midair.runtime.docker.front.body import KEEPERS, fronted
+from midair.runtime.docker.front.fronts import Fronts
+from midair.runtime.docker.front.image import remove_unused
 from midair.runtime.docker.last_words import LastWords
 from midair.runtime.docker.make import Maker
 from midair.runtime.docker.names import taken_names
@@ -57,6 +60,7 @@ class DockerRuntime:
         self._client: aiodocker.Docker | None = None
         self._watched: Containers | None = None
         self._maker: Maker | None = None
+        self._fronts: Fronts | None = None
         self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json", self._execute)
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._not_ended: dict[ReplicaId, RuntimeTrouble] = {}  # why, for those that are asked again
@@ -81,6 +85,7 @@ class DockerRuntime:
         self._cpus = int(info["NCPU"])
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
         self._watched = Containers(self._client, self._name, self._by_hand)
+        self._fronts = Fronts(self._client, self._watched, self._folder / KEEPERS)
         reachable = None if self._desktop else self._inside  # sockets do not cross the border of its machine
         self._post_start = PostStart(self._client, Notes(self._folder / "post-start.json"), self._nudge)
         self._maker = Maker(
@@ -103,7 +108,7 @@ class DockerRuntime:
         if self._client is not None:
             await self._client.close()
 
-    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
+    async def arrange(self, project: Project) -> dict[str, Names]:
         """Make networks, volumes, files and the addresses of names. Raises RuntimeTrouble."""
         await asyncio.to_thread(self._files.keep, project)
         made: list[str] = []
@@ -112,7 +117,7 @@ class DockerRuntime:
             await shared.ensure_volumes(self._engine, project)
             if self._desktop:
                 return {}  # the gateways of its networks are inside its machine, where the router is not
-            return await shared.ensure_addresses(self._engine, project, self.name, made)
+            return await shared.names_of(self._engine, project, fronted(project))
         except RuntimeTrouble:
             for network in made:  # nothing comes of it
                 with suppress(RuntimeTrouble):
@@ -129,6 +134,16 @@ class DockerRuntime:
         known = {replica.id for replica in seen}
         gone = [entry for entry in self._by_hand.removed().items() if entry[0] not in known]
         return (*seen, *(self._readiness.removed(replica, code) for replica, code in gone))
+
+    async def observe_fronts(self) -> tuple[FrontSeen, ...]:
+        """Every front of the project."""
+        assert self._fronts is not None, "open() comes first"
+        return self._fronts.seen(self._project)
+
+    async def perform_front(self, action: FrontAction) -> None:
+        """See to a front, or remove it."""
+        assert self._fronts is not None, "open() comes first"
+        await self._fronts.perform(action, self._project)
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to."""
@@ -201,7 +216,11 @@ class DockerRuntime:
                 await self._delete(container)
                 self._replaced.discard(container["Id"])
         await images.prune(self._engine, self._name, keep)
+        assert self._fronts is not None, "open() comes first"
+        await self._fronts.remove_strangers(self._project)
         await shared.sweep(self._engine, self._project, self._name)
+        if not self._project.services:
+            await remove_unused(self._engine)
 
     def _is_done(self, container: dict[str, Any], keep: set[str]) -> bool:
         """What replaced it can be undone for a while. What midair has not replaced is not its own to remove."""

@@ -16,10 +16,10 @@ import aiodocker
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
-from midair.model.project import Port, Project, Service
-from midair.runtime.docker.client import reason, trouble
+from midair.model.project import Front, Names, Port, Project, Service
+from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import COMPOSE
-from midair.runtime.docker.translate import Placement, inside, network_name, target_ports
+from midair.runtime.docker.translate import Placement, named_port, network_name, target_ports
 
 NAME_OF = "io.midair.name-of"  # label of a network that holds a service's address
 PROJECT_OF = "io.midair.project"  # label of the same: whose it is
@@ -111,18 +111,33 @@ async def ensure_volumes(client: aiodocker.Docker, project: Project) -> None:
                 )
 
 
-async def ensure_addresses(
-    client: aiodocker.Docker, project: Project, runtime: str, made: list[str]
-) -> dict[str, tuple[Port, ...]]:
-    """By service: where the router is to answer for its name. `made` takes the id of each network made for it."""
-    names: dict[str, tuple[Port, ...]] = {}
-    for service in project.services.values():
-        ports = await _ports_of(client, service)
-        if service.runtime == runtime and ports and not service.fields.get("network_mode"):
-            address = await _ensure_address(client, project.name, service.name, made)
-            if address:
-                names[service.name] = tuple(inside(service, port, address) for port in ports)
+async def names_of(client: aiodocker.Docker, project: Project, services: Iterable[Service]) -> dict[str, Names]:
+    """What the names of these services lead to: their fronts, at the ports that are known."""
+    names: dict[str, Names] = {}
+    for service in services:
+        ports = tuple(named_port(service, port) for port in await _ports_of(client, service))
+        names[service.name] = Names((*ports, *await _old_address(client, project, service)), Front())
     return names
+
+
+async def _old_address(client: aiodocker.Docker, project: Project, service: Service) -> tuple[Port, ...]:
+    """Where containers that were made before there were fronts find the name, for as long as there are any."""
+    found = await _network(client, f"{project.name}_midair_{service.name}")
+    pools = ((found or {}).get("IPAM") or {}).get("Config") or []
+    address = next((str(pool["Gateway"]) for pool in pools if pool.get("Gateway")), None)
+    if address is None or not await _is_known(client, project.name, address):
+        return ()
+    return tuple(named_port(service, port, address=address) for port in await _ports_of(client, service))
+
+
+async def _is_known(client: aiodocker.Docker, project: str, address: str) -> bool:
+    """Whether a container of the project has the address in its hosts file."""
+    async with trouble("list containers"):
+        labels = {"label": [f"{COMPOSE}project={project}"]}
+        listed = await client.containers.list(all=True, filters=labels)
+        shown = [await entry.show() for entry in listed]
+    hosts = (entry for one in shown for entry in one["HostConfig"].get("ExtraHosts") or [])
+    return any(entry.partition(":")[2] == address for entry in hosts)
 
 
 async def _ports_of(client: aiodocker.Docker, service: Service) -> tuple[int, ...]:
@@ -139,26 +154,6 @@ async def _ports_of(client: aiodocker.Docker, service: Service) -> tuple[int, ..
     return tuple(sorted(named))
 
 
-async def _ensure_address(client: aiodocker.Docker, project: str, service: str, made: list[str]) -> str | None:
-    """The address for the service's name, made if it is not there yet.
-
-    None when the engine has no address pool left: the name then leads to the replicas themselves.
-    """
-    name = f"{project}_midair_{service}"
-    found = await _network(client, name)
-    if found is None:
-        async with trouble(f'create network "{name}"'):
-            try:
-                made.append((await client.networks.create(_address_body(project, service))).id)
-            except DockerError as error:
-                if "address pool" in reason(error):
-                    return None
-                raise
-        found = await _network(client, name)
-    pools = ((found or {}).get("IPAM") or {}).get("Config") or []
-    return next((str(pool["Gateway"]) for pool in pools if pool.get("Gateway")), None)
-
-
 def _address_body(project: str, service: str) -> dict[str, Any]:
     labels = {NAME_OF: service, PROJECT_OF: project}
     return {"Name": f"{project}_midair_{service}", "CheckDuplicate": True, "Driver": "bridge", "Labels": labels}
@@ -171,8 +166,8 @@ async def restore_addresses(client: aiodocker.Docker, project: Project) -> None:
     """
     for service in project.services.values():
         body = _address_body(project.name, service.name)
-        if service.names and await _network(client, body["Name"]) is None:
-            gateway = service.names[0].host
+        gateway = next((port.host for port in service.names if port.host), None)
+        if gateway and await _network(client, body["Name"]) is None:
             pool = {"Subnet": str(ip_interface(f"{gateway}/29").network), "Gateway": gateway}
             async with trouble(f'create network "{body["Name"]}"'):
                 await client.networks.create({**body, "IPAM": {"Driver": "default", "Config": [pool]}})
@@ -184,12 +179,16 @@ async def sweep(client: aiodocker.Docker, project: Project, name: str) -> None:
     Volumes stay, as with `docker compose down`. A network that anybody is in stays too, running or not.
     """
     labels = [f"{PROJECT_OF}={name}"] if project.services else [f"{PROJECT_OF}={name}", f"{COMPOSE}project={name}"]
+    addresses = {port.host for service in project.services.values() for port in service.names if port.host}
     for label in labels:
         async with trouble("list networks"):
             filters = json.dumps({"label": [label]})
             listed: list[dict[str, Any]] = await client._query_json("networks", params={"filters": filters})
         for found in listed:
-            if found["Labels"].get(NAME_OF) not in project.services and not await _is_used(client, found["Id"]):
+            pools = (found.get("IPAM") or {}).get("Config") or []
+            if any(pool.get("Gateway") in addresses for pool in pools):
+                continue
+            if not await _is_used(client, found["Id"]):
                 await remove_network(client, found["Id"])
 
 

@@ -47,7 +47,10 @@ class Placement:
         publish_loopback: bool = False,
     ) -> None:
         self.project = project
-        self.hosts = {name: one.names[0].host for name, one in project.services.items() if one.names}
+        self.hosts = {
+            name: one.names[0].host for name, one in project.services.items() if one.names and not one.names[0].front
+        }
+        self.fronted = {name for name, one in project.services.items() if one.front is not None}
         self.files = files  # (path on this machine, path in the container): configs and secrets
         self.inside = inside  # folder of this machine with the socket that serves the project's flags; "": none
         self.publish_loopback = publish_loopback  # the host cannot reach container addresses (Docker Desktop)
@@ -66,10 +69,11 @@ def _shared_name(project: Project, kind: str, key: str) -> str:
     return str(entry.get("name") or f"{project.name}_{key}")
 
 
-def inside(service: Service, port: int, address: str) -> Port:
-    """Where the router answers for a service's name at one of its ports."""
+def named_port(service: Service, port: int, *, address: str = "") -> Port:
+    """Where the router answers for a service's name at one of its ports: in its front, or at an address."""
     spoken = next((known.protocol for known in service.ports if known.target == port), likely_protocol(port))
-    return Port(port=port, target=port, host=address, protocol=spoken, inside=True)
+    front = "" if address else service.name
+    return Port(port=port, target=port, host=address, protocol=spoken, inside=True, front=front)
 
 
 def container_name(project: str, service: str, number: int) -> str:
@@ -286,7 +290,9 @@ def network_endpoints(service: Service, placement: Placement) -> dict[str, dict[
             "IPv6Address": settings.get("ipv6_address"),
             "LinkLocalIPs": settings.get("link_local_ips"),
         }
-        endpoint: dict[str, Any] = {"Aliases": [service.name, *(settings.get("aliases") or [])]}
+        endpoint: dict[str, Any] = {}
+        if service.name not in placement.fronted:  # else its front has its names
+            endpoint["Aliases"] = [service.name, *(settings.get("aliases") or [])]
         ipam = {name: value for name, value in address.items() if value}
         if ipam:
             endpoint["IPAMConfig"] = ipam

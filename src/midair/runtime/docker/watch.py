@@ -15,7 +15,17 @@ from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId
 from midair.runtime.docker.by_hand import ByHand
 from midair.runtime.docker.client import trouble
-from midair.runtime.docker.container import COMPOSE, ERROR_LINE, REPLICA, has_ended, is_foreign, is_left, replica_of
+from midair.runtime.docker.container import (
+    COMPOSE,
+    ERROR_LINE,
+    FRONT,
+    REPLICA,
+    front_of,
+    has_ended,
+    is_foreign,
+    is_left,
+    replica_of,
+)
 from midair.runtime.error_line import error_line
 
 _AGAIN_S = 15.0  # events may be missed; a look this often puts that right
@@ -36,6 +46,7 @@ class Containers:
         self._project = project
         self._known: dict[str, dict[str, Any]] = {}
         self._errors: dict[tuple[str, str], str] = {}  # by container, and when it ended
+        self._fronts: dict[str, dict[str, Any]] = {}
         self._trouble: RuntimeTrouble | None = None
         self._nudge: Callable[[], None] = lambda: None
         self._tend: Callable[[], Awaitable[None]]
@@ -76,6 +87,12 @@ class Containers:
             raise self._trouble
         return tuple(self._known.values())
 
+    def fronts(self) -> dict[str, dict[str, Any]]:
+        """The container of each service that is its front."""
+        if self._trouble is not None:
+            raise self._trouble
+        return {front_of(container): container for container in self._fronts.values()}
+
     def of(self, replica: ReplicaId) -> dict[str, Any] | None:
         """The container of a replica. One of Compose's that has ended is kept for a way back alone."""
         found = [one for one in self.current() if replica_of(one) == replica and not is_left(one)]
@@ -93,11 +110,12 @@ class Containers:
 
     async def look(self) -> None:
         """Inspect all of them."""
-        before = {*self._known}
+        before = {*self._known, *self._fronts}
         try:
             async with trouble("list containers"):
-                labels = {"label": [f"{COMPOSE}project={self._project}", f"{COMPOSE}oneoff=False"]}
+                labels = {"label": [f"{COMPOSE}project={self._project}"]}
                 listed = await self._client.containers.list(all=True, filters=labels)
+            listed = [entry for entry in listed if _is_lasting(entry._container.get("Labels") or {})]
             for container in before - {entry.id for entry in listed}:
                 self._take_in(container, None)
             for entry in listed:  # one by one: nothing that is heard meanwhile gives way to what was before it
@@ -124,8 +142,11 @@ class Containers:
             if known is not None and container not in self._ours:
                 self._by_hand.gone(known)
             self._ours.discard(container)
+            self._fronts.pop(container, None)
             for key in [key for key in self._errors if key[0] == container]:
                 del self._errors[key]
+        elif front_of(found):
+            self._fronts[found["Id"]] = found
         elif replica_of(found):
             self._known[found["Id"]] = found
 
@@ -209,3 +230,8 @@ def _is_asked(container: dict[str, Any] | None) -> bool:
     """Whether the engine's check of a container has not succeeded yet."""
     health = ((container or {}).get("State") or {}).get("Health") or {}
     return health.get("Status") in ("starting", "unhealthy")
+
+
+def _is_lasting(labels: dict[str, str]) -> bool:
+    """Whether a container is a replica or a front, and not one that somebody runs once."""
+    return labels.get(f"{COMPOSE}oneoff") == "False" or FRONT in labels

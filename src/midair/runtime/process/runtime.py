@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from midair.errors import RuntimeTrouble
-from midair.model.action import RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.action import FrontAction, RemoveReplica, RuntimeAction, StartReplica, StopReplica
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
 from midair.model.plan import Written
-from midair.model.project import Port, Project, Revision, Service
-from midair.model.seen import ReplicaSeen
+from midair.model.project import Names, Project, Revision, Service
+from midair.model.seen import FrontSeen, ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.process import belongings, check, logs, record, translate, written
 from midair.runtime.process.layout import Layout, replica_of_log
@@ -67,7 +67,7 @@ class ProcessRuntime:
             replica.let_go()
         await asyncio.gather(*(replica.settle() for replica in self._replicas.values()))
 
-    async def arrange(self, project: Project) -> dict[str, tuple[Port, ...]]:
+    async def arrange(self, project: Project) -> dict[str, Names]:
         """Nothing: processes share nothing, and reach each other through published ports."""
         return {}
 
@@ -77,6 +77,13 @@ class ProcessRuntime:
     async def observe(self) -> tuple[ReplicaSeen, ...]:
         """Every replica on record."""
         return tuple(translate.seen(replica.record) for replica in self._replicas.values())
+
+    async def observe_fronts(self) -> tuple[FrontSeen, ...]:
+        """None: names lead elsewhere here."""
+        return ()
+
+    async def perform_front(self, action: FrontAction) -> None:
+        """Services have no fronts here."""
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to."""

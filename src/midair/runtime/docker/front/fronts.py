@@ -1,0 +1,97 @@
+"""The fronts of one project on the engine: observed, made, put right and removed. Decides nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import aiodocker
+from aiodocker.exceptions import DockerError
+
+from midair.model.action import FrontAction, MakeFront
+from midair.model.project import Project, Service
+from midair.model.seen import FrontSeen
+from midair.runtime.docker import shared
+from midair.runtime.docker.client import trouble
+from midair.runtime.docker.container import FRONT, FRONT_SPEC
+from midair.runtime.docker.front.body import endpoints, front_body, front_name, spec, unfit
+from midair.runtime.docker.front.image import command, ensure_image
+from midair.runtime.docker.translate import Placement
+from midair.runtime.docker.watch import Containers
+
+
+class Fronts:
+    """`folder`: where the project's router listens for keepers; it is mounted into every front."""
+
+    def __init__(self, client: aiodocker.Docker, containers: Containers, folder: Path) -> None:
+        self._engine, self._containers, self._folder = client, containers, folder
+
+    def seen(self, project: Project) -> tuple[FrontSeen, ...]:
+        """Every front that there is, compared with what the project in force says."""
+        placement = Placement(project)
+        found = []
+        for name, container in self._containers.fronts().items():
+            reason = unfit(container, project.services.get(name), placement)
+            found.append(FrontSeen(name, not reason, reason))
+        return tuple(found)
+
+    async def perform(self, action: FrontAction, project: Project) -> None:
+        """See to a front, or remove it. Raises RuntimeTrouble."""
+        found = self._containers.fronts().get(action.service)
+        if not isinstance(action, MakeFront):
+            if found is not None:
+                await self._remove(found)
+            return
+        service = project.services.get(action.service)
+        if service is None or service.front is None:
+            return
+        placement = Placement(project)
+        if found is not None and found["Config"]["Labels"].get(FRONT_SPEC) != spec(service, placement):
+            await self._remove(found)
+            found = None
+        if found is None:
+            await self._make(service, placement)
+        else:
+            await self._put_right(found, service, placement)
+
+    async def remove_strangers(self, project: Project) -> None:
+        """Remove fronts of services that the project does not have: a daemon that died has left them."""
+        for name, container in self._containers.fronts().items():
+            if name not in project.services:
+                await self._remove(container)
+
+    async def _make(self, service: Service, placement: Placement) -> None:
+        project = placement.project
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        await shared.ensure_networks(self._engine, project, [], (service,))
+        image, name = await ensure_image(self._engine), front_name(project.name, service.name)
+        body = front_body(service, placement, image, command(service.name), str(self._folder))
+        async with trouble(f'make the front of "{service.name}"'):
+            made = await self._engine.containers.create(body, name=name)
+        found = await self._containers.refresh(made.id)
+        if found is not None:
+            await self._put_right(found, service, placement)
+
+    async def _put_right(self, container: dict[str, Any], service: Service, placement: Placement) -> None:
+        """Join what it is not in yet, and run."""
+        one = str(container["Id"])
+        joined = container["NetworkSettings"]["Networks"]
+        async with trouble(f'start the front of "{service.name}"'):
+            for network, settings in endpoints(service, placement).items():
+                if network not in joined:
+                    found = await self._engine.networks.get(network)
+                    await found.connect({"Container": one, "EndpointConfig": settings})
+            front = self._engine.containers.container(one)
+            if container["State"].get("Paused"):
+                await front.unpause()
+            elif not container["State"].get("Running"):
+                await front.start()
+        await self._containers.refresh(one)
+
+    async def _remove(self, container: dict[str, Any]) -> None:
+        one = str(container["Id"])
+        async with trouble(f'remove the front of "{container["Config"]["Labels"][FRONT]}"'):
+            try:
+                await self._engine.containers.container(one).delete(force=True)
+            except DockerError as error:
+                if error.status not in (404, 409):
+                    raise
+        await self._containers.refresh(one)
