@@ -5,7 +5,7 @@ import time
 
 import pytest
 from tests.docker.shop import CALLER, DOCKERFILE, add_app, compose, service
-from tests.docker.waiting import body_of
+from tests.docker.waiting import REPLICAS, body_of
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -15,7 +15,7 @@ USERS = {"get": 2, "idle": 1, "new": 1, "post": 1, "slow": 1, "stream": 1, "ws":
 
 def ids_of(engine):
     """Containers of the project that run, by id."""
-    return set(engine.docker("ps", "-q", "--filter", "label=com.docker.compose.project=shop").split())
+    return set(engine.docker("ps", "-q", "--filter", REPLICAS).split())
 
 
 def test_three_replicas_take_new_code_environment_and_count(place, engine):

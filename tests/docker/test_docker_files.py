@@ -4,6 +4,7 @@ import stat
 
 import pytest
 from tests.docker.shop import add_app, compose, service
+from tests.docker.waiting import REPLICAS
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -22,7 +23,7 @@ PLACES = ("/motd", "/etc/tuning.conf", "/run/secrets/password", "/run/secrets/ap
 def texts(engine):
     """What the containers of the project read in their files."""
     script = f"print([open(p).read() for p in {PLACES}])"
-    found = engine.docker("ps", "-q", "--filter", "label=com.docker.compose.project=shop").split()
+    found = engine.docker("ps", "-q", "--filter", REPLICAS).split()
     return {engine.docker("exec", one, "python3", "-c", script) for one in found}
 
 

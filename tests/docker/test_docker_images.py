@@ -7,6 +7,7 @@ import socket
 import pytest
 from tests.docker.registry import PASSWORD, USER, Registry
 from tests.docker.shop import add_app, compose, service
+from tests.docker.waiting import REPLICAS
 from tests.e2e.place import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -42,7 +43,7 @@ def test_a_tag_that_moves_is_a_change_and_undo_returns_to_the_same_bytes(place, 
             place.midair("undo", expect=0)  # the tag says v2 now, and the image of v1 may be gone
         place.nothing_was_lost()
         assert list(load.report["versions"]) == ["v1", "v2"]
-        running = engine.docker("ps", "-q", "--filter", "label=com.docker.compose.project=shop").split()
+        running = engine.docker("ps", "-q", "--filter", REPLICAS).split()
         images = engine.docker("inspect", "-f", "{{.Config.Image}}", *running).split()
         assert all(name.startswith(f"{registry.host}/team/web@sha256:") for name in images)
         place.write(compose({"web": pulled(port, f"{registry.host}/team/nothing:1")}))

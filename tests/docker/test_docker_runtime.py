@@ -12,7 +12,7 @@ from tests.docker import engine as engines
 from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, StartReplica, StopReplica
 from midair.model.ids import FOREIGN, replica_id
-from midair.model.project import Hook, Project, Restart, Revision
+from midair.model.project import Hook, Port, Project, Restart, Revision
 from midair.runtime.docker.container import anonymous_volumes
 from midair.testing.runtime_contract import eventually
 
@@ -214,17 +214,18 @@ def test_anonymous_volume_outlives_restarts_and_the_replica(harness):
     asyncio.run(claim())
 
 
-def test_networks_that_somebody_removed_come_back_with_the_addresses_that_are_known(harness):
+def test_addresses_from_before_fronts_are_restored_as_they_were(harness):
+    name = f"{harness.project}_midair_web"
+
     async def claim():
         async with opened(harness) as runtime:
             made = await revision_of(harness, runtime)
-            names = await runtime.arrange(Project(name=harness.project, services={"web": made.service}))
-            harness.engine.docker("network", "prune", "-f")
-            service = harness.service("python3", "/app.py", "good", names=names["web"])
+            old = (Port(8000, 8000, host="172.31.200.1", inside=True),)
+            service = harness.service("python3", "/app.py", "good", names=old)
             runtime.in_force(Project(name=harness.project, services={"web": service}))
             await runtime._restore()
-            found = json.loads(harness.engine.docker("network", "inspect", f"{harness.project}_midair_web"))[0]
-            assert [pool["Gateway"] for pool in found["IPAM"]["Config"]] == [names["web"][0].host]
+            found = json.loads(harness.engine.docker("network", "inspect", name))[0]
+            assert [pool["Gateway"] for pool in found["IPAM"]["Config"]] == ["172.31.200.1"]
             await runtime.perform(StartReplica(ONE), made)
             await eventually(runtime, ONE, lambda seen: seen.state == "ready")
 

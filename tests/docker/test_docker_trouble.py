@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.docker import engine as engines
 from tests.docker.shop import SERVE, add_app, compose, service
-from tests.docker.waiting import body_of, eventually, networks_of
+from tests.docker.waiting import REPLICAS, body_of, eventually, networks_of
 from tests.e2e.place import Place, free_port
 
 from midair.engine.keeper import LOOK_S
@@ -26,9 +26,9 @@ def test_containers_come_back_without_midair_and_after_the_engine_was_restarted(
     place.midair("up", expect=0, timeout=200)
     daemon = place.client.health().pid
     os.kill(daemon, signal.SIGKILL)
-    for container in engine.docker("ps", "-q", "--filter", "label=com.docker.compose.project=shop").split():
+    for container in engine.docker("ps", "-q", "--filter", REPLICAS).split():
         engine.docker("exec", container, "python3", "-c", "import os; os.kill(1, 15)")  # nobody but the engine sees it
-    running = ("ps", "-q", "--filter", "label=com.docker.compose.project=shop")
+    running = ("ps", "-q", "--filter", REPLICAS)
     eventually(lambda: len(engine.docker(*running).split()) == 2)
     place.client.ensure_daemon()
     eventually(lambda: place.service("web").serving == 2 and body_of(port))
@@ -75,7 +75,7 @@ def test_users_do_not_notice_an_engine_that_is_killed_while_its_containers_run(p
 
 def containers_of(engine):
     """All containers of the project, whether they run or not."""
-    return set(engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=shop").split())
+    return set(engine.docker("ps", "-aq", "--filter", REPLICAS).split())
 
 
 def test_a_first_change_that_fails_leaves_nothing_behind(place, engine):

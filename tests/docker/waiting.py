@@ -3,6 +3,8 @@
 import time
 import urllib.request
 
+REPLICAS = "label=io.midair.replica"  # a filter of docker ps that leaves fronts out
+
 
 def body_of(port, host="127.0.0.1"):
     """What a service answers on a new connection; None when nothing does."""

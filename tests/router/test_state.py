@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from tests.router.place import eventually, looped, placed
 
-from midair.router.embedded import process
+from midair.router.embedded import serve
 from midair.router.embedded.state import read_state
 
 
@@ -38,12 +38,12 @@ async def test_routes_that_could_not_be_written_down_are_when_they_are_asked_for
 
 @looped
 async def test_or_when_there_is_room_again(monkeypatch):
-    monkeypatch.setattr(process, "_FOLDER_LOOK_S", 0.01)
+    monkeypatch.setattr(serve, "_FOLDER_LOOK_S", 0.01)
     async with placed() as place:
         backend = await place.backend()
         await place.route(backend)
         with no_room(place.router.folder):
-            looking = asyncio.create_task(process.look_after_folder(place.router))
+            looking = asyncio.create_task(serve.look_after_folder(place.router))
             with pytest.raises(OSError):
                 await place.route(backend)
             await asyncio.sleep(0.03)
@@ -53,11 +53,11 @@ async def test_or_when_there_is_room_again(monkeypatch):
 
 @looped
 async def test_a_router_that_was_told_to_stop_writes_nothing_more(monkeypatch):
-    monkeypatch.setattr(process, "_FOLDER_LOOK_S", 0.01)
+    monkeypatch.setattr(serve, "_FOLDER_LOOK_S", 0.01)
     async with placed() as place:
         await place.route(await place.backend())
         await place.router.stop(forget=True)
-        looking = asyncio.create_task(process.look_after_folder(place.router))
+        looking = asyncio.create_task(serve.look_after_folder(place.router))
         await asyncio.sleep(0.03)
         assert read_state(place.router.folder).services == ()
         looking.cancel()

@@ -1,7 +1,8 @@
-"""One simulated replica as it really is, whatever anybody knows of it."""
+"""One simulated replica as it really is, whatever anybody knows of it, and what the router does for one service."""
 
 from typing import Literal
 
+from midair.model.action import Candidate, SetRoutes
 from midair.model.ids import ReplicaId
 from midair.model.moment import Moment
 from midair.model.seen import ReplicaSeen, ReplicaState
@@ -53,3 +54,16 @@ class Body:
     def due(self) -> Moment:
         """When it changes next by itself."""
         return min(self.ready_due, self.sick_due, self.end_due, self.open_due, self.shut_due)
+
+
+class Table:
+    """What the router does for one service."""
+
+    def __init__(self) -> None:
+        self.settled = SetRoutes("", 0)
+        self.ahead: list[tuple[Moment, SetRoutes]] = []  # asked for, not in force yet
+        self.out_since: dict[ReplicaId, Moment] = {}
+        self.turn = 0
+        self.unreachable_until = 0.0
+        self.candidates: tuple[Candidate, ...] = ()
+        self.answers: set[tuple[ReplicaId, int, int, str]] = set()  # candidates that it has connected to

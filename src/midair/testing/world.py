@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from midair.model.action import (
     Action,
-    Candidate,
     MakeFront,
     ReachReplicas,
     RemoveFront,
@@ -23,7 +22,7 @@ from midair.model.action import (
 from midair.model.ids import FOREIGN, ReplicaId, replica_id, revision_of
 from midair.model.moment import Moment
 from midair.model.seen import Reach, ReplicaSeen, RouteSeen
-from midair.testing.body import FOREVER, Body, Quality
+from midair.testing.body import FOREVER, Body, Quality, Table
 from midair.testing.choose import Chooser
 from midair.testing.fronts import Fronts
 
@@ -33,19 +32,6 @@ START_S = (0.5, 0.2, 1.5, 4.0)
 REQUEST_S = (0.3, 0.05, 2.0, 9.0, 60.0)
 OPEN_MAX = 12  # requests inside at a time: enough to drain, few enough to be quick
 TOO_LITTLE = "1b"  # a limit that no running replica takes
-
-
-class Table:
-    """What the router does for one service."""
-
-    def __init__(self) -> None:
-        self.settled = SetRoutes("", 0)
-        self.ahead: list[tuple[Moment, SetRoutes]] = []  # asked for, not in force yet
-        self.out_since: dict[ReplicaId, Moment] = {}
-        self.turn = 0
-        self.unreachable_until = 0.0
-        self.candidates: tuple[Candidate, ...] = ()
-        self.answers: set[tuple[ReplicaId, int, int, str]] = set()  # candidates that it has connected to
 
 
 class World:
@@ -128,7 +114,7 @@ class World:
 
     def due(self) -> Moment:
         """When something happens next by itself that matters: of requests, only the ends of those being drained."""
-        due = min((at for at, _, _, _ in self.late), default=self.fronts.due())
+        due = min((at for at, _, _, _ in self.late), default=FOREVER)
         due = min(due, self.fronts.due())
         for name, bodies in self.bodies.items():
             table = self.tables[name]

@@ -13,7 +13,7 @@ import uvloop
 
 from midair.router.embedded.held import Heritage
 from midair.router.embedded.limits import Limits
-from midair.router.embedded.process import serve
+from midair.router.embedded.serve import serve
 
 _TAKEN = -1
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import signal
 import socket
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ from midair.router.embedded import wire
 from midair.router.embedded.counts import books_of, merged, open_book
 from midair.router.embedded.forwarding import Trust
 from midair.router.embedded.fronts import Fronts
-from midair.router.embedded.handover import Predecessor, Retirement, adopt, take_over
+from midair.router.embedded.handover import Predecessor, Retirement, adopt
 from midair.router.embedded.held import Heritage, Listening, Place
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.limits import Limits
@@ -383,38 +382,3 @@ def _check_addresses(action: SetRoutes) -> None:
         host, _, port = route.address.rpartition(":")
         if not host or not (port.isdigit() or port == "*"):
             raise RouterTrouble(f'cannot route "{action.service}": "{route.address}" is not host:port')
-
-
-_FOLDER_LOOK_S = 2.0
-
-
-async def look_after_folder(router: RouterProcess) -> None:
-    """Go on with what others left in it, and end with it: nobody could ever reach a router whose folder was deleted."""
-    while router.folder.exists():  # nobody tells when a folder is deleted
-        with contextlib.suppress(OSError):
-            router.absorb_orphans()
-            router.save_again()
-        await asyncio.sleep(_FOLDER_LOOK_S)
-    router.ended.set()
-
-
-async def serve(folder: Path, limits: Limits, lock: int | None, ready: int | None, heritage: Heritage) -> None:
-    """Run until told to stop. Without the folder's lock, take over from the router that has it."""
-    router = RouterProcess(folder, limits, -1 if lock is None else lock)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: router.hub.run(router.stop(forget=False)))
-    if lock is None:
-        router.lock = await take_over(router)
-    else:
-        await router.restore(heritage)
-    router.open_admin()
-    if router.predecessor is not None:
-        await router.predecessor.retire()
-    if ready is not None:
-        with contextlib.suppress(OSError):  # who started it may be gone; the ports are its own by now
-            os.write(ready, b"ready\n")
-        os.close(ready)
-    router.hub.run(look_after_folder(router))
-    await router.ended.wait()
-    os._exit(0)  # all that matters is in files; closing the loop could wait for connections that never end
