@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from midair.testing.check import Violation
 from midair.testing.choose import Placed, every_placement
 from midair.testing.planted import planted
 from midair.testing.sim import main
 from midair.testing.small import SMALL, play_small
+from midair.testing.violation import Violation
 
 TWO_FAULTS_S = 25.0  # for each scenario; make sim ARGS="--every-fault 2" plays all
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from midair.testing.check import Violation
 from midair.testing.choose import Placed
 from midair.testing.planted import BUGS, planted
 from midair.testing.play import play_seed
 from midair.testing.small import play_small
+from midair.testing.violation import Violation
 
 BUDGET = 500  # seeds
 CAUGHT_BY = {  # any of these: which one comes first is chance

@@ -2,12 +2,12 @@
 
 import pytest
 
-from midair.testing.check import Violation
 from midair.testing.choose import Placed, Seeded, every_placement
 from midair.testing.planted import planted
 from midair.testing.play import Play
 from midair.testing.scenario import draw
 from midair.testing.small import SMALL
+from midair.testing.violation import Violation
 
 
 def play_short_lives(scenario, chooser, disturb=False):

@@ -7,7 +7,6 @@ from collections import Counter
 
 from msgspec.structs import replace
 
-from midair.change.depend import holds
 from midair.model.action import Action, MakeFront, RemoveReplica, ResizeReplica, SetRoutes, StartReplica, StopReplica
 from midair.model.change import Change, ChangeStep
 from midair.model.event import PhaseChanged
@@ -18,17 +17,11 @@ from midair.model.seen import Seen
 from midair.rollout import with_reach
 from midair.rollout.phase import MOVES
 from midair.testing.body import Body
+from midair.testing.check_change import all_or_nothing, dependencies_come_first
+from midair.testing.violation import Violation
 from midair.testing.world import World
 
 _MOVES: dict[str, set[str]] = {phase: set(after) for phase, after in MOVES.items()}
-
-
-class Violation(AssertionError):
-    """An invariant does not hold."""
-
-    def __init__(self, invariant: str, text: str) -> None:
-        super().__init__(f"{invariant}: {text}")
-        self.invariant = invariant
 
 
 class Checks:
@@ -97,9 +90,9 @@ class Checks:
     def coordinated(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
         """After each decision about a change."""
         after = {**rollouts, **{one.service: one for one in step.rollouts}}
-        self.dependencies_come_first(change, step, after)
+        dependencies_come_first(change, step, after)
         if step.change.phase != change.phase and step.change.phase in ("completed", "rolled_back"):
-            self.all_or_nothing(step, after)
+            all_or_nothing(step, after)
 
     # Safety
 
@@ -379,32 +372,6 @@ class Checks:
         for action in step.actions:
             if isinstance(action, SetRoutes) and seen.front and seen.front.fit and not action.front:
                 raise Violation("rules are waited for", action.key)
-
-    def dependencies_come_first(self, change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
-        """A service begins only when what it depends on is there."""
-        services = change.after.project.services
-        new = {*step.change.begun[len(change.begun) :], *(one.service for one in step.rollouts)}
-        for name in sorted(new):
-            if name not in services or rollouts[name].policy.waits or rollouts[name].phase != "pending":
-                continue  # one that waits has only ended so far
-            for other, dependency in services[name].depends_on.items():
-                if other in services and services[other].replicas and not holds(dependency, rollouts[other]):
-                    raise Violation("dependencies come first", f"{name} begins before {other}")
-
-    def all_or_nothing(self, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
-        """A change ends with every service where it was to go, or with every one where it came from."""
-        change = step.change
-        state = change.after if change.phase == "completed" else change.before
-        for name in change.begun:
-            revision = state.revisions[name].id if state is not None and name in state.revisions else None
-            if rollouts[name].goal.revision != revision:
-                raise Violation("all or nothing", f"{name} is at {rollouts[name].goal.revision}, not {revision}")
-            if rollouts[name].phase != change.phase:
-                raise Violation("all or nothing", f"{name} is {rollouts[name].phase}, the change {change.phase}")
-        if change.phase == "completed":
-            for name, revision_ in change.after.revisions.items():
-                if rollouts[name].goal.revision != revision_.id:
-                    raise Violation("all or nothing", f"{name} was forgotten")
 
     def _mark(self, before: Rollout, seen: Seen, step: Step, now: Moment) -> None:
         marks, after = self.marks, step.rollout

@@ -5,8 +5,8 @@ from midair.model.project import Service
 from midair.model.rollout import Rollout
 from midair.rollout.phase import STEADY
 from midair.testing.body import Quality
-from midair.testing.check import Violation
 from midair.testing.plane import Plane
+from midair.testing.violation import Violation
 from midair.testing.world import TOO_LITTLE, World
 
 

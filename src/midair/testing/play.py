@@ -5,11 +5,12 @@ from collections.abc import Callable
 from midair.model.rollout import Abort, Promote, Resume, Rollout, SetHold, Wish
 from midair.rollout.phase import FORWARD
 from midair.testing.body import FOREVER
-from midair.testing.check import Checks, Violation
+from midair.testing.check import Checks
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
 from midair.testing.scenario import Scenario, draw, with_data, with_fronts, with_more, with_moves, with_worse
+from midair.testing.violation import Violation
 from midair.testing.world import World
 
 HEATS = (0.0, 0.01, 0.03, 0.08)

@@ -10,11 +10,11 @@ from collections import Counter
 from contextlib import nullcontext
 from functools import partial
 
-from midair.testing.check import Violation
 from midair.testing.choose import every_placement
 from midair.testing.planted import BUGS, planted
 from midair.testing.play import play_seed
 from midair.testing.small import SMALL, play_small
+from midair.testing.violation import Violation
 
 STORY_LINES = 60
 REPORT_S = 10.0
