@@ -7,6 +7,7 @@ from tests.docker import engine as engines
 from tests.docker.test_docker_contract import DockerHarness
 from tests.docker.waiting import networks_of
 from tests.e2e.place import Place
+from tests.upgrade.conftest import old_midair as old_midair  # a fixture of these tests, too
 
 
 @pytest.fixture(scope="session")
