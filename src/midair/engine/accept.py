@@ -212,7 +212,7 @@ async def store(
     number = keeper.store.changes.next_id(keeper.project)
     change = changes.accept(
         before, after, plan, previous,
-        number=number, now=now, kind=kind, by=by, summary=summary(plan), undoes=undoes, baseline=total(router),
+        number=number, now=now, kind=kind, by=by, summary=plans.summary(plan), undoes=undoes, baseline=total(router),
         token=token,
     )  # fmt: skip
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
@@ -264,16 +264,6 @@ def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
             own_volumes=tuple(sorted({place for replica in rollout.replicas for place in replica.own_volumes})),
         )
     return found
-
-
-def summary(plan: Plan) -> str:
-    """A few words for the history: "web changed, api added"."""
-    words = {"add": "added", "change": "changed", "remove": "removed"}
-    parts = [f"{step.service} {words[step.kind]}" for step in plan.steps if step.kind in words]
-    parts += [f"flag {text}" for text in plan.flags]
-    return (
-        ", ".join(parts[:4]) + (f" and {len(parts) - 4} more" if len(parts) > 4 else "") if parts else "no difference"
-    )
 
 
 def _build(

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from midair import plan as plans
-from midair.engine import accept, show
+from midair.engine import show
 from midair.engine.keeper import Keeper
 from midair.errors import Conflict, MidairError, NothingToDo
 from midair.flags import definition, operate, ramp
@@ -221,7 +221,7 @@ class FlagChanges:
         number = keeper.store.changes.next_id(keeper.project)
         change = Change(
             id=ChangeId(number), project=keeper.project, kind="flag", phase="completed", created_at=now, ended_at=now,
-            before=before, after=after, plan=plan, summary=accept.summary(plan), by=by, why=why, takes_back=takes_back,
+            before=before, after=after, plan=plan, summary=plans.summary(plan), by=by, why=why, takes_back=takes_back,
         )  # fmt: skip
         events = (
             (number, ChangeAccepted(number, "flag", change.summary)),

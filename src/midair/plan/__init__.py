@@ -6,6 +6,7 @@
     after = emptied(before)                                 `down`: the state with no service
     revision = revision_of(service, release)                content address of everything that makes a replica
     text = render(plan)                                     lines for people, compared by goldens
+    text = summary(plan)                                    a few words for the history
 
 `before` is the `Applied` of the last completed change (None: the first one), `project` what `spec` made of the
 files, `releases` the fingerprint of each service's code by service name (None or absent: no snapshot), `live` a
@@ -23,6 +24,7 @@ from midair.plan.merge import emptied, scaled
 from midair.plan.refuse import of_name
 from midair.plan.render import render
 from midair.plan.revision import limits_of, revision_of
+from midair.plan.summary import summary
 
 __all__ = [
     "between",
@@ -37,5 +39,6 @@ __all__ = [
     "revision_of",
     "runs_beside",
     "scaled",
+    "summary",
     "with_written",
 ]
