@@ -10,6 +10,7 @@ from tests.engine.conftest import shop, web
 
 from midair.client import Client
 from midair.client.exchange import Exchange
+from midair.client.home import connect
 from midair.errors import Conflict, DaemonTrouble, NeedsConfirmation, NotFound, PlanRefused, UsageRefused
 from midair.model.project import Build
 from midair.testing.runtime import Behaviour
@@ -277,6 +278,18 @@ def test_bad_bodies_are_refused_in_the_one_form_of_errors(client):
         assert got == status, (url, answer)
         assert error["message"].startswith("cannot "), error
         assert set(error) <= {"kind", "message", "hint", "problems"}
+
+
+@pytest.mark.parametrize("path", ["changes", "flags"])
+def test_refused_method_is_answered_with_all_allowed(client, path):
+    up(client, shop())
+    with connect(client.home / "api.sock", 10) as connection, connection.makefile("rwb") as stream:
+        request = f"OPTIONS /v1/projects/shop/{path} HTTP/1.1\r\nHost: midair\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        answer = stream.read().decode()
+    assert answer.startswith("HTTP/1.1 405 ")
+    assert "\r\nallow: get, head, post\r\n" in answer.lower()
+    assert "the path allows GET, HEAD, POST" in answer
 
 
 def test_a_number_of_any_length_is_no_obstacle_to_a_follower(client):

@@ -43,6 +43,24 @@ def test_every_operation_says_what_it_answers_and_how_it_fails(document):
             assert operation["summary"]
 
 
+def test_events_of_streams_are_objects_with_text_as_data(document):
+    streams = [
+        content["text/event-stream"]["schema"]["oneOf"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for answer in operation["responses"].values()
+        if "text/event-stream" in (content := answer["content"])
+    ]
+    assert len(streams) > 4
+    for events in streams:
+        for event in events:
+            assert event["required"] == ["event", "data"]
+            assert event["properties"]["data"]["type"] == "string"
+            assert event["properties"]["data"]["contentSchema"]
+    (logs,) = [events for events in streams if events[0]["properties"]["event"] == {"const": "line"}]
+    assert logs[0]["properties"]["data"]["contentSchema"] == {"$ref": "#/components/schemas/LogLine"}
+
+
 def references(value):
     """Every $ref in a document."""
     if isinstance(value, dict):

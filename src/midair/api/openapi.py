@@ -69,8 +69,15 @@ def _content(endpoint: Endpoint, by_type: dict[str, Schema]) -> Schema:
         content["application/json"] = {"schema": by_type[repr(endpoint.answer)]}
     if endpoint.streams:
         events = {name: by_type[repr(kind)] for name, kind in endpoint.events.items()}
-        content["text/event-stream"] = {"schema": {"type": "string"}, "x-events": events}
+        content["text/event-stream"] = {"schema": {"oneOf": [_event(*event) for event in events.items()]}}
     return content
+
+
+def _event(name: str, data: Schema) -> Schema:
+    """One server-sent event. What its data holds stands as text, so its schema is that of the content."""
+    text = {"type": "string", "contentMediaType": "application/json", "contentSchema": data}
+    properties = {"id": {"type": "string"}, "event": {"const": name}, "data": text}
+    return {"type": "object", "properties": properties, "required": ["event", "data"]}
 
 
 def _path_parameters(path: str) -> list[Schema]:

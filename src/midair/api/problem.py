@@ -7,6 +7,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from midair.errors import FileRefused, MidairError, NotFound, UsageRefused
 from midair.view.error import ErrorAnswer, ErrorView
@@ -44,8 +45,24 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         refused: MidairError = NotFound(f'cannot find "{request.url.path}": the API has no such path')
         return _respond(404, refused, headers, hint="see /openapi.json")
-    refused = UsageRefused(f'cannot {request.method} "{request.url.path}": {_lower(error.detail)}')
+    reason = _lower(error.detail)
+    if error.status_code == 405:
+        # The framework knows the methods of the first route of a path alone.
+        headers["Allow"] = _methods_of(request)
+        reason = f"the path allows {headers['Allow']}"
+    refused = UsageRefused(f'cannot {request.method} "{request.url.path}": {reason}')
     return _respond(error.status_code, refused, headers, hint="see /openapi.json")
+
+
+def _methods_of(request: Request) -> str:
+    routes = (route for route in request.app.router.routes if isinstance(route, Route))
+    found = {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))
 
 
 async def answer_defect(request: Request, error: Exception) -> Response:
