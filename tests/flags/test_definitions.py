@@ -91,6 +91,7 @@ def test_all_problems_come_at_once_with_their_paths():
         ('{"flags": ', "f.json:1:11 is not JSON: expecting value"),
         ('{"flags": {}, "flags": {}}', 'f.json says "flags" twice in one object'),
         ('{"flags": {"a": NaN}}', "f.json says NaN, which JSON has no number for"),
+        ("flags: {}\nflags: {}", 'f.json says "flags" twice in one object'),
         ("flags: [", "f.json:1:9 is not YAML"),
         ('{"flags":' * 900 + "1" + "}" * 900, "f.json is nested too deeply"),
         ("flags: &a [*a]", "f.json is nested too deeply"),

@@ -95,6 +95,16 @@ def _finite(name: str) -> Any:
 class _Loader(yaml.SafeLoader):
     """YAML of the shape of JSON: `on` and `off` are names of variants, and a date stays the text it was written as."""
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that is written twice, as for JSON: the last one would win in silence."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    raise ValueError(f'says "{key.value}" twice in one object')
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
 
 _TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
 _Loader.yaml_implicit_resolvers = {
