@@ -24,8 +24,8 @@ def of_name(project: Project, others: Iterable[Project]) -> Iterable[str]:
         same = project.folder == other.folder or (project.folder_id and project.folder_id == other.folder_id)
         if project.named == "file" and other.named != "asked" and same and _first(project) == _first(other):
             yield (
-                f"this folder is project {other.name} until now: rename it with `midair rename {other.name} "
-                f"{project.name}`, or run both with `-p {project.name}`"
+                f"this folder is project {other.name} until now: write `name: {other.name}` to change that project, "
+                f"or run both with `-p {project.name}`"
             )
 
 
