@@ -181,7 +181,7 @@ def test_a_ramp_goes_on_by_itself_and_also_after_a_restart(site):
     async def story():
         await site.begin()
         await site.ended(await site.up(shop()))
-        roll = ask("roll", steps=(1.0, 50.0), every_s=0.2)
+        roll = ask("roll", steps=(1.0, 50.0), every_s=0.2, create=True)
         site.engine.flags.change("shop", roll)
         assert told(site)["new-button"].startswith("on 1 %")
         await site.until(lambda: told(site)["new-button"].startswith("on 50 %"))
@@ -199,7 +199,7 @@ def test_a_ramp_that_comes_back_with_an_undo_is_paused(site):
     async def story():
         await site.begin()
         await site.ended(await site.up(shop()))
-        site.engine.flags.change("shop", ask("roll", steps=(5.0,), every_s=0.05))
+        site.engine.flags.change("shop", ask("roll", steps=(5.0,), every_s=0.05, create=True))
         await site.until(lambda: told(site) == {"new-button": "on for everyone"})
         await site.until(lambda: site.engine.keeper("shop").state.under_way is None)
         await site.ended(await site.undo())
@@ -241,6 +241,26 @@ def test_flags_push_no_code_out_of_undo(site):
         await site.until(lambda: len(site.engine.store.changes.all("shop")) == 32)
         undone = await site.ended(await site.undo(2))
         assert undone.after.project.services["web"].environment == {"COLOUR": "red"}
+        await site.end()
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [ask("set", "new-buton", variant="on"), ask("share", "new-buton", shares={"on": 5}), ask("roll", "new-buton")],
+    ids=["set", "share", "roll"],
+)
+def test_unknown_flag_is_created_only_when_asked(site, asked):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(with_flags(shop(), **{"new-button": BUTTON})))
+        with pytest.raises(NotFound) as refused:
+            site.engine.flags.change("shop", asked)
+        assert refused.value.hint == 'use "new-button", or add --create to create it'
+        assert list(told(site)) == ["new-button"]
+        site.engine.flags.change("shop", replace(asked, create=True))
+        assert list(told(site)) == ["new-button", "new-buton"]
         await site.end()
 
     run(story())

@@ -19,6 +19,9 @@ BUTTON = {
 }
 
 
+BOMB = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]" for n in range(20))
+
+
 def flag(**changes):
     return {**BUTTON, **changes}
 
@@ -95,6 +98,7 @@ def test_all_problems_come_at_once_with_their_paths():
         ("flags: [", "f.json:1:9 is not YAML"),
         ('{"flags":' * 900 + "1" + "}" * 900, "f.json is nested too deeply"),
         ("flags: &a [*a]", "f.json is nested too deeply"),
+        (BOMB, "f.json has more than 1000000 values once aliases are followed"),
         ("[]", "should be an object, got a list"),
         ('{"flag": {}}', 'flags: is missing; did you mean it by "flag"?'),
         ("", "should be an object, got nothing"),

@@ -187,6 +187,7 @@ def test_sync_answers_a_single_fetch_and_refuses_what_it_does_not_know(sync, dat
         assert b'"new-button"' in answer
         assert b"x-midair" not in answer
         assert fetch(b"\x18\x01\x08\x01") == answer, "a field of a later version"
+        assert sync.hub.report("shop")["new-button"]["uncounted"] is True
         for request, metadata, code in (
             (b"", [("flagd-selector", "flagSetId=nope")], grpc.StatusCode.NOT_FOUND),
             (b"\x12\x01x", [], grpc.StatusCode.NOT_FOUND),

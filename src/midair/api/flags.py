@@ -35,6 +35,7 @@ async def list_flags(call: Call) -> FlagSetView:
                 exposures=counted.get(flag.key, {}).get("variants", {}),
                 misses=counted.get(flag.key, {}).get("misses", {}),
                 last_seen=counted.get(flag.key, {}).get("last_seen"),
+                uncounted=counted.get(flag.key, {}).get("uncounted", False),
             )
             for flag in view.flags
         ),
@@ -67,7 +68,8 @@ async def lint_flags(call: Call) -> tuple[FindingView, ...]:
 async def stale_flags(call: Call) -> tuple[FindingView, ...]:
     view = call.engine.flags.show(call.project)
     counted = call.engine.flags.counted(call.project)
-    seen = {key: entry["last_seen"] for key, entry in counted.items() if entry.get("last_seen")}
+    known = {key: entry for key, entry in counted.items() if not entry.get("uncounted")}
+    seen = {key: entry["last_seen"] for key, entry in known.items() if entry.get("last_seen")}
     changed = {flag.key: flag.changed_at for flag in view.flags if flag.changed_at is not None}
     flags, now = call.engine.flags.document(call.project), call.engine.clock()
     found = lint.stale(flags, seen, changed, now, days=call.query.days)

@@ -55,6 +55,9 @@ def said(accepted: ChangeView, *, as_json: bool) -> None:
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the history.")
 
 
+create_option = click.option("--create", is_flag=True, help="Create the flag if nobody has defined it.")
+
+
 def _switch(act: Any, short: str, text: str) -> None:
     @command.command(name=act, short_help=short, help=text)
     @click.argument("key", metavar="FLAG")
@@ -90,6 +93,11 @@ def list_(session: Session, as_json: bool) -> None:
         return
     for line in out.table(("FLAG", "WHO GETS WHAT", "CHANGED", "BY", "SEEN"), map(_row, view.flags), right=("SEEN",)):
         out.say(line)
+    if any(flag.uncounted for flag in view.flags):
+        out.note(_UNCOUNTED)
+
+
+_UNCOUNTED = "what clients of flagd's sync evaluate is not counted"
 
 
 def _row(flag: FlagView) -> tuple[str, ...]:
@@ -121,12 +129,15 @@ def get(session: Session, key: str, as_json: bool) -> None:
         out.say(f"ramp: {' → '.join(f'{step:g} %' for step in flag.ramp.steps)}, {due}")
     for name, number in {**flag.exposures, **{f"{code} (failed)": n for code, n in flag.misses.items()}}.items():
         out.say(f"seen: {name} {number:,} times")
+    if flag.uncounted:
+        out.say(_UNCOUNTED)
     out.say(json.dumps({**flag.definition, **({"x-midair": flag.extra} if flag.extra else {})}, indent=2))
 
 
 @command.command(name="set", short_help="One variant for everyone, shares of users, or a whole definition")
 @click.argument("key", metavar="FLAG")
 @click.argument("values", metavar="[VARIANT | VARIANT=PERCENT...]", nargs=-1)
+@create_option
 @click.option("--from", "source", metavar="FILE", help="The definition, as flagd writes it (JSON or YAML; - is stdin).")
 @click.option("--owner", metavar="NAME", help="Who looks after it.")
 @click.option("--expires", metavar="DATE", help="When it should be gone.")
@@ -135,15 +146,15 @@ def get(session: Session, key: str, as_json: bool) -> None:
 @json_option
 @pass_session
 def set_(
-    session: Session, key: str, values: tuple[str, ...], source: str | None, owner: str | None, expires: str | None,
-    why: str, as_json: bool,
+    session: Session, key: str, values: tuple[str, ...], create: bool, source: str | None, owner: str | None,
+    expires: str | None, why: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Set a flag to one variant for everyone, to shares of users, or to a whole definition.
 
     \b
     Examples:
       midair flag set theme dark
-      midair flag set new-button on=10
+      midair flag set new-button on=10 --create
       midair flag set new-button --from new-button.json --owner web --expires 2027-01-31
     """
     extra = {name: value for name, value in (("owner", owner), ("expires", expires)) if value is not None}
@@ -153,9 +164,9 @@ def set_(
     if source:
         ask = AskFlag(act="define", key=key, definition=read_definition(source), extra=extra, by=who(), why=why)
     elif len(values) == 1 and "=" not in values[0]:
-        ask = AskFlag(act="set", key=key, variant=values[0], by=who(), why=why)
+        ask = AskFlag(act="set", key=key, variant=values[0], create=create, by=who(), why=why)
     elif values:
-        ask = AskFlag(act="share", key=key, shares=dict(map(_share, values)), by=who(), why=why)
+        ask = AskFlag(act="share", key=key, shares=dict(map(_share, values)), create=create, by=who(), why=why)
     elif not extra:
         raise errors.UsageRefused(f'cannot set "{key}": nothing to set it to was given', hint="give a variant")
     change(session, ask, as_json=as_json)
@@ -171,6 +182,7 @@ def _share(text: str) -> tuple[str, float]:
 
 @command.command(short_help="Grow a share of users step by step")
 @click.argument("key", metavar="FLAG")
+@create_option
 @click.option("--to", type=float, default=100.0, show_default=True, metavar="PERCENT", help="Where it ends.")
 @click.option("--steps", default="1,5,10,25,50", show_default=True, metavar="LIST", help="Percent on the way.")
 @click.option("--every", default="10m", show_default=True, metavar="TIME", help="Between steps.")
@@ -184,7 +196,7 @@ def _share(text: str) -> tuple[str, float]:
 @json_option
 @pass_session
 def roll(
-    session: Session, key: str, to: float, steps: str, every: str, variant: str | None, replace: bool,
+    session: Session, key: str, create: bool, to: float, steps: str, every: str, variant: str | None, replace: bool,
     act: Any, why: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Grow a share of users step by step. Each step only ever adds users.
@@ -204,7 +216,16 @@ def roll(
     except ValueError as error:
         raise errors.UsageRefused(f'cannot roll "{key}": {error}') from None
     ask = AskFlag(
-        act="roll", key=key, to=to, steps=parts, every_s=every_s, variant=variant, replace=replace, by=who(), why=why
+        act="roll",
+        key=key,
+        to=to,
+        steps=parts,
+        every_s=every_s,
+        variant=variant,
+        replace=replace,
+        create=create,
+        by=who(),
+        why=why,
     )
     change(session, ask, as_json=as_json)
 

@@ -7,21 +7,23 @@ from typing import Any
 
 from midair.errors import FileRefused, Problem, UsageRefused
 from midair.flags.definition import document
-from midair.flags.read import parse, read
+from midair.flags.read import parse, read, warnings
 
 
-def read_flags(folder: str, extension: Any) -> dict[str, Any]:
-    """What `x-midair.flags` names: a file beside the Compose file, or the definitions themselves."""
+def read_flags(folder: str, extension: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What `x-midair.flags` names: a file beside the Compose file, or the definitions themselves; and warnings."""
     if not extension:
-        return {}
+        return {}, ()
     if isinstance(extension, dict):
         from midair.flags.read import build
 
-        return document(build(extension, "x-midair.flags"))
+        flags = build(extension, "x-midair.flags")
+        return document(flags), warnings(flags, "x-midair.flags")
     if not isinstance(extension, str):
         raise FileRefused((Problem("x-midair.flags", "should be the path of a file"),))
     path = Path(folder) / extension
-    return document(read(_bytes(path), str(path)))
+    flags = read(_bytes(path), str(path))
+    return document(flags), warnings(flags, extension)
 
 
 def read_definition(path: str) -> dict[str, Any]:

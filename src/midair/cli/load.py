@@ -67,7 +67,8 @@ def load_project(
         return project
     from midair.cli.flag_read import read_flags
 
-    return msgspec.structs.replace(project, flags=read_flags(str(folder), named))
+    flags, odd = read_flags(str(folder), named)
+    return msgspec.structs.replace(project, flags=flags, warnings=(*project.warnings, *odd))
 
 
 def _kept(shell: Mapping[str, str]) -> dict[str, str]:

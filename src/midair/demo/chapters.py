@@ -55,7 +55,7 @@ def _shown_to(percent: float) -> Callable[[Stage], ChangeView]:
     def play(stage: Stage) -> ChangeView:
         everyone = percent in (0, 100)
         act: FlagAct = "share" if not everyone else "on" if percent else "off"
-        change = stage.flag(AskFlag(act=act, key="new-button", shares={"on": percent}, by="demo"))
+        change = stage.flag(AskFlag(act=act, key="new-button", shares={"on": percent}, create=True, by="demo"))
         share, patience = stage.share(), time.monotonic() + 10
         while abs(share - percent) > (0 if everyone else 6):  # until every replica has heard of it
             if time.monotonic() > patience:
@@ -102,7 +102,7 @@ CHAPTERS = (
     Chapter("more replicas", "midair scale web=6", _more),
     Chapter("fewer replicas", "midair scale web=3", _fewer),
     Chapter("two services at once", "code of web and environment of api", _two_services),
-    Chapter("a button for some", "midair flag set new-button on=10", _shown_to(10)),
+    Chapter("a button for some", "midair flag set new-button on=10 --create", _shown_to(10)),
     Chapter("the button for half", "midair flag set new-button on=50", _shown_to(50)),
     Chapter("the button for nobody", "midair flag off new-button", _shown_to(0)),
     Chapter("one that can't run twice", "ledger: stopped first, requests wait", _one_at_a_time),

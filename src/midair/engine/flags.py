@@ -41,6 +41,11 @@ def operated(flags: definition.FlagSet, ask: AskFlag, now: Moment) -> definition
         case "on" | "off" | "kill" | "remove":
             simple = {"on": operate.on, "off": operate.off, "kill": operate.kill, "remove": operate.remove}
             return simple[ask.act](flags, ask.key)
+        case "set" | "share" | "roll" if ask.key not in flags.flags:
+            # A typing error must not become a flag that nothing asks for.
+            if not ask.create:
+                raise operate.unknown(flags, ask.key, creates=True)
+            return operated(operate.create(flags, ask.key), ask, now)
         case "set":
             return operate.everyone(flags, ask.key, ask.variant or "")
         case "share":
@@ -48,7 +53,9 @@ def operated(flags: definition.FlagSet, ask: AskFlag, now: Moment) -> definition
         case "define":
             extra = {**flags.extra(ask.key), **ask.extra}
             kept = {name: value for name, value in extra.items() if value is not None}
-            return operate.put(flags, ask.key, ask.definition or operate.get(flags, ask.key), kept)
+            if ask.definition:
+                return operate.define(flags, ask.key, ask.definition, kept)
+            return operate.put(flags, ask.key, operate.get(flags, ask.key), kept)
         case "schedule" | "unschedule":
             return scheduled(flags, ask)
         case "bucketing":

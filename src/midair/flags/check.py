@@ -1,4 +1,8 @@
-"""What is wrong with a set of flag definitions: every problem with the path to it. Stops at none."""
+"""What is wrong with a set of flag definitions: every problem with the path to it. Stops at none.
+
+A mistake that a reader of one flag meets alone, in its rule, say, keeps no other flag from being served. As in flagd,
+who asks for that flag gets an error, and so the default of the code, when the rule gets there.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -14,11 +18,15 @@ STATES = ("ENABLED", "DISABLED")
 KINDS = {bool: "boolean", str: "string", int: "number", float: "number", dict: "object", list: "object"}
 
 
-def check(data: Any) -> list[Problem]:
+Odd = dict[str, tuple[Problem, ...]]
+
+
+def check(data: Any) -> tuple[list[Problem], Odd]:
+    """What keeps the set from being served, and by flag what leads to an error when the flag is asked for."""
     problems: list[Problem] = []
     checker = Checker(problems)
     flags = checker.everything(data)
-    return problems or check_graph(data, flags)
+    return problems or check_graph(data, flags), {key: tuple(found) for key, found in checker.odd.items() if found}
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -29,6 +37,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 class Checker:
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
+        self.odd: dict[str, list[Problem]] = {}
 
     def say(self, path: str, message: str) -> None:
         self.problems.append(Problem(path=path, message=message))
@@ -55,7 +64,7 @@ class Checker:
         for name, rule in evaluators.items():
             Targeting(self.problems, named, None).rule(rule, f"$evaluators.{name}")
         for key, flag in flags.items():
-            self.flag(flag, f"flags.{key}", named)
+            self.flag(flag, key, named)
         self.metadata(data.get("metadata"), "metadata")
         if self.is_object(extension, "x-midair"):
             Extension(self.problems, flags, named).all(extension)
@@ -73,7 +82,8 @@ class Checker:
             return found
         return flags if self.is_object(flags, "flags") else {}
 
-    def flag(self, flag: Any, path: str, named: set[str]) -> None:
+    def flag(self, flag: Any, key: str, named: set[str]) -> None:
+        path, odd = f"flags.{key}", self.odd.setdefault(key, [])
         if path == "flags.":
             self.say(path, "should have a name")
         if not self.is_object(flag, path):
@@ -81,14 +91,16 @@ class Checker:
         for name in flag:
             if name not in FLAG:
                 hint = suggest(name, FLAG) or "; put what is yours under metadata or x-midair"
-                self.say(f"{path}.{name}", f"is not a part of a flag{hint}")
+                odd.append(Problem(path=f"{path}.{name}", message=f"is not a part of a flag{hint}"))
         if flag.get("state") not in STATES:
             self.say(f"{path}.state", f"should be ENABLED or DISABLED, got {short(flag.get('state'))}")
         variants = self.variants(flag.get("variants"), f"{path}.variants")
         self.default(flag.get("defaultVariant"), variants, f"{path}.defaultVariant")
         targeting = flag.get("targeting")
         if targeting and self.is_object(targeting, f"{path}.targeting"):
-            Targeting(self.problems, named, variants).rule(targeting, f"{path}.targeting")
+            rule = Targeting([], named, variants)
+            rule.rule(targeting, f"{path}.targeting")
+            (self.problems if rule.is_too_deep else odd).extend(rule.problems)
         self.metadata(flag.get("metadata"), f"{path}.metadata")
 
     def variants(self, variants: Any, path: str) -> set[str]:

@@ -34,7 +34,10 @@ def check_graph(data: dict[str, Any], flags: dict[str, Any]) -> list[Problem]:
     for key, others in requires.items():
         for other in others:
             steps = extras.get(other, {}).get("schedule", ())
-            parts = [flags[other].get("targeting"), *[rules[name] for name in references(flags[other])]]
+            parts = [
+                flags[other].get("targeting"),
+                *[rules[name] for name in references(flags[other]) if name in rules],
+            ]
             if flags[other]["state"] == "DISABLED":
                 continue
             if shares_by_key_alone(parts) or any("share" in step for step in steps):

@@ -19,6 +19,7 @@ class Targeting:
         self.problems = problems
         self.named = named
         self.variants = variants
+        self.is_too_deep = False
 
     def say(self, path: str, message: str) -> None:
         self.problems.append(Problem(path=path, message=message))
@@ -29,6 +30,7 @@ class Targeting:
     def node(self, node: Any, path: str, answers: set[str] | None, depth: int) -> None:
         """`answers` is set where the node's value becomes the rule's answer."""
         if depth > DEEPEST:
+            self.is_too_deep = True
             if depth == DEEPEST + 1 and isinstance(node, dict):
                 self.say(path, f"is nested more than {DEEPEST} operators deep")
             return
@@ -49,7 +51,7 @@ class Targeting:
         name, given = next(iter(node.items()))
         here = f"{path}.{name}"
         if name == "$ref":
-            if given not in self.named:
+            if not isinstance(given, str) or given not in self.named:
                 self.say(here, f'names nothing in $evaluators: "{given}"')
             return
         if name not in operators.KNOWN:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from midair.errors import Problem
+
 Version = Literal["v2", "v3"]
 Flag = dict[str, Any]  # one flag as flagd writes it
 Logic = Any  # JsonLogic
@@ -23,6 +25,7 @@ class FlagSet(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] = {}
     extension: dict[str, Any] = {}  # x-midair: fractional, segments, flags
     others: dict[str, Any] = {}  # $schema and whatever else the file says
+    odd: dict[str, tuple[Problem, ...]] = {}  # by flag: what leads to an error when somebody asks for it
 
     @property
     def fractional(self) -> Version:

@@ -7,7 +7,7 @@ import msgspec
 
 from midair.flags.check_extension import moment
 from midair.flags.definition import FlagSet
-from midair.flags.plain import on_variant
+from midair.flags.plain import on_variant, shares_of
 from midair.flags.ramp import percent_of, ramp_of
 
 DAY_S = 86_400.0
@@ -36,6 +36,7 @@ def lint(flags: FlagSet, now: float) -> list[Finding]:
             found.append(Finding(key, "no-owner", "has no owner"))
         if not extra.get("expires") and not extra.get("description"):
             found.append(Finding(key, "no-end", "has neither a date of expiry nor a description of why it stays"))
+        found += [Finding(key, "odd", f"{odd.path} {odd.message}") for odd in flags.odd.get(key, ())]
         found += of_rule(key, flag)
         steps = [step for step in extra.get("schedule", ()) if (moment(step["at"]) or 0) < now]
         if steps and len(steps) == len(extra["schedule"]):
@@ -44,12 +45,10 @@ def lint(flags: FlagSet, now: float) -> list[Finding]:
 
 
 def of_rule(key: str, flag: Mapping[str, Any]) -> list[Finding]:
-    targeting = flag.get("targeting")
-    if not isinstance(targeting, dict) or list(targeting) != ["fractional"]:
+    names = [name for name, _ in shares_of(dict(flag))]
+    if not names:
         return []
-    shares = [share for share in targeting["fractional"] if isinstance(share, list)]
     growing = on_variant(dict(flag))
-    names = [share[0] for share in shares]
     if len(names) > 2 and growing in names and names[0] != growing:
         return [Finding(key, "order", f'lists "{growing}" behind others; put the growing variant first')]
     dead = [name for name in flag["variants"] if name not in names and name != flag.get("defaultVariant")]

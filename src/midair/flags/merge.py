@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from midair.flags.definition import FlagSet, document
-from midair.flags.plain import plain_flag
+from midair.flags.plain import plain_flag, shares_of
 from midair.flags.ramp import percent_of, ramp_of
 from midair.flags.read import build
 
@@ -81,7 +81,6 @@ def told(flags: FlagSet, key: str) -> str:
         tail += ", scheduled"
     if not targeting:
         return f"{flag.get('defaultVariant') or 'the code default'} for everyone{tail}"
-    if list(targeting) == ["fractional"]:
-        names = [share[0] for share in targeting["fractional"] if isinstance(share, list)]
-        return ", ".join(f"{name} {percent_of(flag, name):g} %" for name in names if isinstance(name, str)) + tail
+    if shares := shares_of(flag):
+        return ", ".join(f"{name} {percent_of(flag, name):g} %" for name, _ in shares) + tail
     return f"by rule{tail}"

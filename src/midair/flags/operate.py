@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from midair.errors import NotFound, UsageRefused
+from midair.errors import FileRefused, NotFound, UsageRefused
 from midair.flags.definition import Flag, FlagSet, document
 from midair.flags.plain import off_variant, on_variant
 from midair.flags.read import build
@@ -15,16 +15,31 @@ MOST_DIGITS = 100_000  # shares are exact to a thousandth of a percent
 def get(flags: FlagSet, key: str) -> Flag:
     found = flags.flags.get(key)
     if found is None:
-        import difflib
-
-        near = difflib.get_close_matches(key, list(flags.flags), n=1)
-        raise NotFound(f'cannot find flag "{key}": it is not in the set', hint=f'use "{near[0]}"' if near else None)
+        raise unknown(flags, key)
     return found
+
+
+def unknown(flags: FlagSet, key: str, *, creates: bool = False) -> NotFound:
+    """The error about a key that nobody has defined. `creates`: the command can make the flag."""
+    import difflib
+
+    near = difflib.get_close_matches(key, list(flags.flags), n=1)
+    ways = [f'use "{near[0]}"'] if near else []
+    ways += ["add --create to create it"] if creates else []
+    return NotFound(f'cannot find flag "{key}": it is not in the set', hint=", or ".join(ways) or None)
 
 
 def put(flags: FlagSet, key: str, flag: Flag | None, extra: dict[str, Any] | None) -> FlagSet:
     """One flag changed, and all of them checked again: others may have relied on it."""
     return build(document(flags.with_flag(key, flag, extra)))
+
+
+def define(flags: FlagSet, key: str, flag: Flag, extra: dict[str, Any] | None) -> FlagSet:
+    """A whole definition. Raises FileRefused for any mistake in it: what is typed in is not a file of flagd's."""
+    changed = put(flags, key, flag, extra)
+    if key in changed.odd:
+        raise FileRefused(changed.odd[key], hint="correct the flag; the flags in use stay as they are")
+    return changed
 
 
 def everyone(flags: FlagSet, key: str, variant: str) -> FlagSet:
@@ -93,7 +108,8 @@ def shared(key: str, flag: Flag, shares: Mapping[str, float]) -> dict[str, Any]:
     if not total:
         raise UsageRefused(f'cannot share out "{key}": shares should have at most three decimals')
     present = (flag.get("targeting") or {}).get("fractional", [])
-    own_key = [part for part in present[:1] if not isinstance(part, list)]  # stays, so that nobody moves
+    # A key of its own stays, so that nobody moves.
+    own_key = [part for part in present[:1] if not isinstance(part, list)] if isinstance(present, list) else []
     return {"fractional": [*own_key, *([name, round(percent * total / 100)] for name, percent in whole.items())]}
 
 

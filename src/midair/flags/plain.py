@@ -57,6 +57,19 @@ def off_variant(flag: Flag) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def shares_of(flag: Flag) -> list[tuple[str, float]]:
+    """Variants and weights of a rule that is nothing but a share of users; what is wrong in it is left out."""
+    targeting = flag.get("targeting")
+    given = targeting.get("fractional") if isinstance(targeting, dict) and len(targeting) == 1 else None
+    found = []
+    for share in given if isinstance(given, list) else ():
+        if isinstance(share, list) and share and isinstance(share[0], str):
+            weight = share[1] if len(share) > 1 else 1
+            is_weight = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+            found.append((share[0], weight if is_weight else 0))
+    return found
+
+
 def on_variant(flag: Flag) -> str | None:
     """The one variant whose value is true."""
     found = [name for name, value in flag["variants"].items() if value is True]
@@ -96,7 +109,7 @@ def resolved(flags: FlagSet, node: Logic) -> Logic:
     if not isinstance(node, dict) or len(node) != 1:
         return node
     name, given = next(iter(node.items()))
-    if name == "$ref":
+    if name == "$ref" and isinstance(given, str) and (given in flags.segments or given in flags.evaluators):
         return resolved(flags, flags.segments[given] if given in flags.segments else flags.evaluators[given])
     return {name: resolved(flags, given)}
 

@@ -15,7 +15,7 @@ import msgspec
 from midair.errors import Conflict, UsageRefused
 from midair.flags.definition import Flag, FlagSet
 from midair.flags.operate import create, everyone, get, is_share, named, put, settled, shared, the_one
-from midair.flags.plain import on_variant
+from midair.flags.plain import on_variant, shares_of
 
 Verdict = Literal["go", "hold", "back"]
 
@@ -96,12 +96,11 @@ def begin(
 
 def percent_of(flag: Flag, variant: str) -> float:
     """The share that a variant has now."""
-    targeting = flag.get("targeting")
     if flag["state"] == "DISABLED":
         return 0
-    if not targeting:
+    if not flag.get("targeting"):
         return 100 if flag.get("defaultVariant") == variant else 0
-    pairs = [(share[0], share[1]) for share in targeting.get("fractional", []) if isinstance(share, list)]
+    pairs = shares_of(flag)
     total = sum(weight for _, weight in pairs)
     return sum(weight for name, weight in pairs if name == variant) * 100 / total if total else 0
 

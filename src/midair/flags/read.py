@@ -1,4 +1,4 @@
-"""Text or data to a set of flags. A broken file is refused whole, with all its problems at once."""
+"""Text or data to a set of flags. A file that cannot be served is refused whole, with all its problems at once."""
 
 import json
 import re
@@ -13,6 +13,8 @@ from midair.flags.definition import FlagSet
 
 # Python's own parsers give up at depths that differ from version to version; no flag needs a tenth of this.
 DEEPEST = 200
+# What an alias bomb would exceed.
+MOST_VALUES = 1_000_000
 
 
 def read(text: str | bytes, file: str = "") -> FlagSet:
@@ -21,9 +23,10 @@ def read(text: str | bytes, file: str = "") -> FlagSet:
 
 
 def build(data: Any, file: str = "") -> FlagSet:
-    problems = check(data)
+    problems, odd = check(data)
     if problems:
-        named = tuple(msgspec.structs.replace(problem, file=file) for problem in problems)
+        every = (*problems, *(problem for found in odd.values() for problem in found))
+        named = tuple(msgspec.structs.replace(problem, file=file) for problem in every)
         raise FileRefused(named, hint="correct the flags; the flags in use stay as they are")
     flags = data["flags"]
     if isinstance(flags, list):
@@ -35,7 +38,21 @@ def build(data: Any, file: str = "") -> FlagSet:
         metadata=data.get("metadata") or {},
         extension=data.get("x-midair") or {},
         others={name: value for name, value in data.items() if name not in known},
+        odd=odd,
     )
+
+
+def warnings(flags: FlagSet, file: str) -> tuple[str, ...]:
+    """A line for each flag with mistakes."""
+    lines = []
+    for key, problems in flags.odd.items():
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        effect = "who gets there gets the default of the code"
+        lines.append(
+            f"{file}: flag {key}: {problems[0].path.removeprefix(f'flags.{key}.')} {problems[0].message}{more}"
+        )
+        lines[-1] += f"; {effect}" if any(".targeting" in problem.path for problem in problems) else ""
+    return tuple(lines)
 
 
 def parse(text: str | bytes, file: str = "") -> Any:
@@ -57,7 +74,18 @@ def parse(text: str | bytes, file: str = "") -> Any:
         raise _refused(file, str(problem)) from None
     if _is_deeper(data, DEEPEST):
         raise _refused(file, "is nested too deeply")
+    if _size(data, {}) > MOST_VALUES:
+        raise _refused(file, f"has more than {MOST_VALUES} values once aliases are followed")
     return data
+
+
+def _size(data: Any, known: dict[int, int]) -> int:
+    """How many values there are, with every alias of YAML followed."""
+    if not isinstance(data, dict | list):
+        return 1
+    if id(data) not in known:
+        known[id(data)] = 1 + sum(_size(part, known) for part in (data.values() if isinstance(data, dict) else data))
+    return known[id(data)]
 
 
 def _is_deeper(data: Any, limit: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from midair.errors import MidairError
-from midair.flags.read import read
+from midair.flags.read import read, warnings
 from midair.flagserver.hub import Hub
 from midair.flagserver.routes import application
 
@@ -34,7 +34,10 @@ class Files:
                 if self.seen.get(name) == print_of:
                     continue
                 self.seen[name] = print_of
-                self.hub.publish(name, read(path.read_bytes(), str(path)))
+                flags = read(path.read_bytes(), str(path))
+                self.hub.publish(name, flags)
+                for warning in warnings(flags, str(path)):
+                    print(warning, file=sys.stderr, flush=True)
             except (OSError, MidairError) as problem:
                 print(problem, file=sys.stderr, flush=True)
 

@@ -79,6 +79,8 @@ class Hub:
         self.exposures: dict[tuple[str, str, str], int] = {}  # set, flag, variant
         self.seen: dict[tuple[str, str], float] = {}  # set, flag: when it was last evaluated
         self.misses: dict[tuple[str, str, str], int] = {}  # set, flag, error code
+        # Sets that clients of flagd's sync protocol have: they evaluate by themselves and report nothing.
+        self.uncounted: set[str] = set()
         self.counted: Callable[[str], None] = lambda name: None
         self.readers = 0
         self.closed = False
@@ -97,6 +99,7 @@ class Hub:
         self.exposures = {place: number for place, number in self.exposures.items() if place[0] != name}
         self.misses = {place: number for place, number in self.misses.items() if place[0] != name}
         self.seen = {place: when for place, when in self.seen.items() if place[0] != name}
+        self.uncounted.discard(name)
         if self.sets.pop(name, None) is not None:
             self.wake()
 
@@ -170,4 +173,7 @@ class Hub:
             if of == name:
                 entry = flags.setdefault(key, {"variants": {}, "misses": {}, "last_seen": None})
                 entry["misses"][code] = number
+        for key in self.sets[name].flags.flags if name in self.uncounted and name in self.sets else ():
+            entry = flags.setdefault(key, {"variants": {}, "misses": {}, "last_seen": None})
+            entry["uncounted"] = True
         return flags

@@ -93,6 +93,7 @@ class Service:
             if opened not in (ANY, served.name):
                 code = grpc.StatusCode.UNAUTHENTICATED if opened is None else grpc.StatusCode.PERMISSION_DENIED
                 await context.abort(code, "this token does not open these flags")
+        self.hub.uncounted.add(served.name)
         return served.name
 
     async def sync_flags(self, request: bytes, context: Any) -> AsyncIterator[bytes]:

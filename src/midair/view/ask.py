@@ -72,6 +72,7 @@ class AskFlag(msgspec.Struct, frozen=True):
     replace: bool = False  # roll: also in the place of a rule
     at: str = ""  # schedule: ISO time
     version: str = ""  # bucketing: v2 or v3
+    create: bool = False  # set, share, roll: also a flag that nobody has defined
     by: str = ""  # who asks, for the history
     why: str = ""
 

@@ -31,6 +31,7 @@ class FlagView(msgspec.Struct, frozen=True):
     exposures: dict[str, int] = {}  # by variant, as clients have reported
     misses: dict[str, int] = {}  # by error code
     last_seen: Moment | None = None
+    uncounted: bool = False  # clients of flagd's sync have it: what they evaluate is not counted
 
 
 class FlagSetView(msgspec.Struct, frozen=True):
