@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 import time
 
 from tests.runtime.place import no_descriptors, prove, shell, written
@@ -136,5 +137,25 @@ def test_a_replica_that_may_not_be_killed_is_told_of_and_tried_again(harness, mo
                 told = "does not end: cannot be killed: Operation not permitted"
                 await eventually(runtime, seen.id, lambda seen: seen.detail == told)
             assert (await eventually(runtime, seen.id, lambda seen: seen.state == "exited")).exit_code == -9
+
+    prove(claim)
+
+
+def test_daemon_that_ends_amid_a_signal_sends_it_once(harness, monkeypatch):
+    """The first process has the signal, and the others are being looked for."""
+    goes_on = threading.Event()
+    monkeypatch.setattr(stop, "signal_members", lambda *_: goes_on.wait(10))
+
+    async def claim():
+        service = shell(harness, "trap 'echo told' TERM; echo up; while :; do sleep 0.02; done")
+        async with harness.open() as runtime:
+            seen = await harness.start(runtime, service)
+            await written(harness, "up")
+            await runtime.perform(StopReplica(seen.id, grace_s=1), None)
+            await written(harness, "told")
+        goes_on.set()
+        async with harness.open() as runtime:
+            await eventually(runtime, seen.id, lambda seen: seen.state == "exited")
+        assert said(harness) == ["up", "told"]
 
     prove(claim)

@@ -33,7 +33,12 @@ async def carry_on(replica: Replica) -> None:
         await _hooks(replica)
         _enter(replica, "signalling")
     if _stopping(replica).stage == "signalling":
-        await _send(replica)
+        try:
+            await _send(replica)
+        except asyncio.CancelledError:
+            # The first process has the signal, and the thread goes on with the others: a later daemon sends none again.
+            _enter(replica, "signalled")
+            raise
         _enter(replica, "signalled")
     if _stopping(replica).stage == "signalled":
         if await _ended_by(replica, _stopping(replica).deadline):
