@@ -98,7 +98,9 @@ def can_be_wrong(operation):
 def events_of(operation):
     """The schema of each event that it may stream, by name."""
     contents = [one.get("content", {}) for one in operation["responses"].values()]
-    return next((one["text/event-stream"]["x-events"] for one in contents if "text/event-stream" in one), {})
+    streams = [one["text/event-stream"]["schema"]["oneOf"] for one in contents if "text/event-stream" in one]
+    events = [event["properties"] for event in (streams[0] if streams else ())]
+    return {event["event"]["const"]: event["data"]["contentSchema"] for event in events}
 
 
 def parsed(text):

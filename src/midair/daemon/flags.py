@@ -99,6 +99,7 @@ class FlagService:
         if listens[0] != listens[1]:
             if self._listening is not None:
                 self._listening.ended.set()
+                await asyncio.wait([self._servers.pop(self._listening)])
             self._listening = None if listener is None else self._serve(listens[1], lambda: listener, self._access)
         if syncs[0] != syncs[1]:
             if self._sync is not None:
