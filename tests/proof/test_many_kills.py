@@ -46,10 +46,17 @@ def look(ground):
     ground.client.daemon_restart()  # a fresh one, so that both looks are at one that has done as much
     ground.becomes_whole()
     pids = ground.pids()
-    wait(lambda: len(ground.all_processes()) == len(pids), "nothing but what is known")
+    wait(lambda: has_only(ground, pids), "nothing but what is known")
     open_files = {name: settled(pid) for name, pid in pids.items()}
     files = sorted(kind(path, ground.home) for path in ground.home.rglob("*") if not path.is_dir())
     return {"names": sorted(pids), "files": files, "descriptors": open_files, "ports": ports(pids)}
+
+
+def has_only(ground, pids):
+    """Whether nothing runs but these, and the process that writes the log of each replica."""
+    commands = ground.all_processes().values()
+    loggers = sum("process/logger.py" in command for command in commands)
+    return len(commands) == len(pids) + loggers and loggers == sum("/" in name for name in pids)
 
 
 def settled(pid):

@@ -107,9 +107,9 @@ def test_nobody_else_can_read_or_write_anything(shop):
 
 def is_loose(path, mode, shop):
     """Whether others could do anything there. Code keeps its modes inside a release, and containers have other users
-    who find flags in "inside": the folders above are closed."""
+    who find flags in "inside" and the router in "fronts": the folders above are closed."""
     parts = path.relative_to(shop.home).parts
-    if {"releases", "inside"} & set(parts) or "blobs" in parts[:3]:
+    if {"releases", "inside", "fronts"} & set(parts) or "blobs" in parts[:3]:
         return False
     return bool(mode & 0o077)
 

@@ -179,7 +179,8 @@ async def test_a_second_router_is_not_started_beside_a_living_one(tmp_path):
 async def test_its_files_are_for_their_owner_alone(tmp_path):
     folder = tmp_path / ("deep" * 20) / ("er" * 40)
     async with routing(folder):
-        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+        # Keepers of fronts reach theirs from inside a container; the folder around it lets nobody else in.
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.name != "fronts"}
         assert set(modes.values()) == {0o600}
         assert {"router.sock", "router.json", "router.log"} <= set(modes)
         assert folder.stat().st_mode & 0o777 == 0o700
