@@ -175,6 +175,26 @@ def test_exposures_flow_back_in_batches(server, connect, button, eventually):
     assert total() == 601
 
 
+def test_exposures_in_flight_are_not_sent_again(server, connect, button):
+    server.publish(button(100))
+    flags = connect(server, count_every=3600)
+    flags.boolean("new-button", False, NOBODY)
+    counted, count = threading.Event(), server.hub.count
+
+    def count_slowly(*batch):
+        count(*batch)
+        counted.set()
+        threading.Event().wait(0.3)  # the answer is on its way when the client is closed
+
+    server.hub.count = count_slowly
+    sending = threading.Thread(target=flags.keeper.flush)
+    sending.start()
+    assert counted.wait(10)
+    flags.close()
+    sending.join()
+    assert server.hub.exposures["shop", "new-button", "on"] == 1
+
+
 CHILD = """
 import os, sys, time
 from midair.flags import wire

@@ -87,7 +87,8 @@ class Backend:
 
     async def start(self, port=0):
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", port, limit=2**20)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.listening = self._server.sockets[0]
+        self.port = self.listening.getsockname()[1]
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 
 import pytest
 from tests.router.place import answer, eventually, free_port, looped, placed, read_head, read_message, says
@@ -308,7 +309,10 @@ async def test_a_replica_that_reads_slowly_slows_its_client_down():
         await reader.read()
 
     async with placed() as place:
-        await place.route(await place.backend(serve))
+        backend = await place.backend(serve)
+        await place.route(backend)
+        for listening in (backend.listening, *next(iter(place.router.listeners.values())).sockets):
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**20)  # or kernels take in tens of megabytes
         client = await place.connect()
         size = 64 * 2**20
         client.send(b"PUT / HTTP/1.1\r\nHost: web\r\nContent-Length: %d\r\n\r\n" % size)

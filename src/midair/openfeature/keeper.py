@@ -68,6 +68,7 @@ class Keeper:
         self.fresh = threading.Event()
         self.refused = threading.Event()
         self.stopping = threading.Event()
+        self.flushing = threading.Lock()
         self.exchange: Exchange | None = None
         self.lost_at: float | None = None
         self.state = ""
@@ -204,6 +205,15 @@ class Keeper:
 
     def flush(self, timeout: float = CONNECT_S) -> bool:
         """Sends what was counted since the last time; keeps it when that fails."""
+        # Two at once, one of the clock and one of the end, would both send what neither has noted as sent.
+        if not self.flushing.acquire(timeout=timeout):
+            return False
+        try:
+            return self.flush_alone(timeout)
+        finally:
+            self.flushing.release()
+
+    def flush_alone(self, timeout: float) -> bool:
         left, now = self.left, self.totals()
         shown = [[*place, number - self.reported.get(place, 0)] for place, number in now.items()]
         shown = [row for row in shown if row[2]]
