@@ -2,8 +2,7 @@
 
 import pytest
 
-from midair.runtime.process.ignore import read_ignore
-from midair.runtime.process.tree import read_tree
+from midair.source.reader import read_ignore, read_tree
 
 FILES = (
     "a.py",

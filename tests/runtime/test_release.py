@@ -14,9 +14,12 @@ from tests.runtime.place import prepared, service
 from midair.errors import BuildTrouble
 from midair.model.action import RemoveReplica
 from midair.model.project import Build, Service
-from midair.runtime.process import blob, digest
-from midair.runtime.process.digest import Digests
-from midair.runtime.process.tree import Entry, Tree
+from midair.runtime.process import blob
+from midair.runtime.process.layout import Layout
+from midair.runtime.process.release import Releases
+from midair.source import reader
+from midair.source.reader import Digests
+from midair.source.tree import Entry, Tree
 
 
 def files(folder):
@@ -65,7 +68,7 @@ def test_releases_share_what_is_the_same_in_them(harness, layout):
 @pytest.mark.parametrize("how", ["written to", "made writable"])
 def test_what_somebody_did_to_a_release_is_not_in_the_next_one(harness, layout, monkeypatch, how):
     """Root can; everybody else has to change the permissions first."""
-    monkeypatch.setattr(digest, "_RACY_NS", 0)
+    monkeypatch.setattr(reader, "_RACY_NS", 0)
     (harness.code / "data").write_text("as it was")
     first, _ = prepared(harness, service(harness))
     data = layout.release(first) / "data"
@@ -276,3 +279,10 @@ def test_the_digest_of_a_file_that_was_just_changed_is_not_relied_on(tmp_path):
     assert (digests.of(tree, old), digests.of(tree, new)) == ("abc", None)
     for change in ({"size": 2}, {"mtime_ns": 1}, {"ctime_ns": 1}, {"inode": 2}):
         assert digests.of(tree, msgspec.structs.replace(old, **change)) is None
+
+
+def test_remote_context_is_refused_with_its_reason(tmp_path):
+    releases = Releases(Layout(tmp_path, "shop"))
+    web = Service(name="web", build=Build(context="https://example.org/app.git"))
+    with pytest.raises(BuildTrouble, match="is on another machine"):
+        asyncio.run(releases.fingerprint(web))

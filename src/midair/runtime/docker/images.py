@@ -1,25 +1,18 @@
-"""Images: pinned to a content id, pulled under `pull_policy`, built by BuildKit through the docker command."""
+"""Images of registries: pinned to a content id, and pulled under `pull_policy`."""
 
 import asyncio
-import json
-import os
 import re
-import shutil
 import time
-from contextlib import suppress
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import aiodocker
 import aiohttp
 from aiodocker.exceptions import DockerError
-from pathspec import GitIgnoreSpec
 
-from midair.errors import BuildTrouble, RuntimeTrouble
+from midair.errors import BuildTrouble
 from midair.model.moment import parse_span
-from midair.model.project import Build, Revision, Service
+from midair.model.project import Service
 from midair.runtime.base import Progress
 from midair.runtime.docker.client import reason, trouble
 from midair.runtime.docker.registry import auth_header, auth_of, familiar, registry_host, repository
@@ -33,7 +26,7 @@ _TAGS = "midair"  # images that midair built are midair/PROJECT-SERVICE:CONTENT
 
 async def present(client: aiodocker.Docker, name: str) -> str | None:
     """The image's content: name@digest when a registry has it, else its id. None when the engine does not have it."""
-    found = await _inspect(client, name)
+    found = await inspect(client, name)
     return pin_of(found, name) if found is not None else None
 
 
@@ -45,7 +38,8 @@ def pin_of(image: dict[str, Any], name: str) -> str:
     return asked if asked in known else known[0] if known else str(image["Id"])
 
 
-async def _inspect(client: aiodocker.Docker, name: str) -> dict[str, Any] | None:
+async def inspect(client: aiodocker.Docker, name: str) -> dict[str, Any] | None:
+    """What the engine knows about an image; None when it does not have it."""
     async with trouble(f'look up image "{name}"'):
         try:
             return dict(await client.images.inspect(name))
@@ -62,20 +56,18 @@ async def volumes(client: aiodocker.Docker, name: str) -> frozenset[str]:
 
 async def config(client: aiodocker.Docker, name: str) -> dict[str, Any]:
     """What an image says about its containers; empty for one that is not here."""
-    found = await _inspect(client, name) if name else None
+    found = await inspect(client, name) if name else None
     return dict((found or {}).get("Config") or {})
 
 
-async def fingerprint(client: aiodocker.Docker, project: str, service: Service) -> str | None:
-    """What the service would run now: an image's content, or for one to be built the tag that names its context.
+async def fingerprint(client: aiodocker.Docker, service: Service) -> str | None:
+    """The content of the image that the service would run now.
 
     Raises BuildTrouble when the registry has to be asked and does not say.
     """
-    if service.build is not None:
-        return await asyncio.to_thread(build_tag, project, service)
     if service.image is None:
         return None
-    found = await _inspect(client, service.image)
+    found = await inspect(client, service.image)
     if found is not None and not is_due(found, service.fields.get("pull_policy") or "missing", time.time()):
         return pin_of(found, service.image)
     if service.fields.get("pull_policy") == "never":
@@ -129,58 +121,20 @@ def _refused(verb: str, name: str, error: DockerError) -> BuildTrouble:
     )
 
 
-async def prepare(
-    client: aiodocker.Docker, project: str, service: Service, progress: Progress, host: str = ""
-) -> str | None:
-    """Make the image be there, and pin it: its content, or the tag of what was built."""
-    if service.build is not None:
-        tag = await asyncio.to_thread(build_tag, project, service)
-        if await _inspect(client, tag) is None:
-            await build(project, service, tag, progress, host)
-        return tag
+async def prepare(client: aiodocker.Docker, service: Service, progress: Progress) -> str | None:
+    """Pull the image if need be, and pin it to its content."""
     if service.image is None:
         return None
     policy = service.fields.get("pull_policy") or "missing"
-    found = await _inspect(client, service.image)
+    found = await inspect(client, service.image)
     if policy == "never" and found is None:
         raise BuildTrouble(
             f'cannot use image "{service.image}": it is not here and pull_policy is "never"', hint="pull it first"
         )
     if found is None or is_due(found, policy, time.time()):
         await pull(client, service.image, progress)
-        found = await _inspect(client, service.image)
+        found = await inspect(client, service.image)
     return pin_of(found, service.image) if found is not None else None
-
-
-async def fetch(client: aiodocker.Docker, project: str, revision: Revision, progress: Progress, host: str) -> str:
-    """Have the image of an earlier revision. Returns why that cannot be, else ""."""
-    service = revision.service
-    wanted = revision.release or service.image
-    if wanted is None or await _inspect(client, wanted) is not None:
-        return ""
-    removed = f'image "{service.image or wanted}" of service "{service.name}" was removed'
-    try:
-        if "@" in wanted:
-            await pull(client, wanted, progress)
-            return ""
-        if service.build is not None and await asyncio.to_thread(build_tag, project, service) == wanted:
-            await build(project, service, wanted, progress, host)
-            return ""
-    except BuildTrouble as error:
-        return f"{removed}, and cannot be had again: {error.message}"
-    return f"{removed}, and its build context is another one now" if service.build is not None else removed
-
-
-async def prune(client: aiodocker.Docker, project: str, keep: set[str]) -> None:
-    """Delete images that were built for the project and that no revision needs. Pulled ones are the user's."""
-    async with trouble("list images"):
-        tags, label = f"{_TAGS}/{project}-*".lower(), f"com.docker.compose.project={project}"  # not those of shop-two
-        listed = await client.images.list(filters={"reference": [tags], "label": [label]})
-    for tag in {tag for image in listed for tag in image.get("RepoTags") or ()} - keep:
-        if tag.startswith(f"{_TAGS}/"):
-            with suppress(RuntimeTrouble):  # in use
-                async with trouble(f'remove image "{tag}"'):
-                    await client.images.delete(tag)
 
 
 async def pull(client: aiodocker.Docker, name: str, progress: Progress) -> None:
@@ -207,70 +161,3 @@ async def pull(client: aiodocker.Docker, name: str, progress: Progress) -> None:
         raise _refused("pull", name, error) from error
     except (aiohttp.ClientError, OSError) as error:
         raise BuildTrouble(f'cannot pull image "{name}": {error}') from error
-
-
-def build_tag(project: str, service: Service) -> str:
-    """A tag that names the content of the build: context, Dockerfile, target and arguments."""
-    assert service.build is not None
-    return f"{_TAGS}/{project}-{service.name}:{context_digest(service.build)[:16]}".lower()
-
-
-def context_digest(build: Build) -> str:
-    """Digest of everything that the build reads. Raises BuildTrouble for an unreadable context."""
-    context = Path(build.context)
-    if not context.is_dir():
-        raise BuildTrouble(f'cannot read build context "{context}": no such folder', hint="check build.context")
-    digest = sha256(json.dumps([build.dockerfile, build.target, build.args], sort_keys=True).encode())
-    ignore = context / ".dockerignore"
-    rules = ignore.read_text().splitlines() if ignore.is_file() else []
-    spec = GitIgnoreSpec.from_lines([*rules, *build.ignore, ".git"])
-    try:
-        for path in sorted(context.rglob("*")):
-            name = path.relative_to(context).as_posix()
-            if spec.match_file(name):
-                continue
-            if path.is_symlink():
-                digest.update(f"{name}->{os.readlink(path)}\0".encode())
-            elif path.is_file():
-                content = sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{name}:{path.stat().st_mode & 0o777:o}:{content}\0".encode())
-    except OSError as error:
-        raise BuildTrouble(f'cannot read build context "{context}": {error.strerror}: "{error.filename}"') from error
-    return digest.hexdigest()
-
-
-async def build(project: str, service: Service, tag: str, progress: Progress, host: str) -> None:
-    """`docker build` with BuildKit. Raises BuildTrouble with the last lines."""
-    build = service.build
-    assert build is not None
-    command = [docker_command(), "build", "--tag", tag, "--label", f"com.docker.compose.project={project}"]
-    for name, value in build.args.items():
-        command += ["--build-arg", f"{name}={value}"]
-    if build.dockerfile:
-        command += ["--file", str(Path(build.context, build.dockerfile))]
-    if build.target:
-        command += ["--target", build.target]
-    environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
-    environment |= {"DOCKER_HOST": host} if host else {}
-    process = await asyncio.create_subprocess_exec(
-        *command, build.context, env=environment, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    last: list[str] = []
-    async for line in process.stdout:
-        text = line.decode(errors="replace").rstrip()
-        if text:
-            progress(text)
-            last = [*last[-7:], text]
-    if await process.wait() != 0:
-        detail = "\n".join(last)
-        raise BuildTrouble(f'cannot build "{service.name}": docker build ended with {process.returncode}\n{detail}')
-
-
-def docker_command() -> str:
-    """The docker command, for builds alone. Debian's own first: another one on the PATH may lack its plugins."""
-    found = shutil.which("docker", path="/usr/bin") or shutil.which("docker")
-    if found is None:
-        raise BuildTrouble("cannot build an image: the docker command is not installed", hint="install the Docker CLI")
-    return found

@@ -18,6 +18,7 @@ from midair.model.project import Hook, Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
 from midair.runtime.base import Progress
 from midair.runtime.docker import images, resize, shared
+from midair.runtime.docker.builds import Builds
 from midair.runtime.docker.by_hand import ByHand
 from midair.runtime.docker.client import connect, remembered, trouble
 from midair.runtime.docker.container import (
@@ -42,6 +43,8 @@ from midair.runtime.docker.shell import ignores_stop
 from midair.runtime.docker.translate import kept_of
 from midair.runtime.docker.volumes import Volumes
 from midair.runtime.docker.watch import Containers
+from midair.source.context import Contexts
+from midair.source.reader import Digests
 
 
 class DockerRuntime:
@@ -73,13 +76,15 @@ class DockerRuntime:
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
         self._cpus = 1
-        self._host = ""  # as DOCKER_HOST names it; "": where the docker command looks by itself
+        self._contexts = Contexts(Digests(self._folder / "contexts"), home)
+        self._builds: Builds | None = None
 
     async def open(self) -> None:
         """Find the engine and what runs there already."""
         environment = remembered(dict(os.environ), self._folder)
         self._client = await connect(environment)
-        self._host = environment.get("DOCKER_HOST", "")
+        host = environment.get("DOCKER_HOST", "")
+        self._builds = Builds(self._client, self._name, self._contexts, host)
         async with trouble("ask the Docker engine what it is"):
             info = await self._client.system.info()
         self._cpus = int(info["NCPU"])
@@ -184,11 +189,11 @@ class DockerRuntime:
 
     async def fingerprint(self, service: Service) -> str | None:
         """The image that the service would run now."""
-        return await images.fingerprint(self._engine, self._name, service)
+        return await self._built.fingerprint(service)
 
     async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
         """Pull or build, and pin."""
-        return await images.prepare(self._engine, self._name, service, progress, self._host)
+        return await self._built.prepare(service, progress)
 
     async def fetch(self, revision: Revision, progress: Progress) -> str:
         """Pull or build what was removed, where that leads to the same image."""
@@ -197,7 +202,7 @@ class DockerRuntime:
             known = (replica_of(one) for one in self._containers.current() if is_foreign(one))
             is_here = any(replica is not None and service_of(replica) == service for replica in known)
             return "" if is_here else f'the container of service "{service}" that Compose had made was removed'
-        return await images.fetch(self._engine, self._name, revision, progress, self._host)
+        return await self._built.fetch(revision, progress)
 
     async def forget(self) -> tuple[str, ...]:
         """Containers that were left, networks, images that midair built, and volumes without a name."""
@@ -215,7 +220,7 @@ class DockerRuntime:
             if is_left(container) and self._is_done(container, keep):
                 await self._delete(container)
                 self._replaced.discard(container["Id"])
-        await images.prune(self._engine, self._name, keep)
+        await self._built.prune(keep)
         assert self._fronts is not None, "open() comes first"
         await self._fronts.remove_strangers(self._project)
         await shared.sweep(self._engine, self._project, self._name)
@@ -264,6 +269,11 @@ class DockerRuntime:
     def _engine(self) -> aiodocker.Docker:
         assert self._client is not None, "open() comes first"
         return self._client
+
+    @property
+    def _built(self) -> Builds:
+        assert self._builds is not None, "open() comes first"
+        return self._builds
 
     @property
     def _containers(self) -> Containers:

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from midair.runtime.process.digest import digest_of
+from midair.source.reader import digest_of
 
 _FICLONE = 0x40049409
 _SECOND = 1_000_000_000

@@ -7,11 +7,11 @@ from pathlib import Path
 from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.project import Service
 from midair.runtime.process.identity import signal_number
-from midair.runtime.process.ignore import read_ignore
 from midair.runtime.process.place import folder_in_code, shell_or_own
 from midair.runtime.process.program import find_program, missing_interpreter
 from midair.runtime.process.translate import arguments
 from midair.runtime.process.user import find_user
+from midair.source.reader import read_ignore
 
 
 def reasons(service: Service, shell: Mapping[str, str] | None) -> tuple[str, ...]:

@@ -20,16 +20,16 @@ from midair.runtime.base import Progress
 from midair.runtime.process import command
 from midair.runtime.process.blob import Blobs
 from midair.runtime.process.command import Command
-from midair.runtime.process.digest import Digests, digest_of, tree_digest
-from midair.runtime.process.ignore import read_ignore
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.links import keep_written
 from midair.runtime.process.place import shell_or_own
 from midair.runtime.process.thread import Made, to_its_end
 from midair.runtime.process.translate import MARK
-from midair.runtime.process.tree import Tree, read_tree
 from midair.runtime.process.unfinished import DRAFT, Unfinished, remove
 from midair.runtime.process.written import forget_made, note_made
+from midair.source.reader import Digests, read_ignore, read_tree
+from midair.source.tree import Tree, release_digest
+from midair.spec.paths import is_remote
 
 _ATTEMPTS = 5  # while files come and go
 _BUILD_TIMEOUT_S: Span = 3600.0
@@ -114,20 +114,14 @@ class Releases:
 
     def _fingerprint(self, service: Service, build: Build) -> str:
         def read(tree: Tree) -> str:
-            digests = {
-                entry.path: self._digests.of(tree, entry) or digest_of(tree.root / entry.path)
-                for entry in tree.entries
-                if entry.kind == "file"
-            }
-            self._digests.keep(tree, digests)
-            return tree_digest(tree, digests, *_recipe(service, build))
+            return release_digest(tree, self._digests.read(tree), *_recipe(service, build))
 
         return self._of_tree(service, build, read)
 
     def _snapshot(self, service: Service, build: Build, draft: Path) -> Snapshot:
         def copy(tree: Tree) -> Snapshot:
             digests, renewed = self._take_in(tree)
-            release = tree_digest(tree, digests, *_recipe(service, build))
+            release = release_digest(tree, digests, *_recipe(service, build))
             is_new = not self._unfinished.is_whole(release)
             if is_new:
                 self._lay_out(tree, digests, draft, writable=build.command is not None)
@@ -136,6 +130,11 @@ class Releases:
         return self._of_tree(service, build, copy)
 
     def _of_tree(self, service: Service, build: Build, make: Callable[[Tree], Made]) -> Made:
+        if is_remote(build.context):
+            raise BuildTrouble(
+                f'cannot make a release of service "{service.name}": "{build.context}" is on another machine',
+                hint="clone it and name the folder, or run the service on Docker, which fetches it",
+            )
         context = Path(build.context)
         for _ in range(_ATTEMPTS):
             try:
@@ -165,7 +164,7 @@ class Releases:
             if digest is None or not self._blobs.holds(digest, entry.mode):
                 if digest is not None and self._blobs.was_written_to(digest, entry.mode):
                     renewed.append(entry.path)
-                digest = self._blobs.take_in(tree.root / entry.path, entry.mode)
+                digest = self._blobs.take_in(Path(tree.root) / entry.path, entry.mode)
                 new.append(self._blobs.path(digest, entry.mode))
             digests[entry.path] = digest
         self._blobs.flush(new)
@@ -270,7 +269,7 @@ def _protect(folder: Path) -> None:
 
 def _tell(service: Service, snapshot: Snapshot, progress: Progress) -> None:
     tree = snapshot.tree
-    files = [entry for entry in tree.entries if entry.kind == "file"]
+    files = tree.files
     size = sum(entry.size for entry in files) / 1e6
     done = "new release" if snapshot.is_new else "release unchanged"
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
