@@ -8,6 +8,7 @@ import pytest
 from tests.docker import engine as engines
 from tests.docker.shop import compose
 from tests.docker.test_docker_stacks import APPS
+from tests.docker.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -20,7 +21,13 @@ def ports_image(engine, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ports")
     for name in ("ports.py", "caller.py"):
         (folder / name).write_bytes((APPS / name).read_bytes())
-    (folder / "Dockerfile").write_text(f"FROM {engines.IMAGE}\nCOPY ports.py caller.py /\n")
+    (folder / "late.py").write_text(
+        "import subprocess, time\n"
+        "first = subprocess.Popen(['python3', '/ports.py', 'http:8000', 'tcp:9100'])\n"
+        "time.sleep(1.5)\n"
+        "subprocess.run(['python3', '/ports.py', 'http:9300'])\n"
+    )
+    (folder / "Dockerfile").write_text(f"FROM {engines.IMAGE}\nCOPY ports.py caller.py late.py /\n")
     engine.docker("build", "-q", "-t", IMAGE, str(folder))
 
 
@@ -69,4 +76,15 @@ def test_calls_by_name_survive_a_change_at_every_port(place, engine):
         place.midair("up", expect=0)
     assert failures(report) == {}
     assert all(found["words"] == ["one", "two"] for found in report.values()), report
+    assert place.client.counts("shop").total.lost == 0
+
+
+def test_ports_that_nobody_named_are_counted_once_known(place, engine):
+    place.write(compose({"api": api(command=["python3", "/late.py"])}))
+    place.midair("up", expect=0, timeout=200)
+    for port in ("tcp:9100", "http:9300"):
+        before = place.client.counts("shop").total.accepted
+        with calls(engine, "api", port) as report:
+            eventually(lambda before=before: place.client.counts("shop").total.accepted > before + 10)
+        assert failures(report) == {}
     assert place.client.counts("shop").total.lost == 0

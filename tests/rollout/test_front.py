@@ -6,6 +6,7 @@ from tests.rollout.test_takeover import told
 
 from midair import rollout as core
 from midair.model.action import MakeFront, RemoveFront, SetRoutes, StopReplica
+from midair.model.project import Port
 from midair.model.seen import FrontSeen, Trouble
 
 FIT = FrontSeen("web")
@@ -97,3 +98,44 @@ def test_paused_front_nobody_wants_holds_nothing_up(fronted):
     told(fronted, "begin b 1", "see a/0 ready, b/0 ready; settled 2 a/0")
     found = actions(fronted, FrontSeen("web", fit=False, detail="it is paused"))
     assert not any(action.front for action in found if isinstance(action, SetRoutes))
+
+
+def ports_of(stage, **listens):
+    """The ports of the front in the routes asked for when each replica listens on these."""
+    replicas = tuple(replace(one, listens=listens.get(one.id.split("/")[1], ())) for one in stage.seen.replicas)
+    stage.seen = replace(stage.seen, replicas=replicas)
+    asked = [action for action in actions(stage, FIT) if isinstance(action, SetRoutes)]
+    return [port.port for port in (asked[-1] if asked else stage.rollout.asked).ports if port.front]
+
+
+def named(*ports):
+    return tuple(Port(port, port, inside=True, front="web") for port in ports)
+
+
+def test_port_that_nobody_named_is_counted_once_known(fronted):
+    fronted.policy = replace(fronted.policy, ports=named(8000))
+    told(fronted, "serving a 1", "see a/0 ready; settled 2 a/0")
+    assert ports_of(fronted) == [8000]
+    told(fronted, f"see a/0 ready; settled {fronted.rollout.generation} a/0")
+    assert ports_of(fronted, a=(8000, 9100)) == [8000, 9100]
+    assert [port.protocol for port in fronted.rollout.asked.ports] == ["http", "http"], "its first bytes tell"
+
+
+def test_named_port_without_a_listener_is_left_to_the_kernel(fronted):
+    fronted.policy = replace(fronted.policy, ports=named(5671, 5672))
+    told(fronted, "serving a 1", "see a/0 ready; settled 2 a/0")
+    assert ports_of(fronted, a=(5672,)) == [5672]
+
+
+def test_ports_stay_while_nobody_is_routed_to(fronted):
+    fronted.policy = replace(fronted.policy, ports=named(8000))
+    told(fronted, "serving a 1", "see a/0 ready; settled 2 a/0")
+    assert ports_of(fronted, a=(8000, 9100)) == [8000, 9100]
+    told(fronted, f"see a/0 exited; settled {fronted.rollout.generation} a/0")
+    assert ports_of(fronted) == [8000, 9100]
+
+
+def test_ports_of_both_revisions_are_counted_during_a_change(fronted):
+    fronted.policy = replace(fronted.policy, ports=named(8000))
+    told(fronted, "serving a 1", "begin b 1", "see a/0 ready, b/0 ready; settled 2 a/0")
+    assert ports_of(fronted, a=(8000, 9100), b=(8000, 9200)) == [8000, 9100, 9200]

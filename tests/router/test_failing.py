@@ -17,6 +17,9 @@ from tests.router.place import (
     says,
 )
 
+from midair.model.action import SetRoutes
+from midair.model.project import Port
+from midair.model.seen import Route
 from midair.router.embedded.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
@@ -57,6 +60,22 @@ async def test_an_ejected_replica_comes_back_when_it_takes_connections():
         for _ in range(4):
             await place.get()
         assert late.requests
+
+
+@looped
+async def test_port_without_a_listener_takes_no_replica_away():
+    async with placed(park_s=0.2) as place:
+        replica, debugger = await place.backend(), free_port()
+        place.router.hub.note_reached("127.0.0.1", replica.port)
+        ports = (Port(place.port, replica.port, "127.0.0.1"), Port(debugger, free_port(), "127.0.0.1", "tcp"))
+        route = Route("web/aaaa/0", "127.0.0.1:*")
+        await place.router.perform(SetRoutes("web", 1, (route,), ports=ports))
+        for _ in range(4):
+            reader, writer = await asyncio.open_connection("127.0.0.1", debugger)
+            assert await reader.read() == b""
+            writer.close()
+        assert place.service.seen().failing == ()
+        assert (await place.get())[0].startswith(b"HTTP/1.1 200")
 
 
 @looped

@@ -24,6 +24,7 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     resize: bool = False  # its limits are not those that the project says, and can be changed in place
     killed: bool = False  # its grace period was over, so that it or what it had started was killed
     published: bool = False  # clients reach it past the router, on a port that the router is to have
+    listens: tuple[int, ...] = ()  # TCP ports that others reach it at, in a network of its own, as far as is known
     loopback: tuple[int, ...] = ()  # ports at which it listens for itself alone, inside a network of its own
     checked: bool = False  # a check of its own says that it is ready; else it runs, or its port accepts connections
     detail: str = ""  # why it is unhealthy or exited, for people

@@ -1,6 +1,11 @@
 """The front of a service: asked for when it is missing or unfit, removed when nothing has its name from it any more."""
 
+from collections.abc import Iterable
+
 from midair.model.action import MakeFront, RemoveFront
+from midair.model.project import Port
+from midair.model.protocol import likely_protocol
+from midair.model.seen import ReplicaSeen, Route
 from midair.rollout.draft import UNKNOWN_S, Draft
 from midair.rollout.fleet import Fleet
 
@@ -31,3 +36,30 @@ def is_front_settled(draft: Draft) -> bool:
     """Whether the front is what it is to be, or there is none and is to be none."""
     front = draft.seen.front
     return (front is not None and front.fit) if needs_front(draft) else front is None
+
+
+def counted_ports(draft: Draft, replicas: Iterable[ReplicaSeen], routes: tuple[Route, ...]) -> tuple[Port, ...]:
+    """The ports of the service, and those of its front as its routed replicas listen: the kernel has all others.
+
+    Callers of a port at which nobody listens are refused by the replica, as without a front; a TCP port that nobody
+    named comes to the router once it is known. While there is no route, ports stay as they are: callers wait there.
+    """
+    named, asked = draft.policy.ports, draft.asked.ports if draft.asked is not None else ()
+    numbers = {port.port for port in named if port.front}
+    if not has_front(draft):
+        return named
+    if not routes:
+        return (*named, *(port for port in asked if port.front and port.port not in numbers))
+    routed = {route.replica for route in routes}
+    heard = [set(replica.listens) for replica in replicas if replica.id in routed]
+    found = set[int]().union(*heard)
+    reached = {port for record in draft.reachable if record.replica in routed for port in record.ports}
+    silent = numbers - found - reached if all(heard) else set[int]()
+    service = draft.rollout.service
+    return (
+        *(port for port in named if not port.front or port.port not in silent),
+        *(
+            Port(port, port, protocol=likely_protocol(port), inside=True, front=service)
+            for port in sorted(found - numbers)
+        ),
+    )

@@ -10,7 +10,7 @@ from midair.model.ids import revision_of
 from midair.model.project import Port
 from midair.model.seen import ReplicaSeen, Route
 from midair.rollout.draft import UNKNOWN_S, Draft
-from midair.rollout.front import has_front
+from midair.rollout.front import counted_ports, has_front
 
 ASK_AGAIN_S = 1.0  # while the router says yes and nothing comes into force; when it says no, troubles set the pace
 TAKE_OVER_S = 0.05  # between two attempts to listen on a port that is being left
@@ -20,7 +20,8 @@ def ask_routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> Non
     """Ask for routes to exactly those replicas that are ready and stay."""
     if not draft.uses_routes:
         return
-    wanted = _wanted(draft, _routes(draft, kept, weight), ports=_free_ports(draft, kept))
+    routes = _routes(draft, kept, weight)
+    wanted = _wanted(draft, routes, ports=_free_ports(counted_ports(draft, kept, routes), kept))
     seen = draft.seen.route
     overtaken = seen is not None and seen.settled > draft.generation  # by one that this state does not remember
     if draft.asked is None or overtaken or wanted != draft.asked:
@@ -71,10 +72,10 @@ def _places(routes: tuple[Route, ...]) -> dict[str, str]:
     return {route.replica: route.address for route in routes}
 
 
-def _free_ports(draft: Draft, kept: list[ReplicaSeen]) -> tuple[Port, ...]:
+def _free_ports(ports: tuple[Port, ...], kept: list[ReplicaSeen]) -> tuple[Port, ...]:
     """Published ports stay with a replica that has them past the router, for as long as it stays itself."""
     is_past = any(one.published and one.state != "exited" for one in kept)
-    return tuple([port for port in draft.policy.ports if port.inside or not is_past])
+    return tuple([port for port in ports if port.inside or not is_past])
 
 
 def _wanted(draft: Draft, routes: tuple[Route, ...], ports: tuple[Port, ...]) -> SetRoutes:

@@ -17,6 +17,7 @@ from midair.engine import force
 from midair.model.action import RemoveFront, RemoveReplica, StartReplica
 from midair.model.ids import ReplicaId, ordinal_of, revision_of
 from midair.model.moment import Moment
+from midair.model.project import Port
 from midair.model.rollout import Draining, Goal, Rollout, Step
 from midair.model.seen import ReplicaSeen, RouteSeen, Seen
 from midair.rollout import fleet, front, grow, judge, notice, reach, resize, retire, route, strategy, turn
@@ -116,8 +117,8 @@ _ADVANCE, _ROUTES, _NOTICE = rollout.advance, route._routes, notice.notice
 _IS_CANDIDATE = reach._is_candidate
 
 
-def _ask_for_every_port(draft: Draft, kept: list[ReplicaSeen]) -> Any:
-    return draft.policy.ports
+def _ask_for_every_port(ports: tuple[Port, ...], kept: list[ReplicaSeen]) -> tuple[Port, ...]:
+    return ports
 
 
 def _resize_and_do_not_wait(draft: Draft, kept: list[ReplicaSeen]) -> int:

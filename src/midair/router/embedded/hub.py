@@ -31,6 +31,7 @@ class Hub:
         self.timed: set[Timed] = set()
         self.retiring = False  # a successor takes over: announce the end of every connection
         self.hand_over: Callable[[Any], bool] = lambda connection: False  # an idle connection, to the successor
+        self.reached: dict[str, set[int]] = {}  # ports of each host at which a replica has taken a connection
         self._request_ids = map((os.urandom(6).hex() + "-%x").__mod__, itertools.count(1))
         self._tasks: set[asyncio.Task[None]] = set()
         self._nudges: list[Callable[[], None]] = []
@@ -40,6 +41,10 @@ class Hub:
     def request_id(self) -> bytes:
         """Unlike any other made here or in another process."""
         return next(self._request_ids).encode()
+
+    def note_reached(self, host: str, port: int) -> None:
+        """A replica there has taken a connection."""
+        self.reached.setdefault(host, set()).add(port)
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something in the background and keep it alive."""

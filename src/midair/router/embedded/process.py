@@ -155,7 +155,7 @@ class RouterProcess:
                 known.want(())
             return
         if action.service not in self.reaching:
-            self.reaching[action.service] = Reaching(self.hub.limits.connect_s, self.hub.changed)
+            self.reaching[action.service] = Reaching(self.hub.limits.connect_s, self.hub.changed, self.hub.note_reached)
         self.reaching[action.service].want(action.candidates)
 
     def check(self, ports: tuple[Port, ...]) -> tuple[str, ...]:

@@ -27,8 +27,12 @@ Key = tuple[ReplicaId, int, int, str, int]  # replica, attempt, turn, address, p
 class Reaching:
     """The candidates of one service."""
 
-    def __init__(self, connect_s: float, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, connect_s: float, changed: Callable[[], None], connected: Callable[[str, int], None] = lambda *_: None
+    ) -> None:
+        """`connected`: called with the host and the port of each connection that was made."""
         self._connect_s = connect_s
+        self._connected = connected
         self._changed = changed
         self._known: dict[Key, Reach] = {}
         self._asking: dict[Key, asyncio.Task[None]] = {}
@@ -69,6 +73,7 @@ class Reaching:
         except OSError as error:
             self._note(key, "refused", f"{_why(error, self._connect_s)} on port {port}")
             return False
+        self._connected(host, port)
         try:
             self._note(key, "connected", f"no answer to OPTIONS * on port {port} yet" if http else "")
             return not http or await self._answers(key, reader, writer)

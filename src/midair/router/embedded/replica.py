@@ -131,7 +131,13 @@ class Replica:
                 pool.pop(0).drop()
 
     def refused_connection(self, port: int, *, refused: bool = True) -> None:
-        """A connection could not be made. `refused`: it was said so; else nothing was said in time."""
+        """A connection could not be made. `refused`: it was said so; else nothing was said in time.
+
+        A port that never took one while others do says nothing about the replica: nobody listens there.
+        """
+        reached = self.hub.reached.get(self.host)
+        if refused and self.port == 0 and reached and port not in reached:
+            return
         self.failures += 1
         self.refuses = refused
         if self.failures >= _FAILURES_TO_EJECT and not self.ejected and not self.draining:
@@ -140,9 +146,11 @@ class Replica:
             self.hub.changed()
             self.hub.run(self._probe(port))
 
-    def took_connection(self) -> None:
+    def took_connection(self, port: int) -> None:
         """A connection was made."""
         self.failures = 0
+        if self.port == 0:
+            self.hub.note_reached(self.host, port)
         if self.ejected:
             self.ejected = False
             self.service.table.rebuild()
@@ -178,7 +186,7 @@ class Replica:
         except OSError as error:  # a timeout is one, too
             self.refused_connection(port, refused=not isinstance(error, TimeoutError))
             return False
-        self.took_connection()
+        self.took_connection(port)
         return True
 
     async def _probe(self, port: int) -> None:

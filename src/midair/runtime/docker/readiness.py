@@ -25,14 +25,12 @@ from midair.runtime.docker.container import (
     kept_by,
     route_to,
 )
-from midair.runtime.docker.loopback import loopback_ports
+from midair.runtime.docker.listening import Key, Listeners, Listening, listening
 from midair.runtime.error_line import error_line
 from midair.runtime.health import Judge, Kind, Verdict, judged, wait_s
 
-Key = tuple[str, str]  # a container, and when it was started: by midair, or again by the engine
 Execute = Callable[[str, tuple[str, ...]], Awaitable[None]]  # a command in a container; raises RuntimeTrouble
 
-_FRESH_S = 30.0
 _NOT_YET = ("unhealthy", "starting")
 _LISTENING = Ready(tcp=True, interval_s=0.1)
 
@@ -42,6 +40,7 @@ class Readiness:
 
     def __init__(self, clock: Callable[[], float], nudge: Callable[[], None], file: Path, execute: Execute) -> None:
         self._clock = clock
+        self._listeners = Listeners(clock, nudge)
         self._file = file  # a daemon that comes after this one knows since when replicas are ready
         self._nudge, self._execute = nudge, execute
         self._since: dict[Key, tuple[ReplicaState, float]] = {}
@@ -64,6 +63,7 @@ class Readiness:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._listeners.close()
 
     def forget(self, container: str) -> None:
         """The container is gone."""
@@ -96,7 +96,7 @@ class Readiness:
             self._ready_at[key] = self._since[key][1]
             _write(self._file, self._ready_at)
         ended = container["State"]
-        loopback = self._loopback(container, key, state)
+        found = self._listening(container, key, state)
         judge = self._judges.get(key)
         return ReplicaSeen(
             id=replica,
@@ -110,8 +110,9 @@ class Readiness:
             resize=resize and state not in ("stopping", "exited"),
             published=is_foreign(container) and is_published(container),
             checked=kept.ready is not None or "Health" in ended,
-            detail=_detail(ended, state) or (_text(judge, kept, loopback) if judge and state in _NOT_YET else ""),
-            loopback=loopback,
+            detail=_detail(ended, state) or (_text(judge, kept, found.loopback) if judge and state in _NOT_YET else ""),
+            listens=found.open,
+            loopback=found.loopback,
             own_volumes=tuple(sorted(anonymous_volumes(container))),
             by_hand=by_hand,
         )
@@ -122,13 +123,12 @@ class Readiness:
         _, since = self._since.setdefault(key, ("exited", self._clock()))
         return ReplicaSeen(replica, "exited", since, exit_code=exit_code, detail="removed by hand", by_hand="removed")
 
-    def _loopback(self, container: dict[str, Any], key: Key, state: ReplicaState) -> tuple[int, ...]:
-        """Looked up while it is of interest: until a container has been ready for a while."""
+    def _listening(self, container: dict[str, Any], key: Key, state: ReplicaState) -> Listening:
         is_host = (container.get("HostConfig") or {}).get("NetworkMode") == "host"
-        is_fresh = self._clock() - self._since[key][1] < _FRESH_S
-        if is_host or state not in ("starting", "ready", "unhealthy") or not (is_fresh or state != "ready"):
-            return ()
-        return loopback_ports(int(container["State"].get("Pid") or 0))
+        pid = int(container["State"].get("Pid") or 0)
+        if is_host or not pid or state not in ("starting", "ready", "unhealthy"):
+            return Listening()
+        return self._listeners.of(key, pid, self._since[key][1]) if state == "ready" else listening(pid)
 
     def _state(
         self, container: dict[str, Any], key: Key, kept: Kept, addresses: tuple[str, ...], stopping: bool
@@ -195,6 +195,7 @@ class Readiness:
         return text
 
     def _leave(self, container: str) -> None:
+        self._listeners.forget(container)
         for key in [key for key in self._judges if key[0] == container]:
             self._judges.pop(key)
             self._asking.pop(key).cancel()
