@@ -101,7 +101,7 @@ def await_follower(begun):
 
 def beginnings(client):
     """A list that gets an entry whenever a stream of this client begins."""
-    begun, stream = [], client._transport.stream
+    begun, stream = [], client.transport.stream
 
     def watched(*arguments, **options):
         for name, data in stream(*arguments, **options):
@@ -109,5 +109,5 @@ def beginnings(client):
                 begun.append(data)
             yield name, data
 
-    client._transport.stream = watched
+    client.transport.stream = watched
     return begun

@@ -35,8 +35,8 @@ def test_a_change_that_nobody_waits_for_any_more_is_not_accepted(client, service
 
 
 def test_the_client_shows_that_it_waits(client, keeper):
-    asked, stream = [], client._transport.stream
-    client._transport.stream = lambda method, url, *more: asked.append(url) or stream(method, url, *more)
+    asked, stream = [], client.transport.stream
+    client.transport.stream = lambda method, url, *more: asked.append(url) or stream(method, url, *more)
     client.scale("shop", {"web": 3})
     client.down("shop")
     assert [url.rpartition("/")[2] for url in asked] == ["scale", "down"]

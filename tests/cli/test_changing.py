@@ -2,6 +2,8 @@
 
 import base64
 import json
+import shutil
+import subprocess
 
 import pytest
 from msgspec.structs import replace
@@ -9,6 +11,7 @@ from tests.cli import views
 from tests.cli.fake_daemon import Stream
 
 from midair import errors
+from midair.cli.commit import commit_of
 from midair.model.plan import PlanStep
 from midair.view.daemon import Done
 from midair.view.log import LogLine
@@ -54,6 +57,32 @@ def ends(daemon, phase, reason="", *before):
 
 
 CHANGING = {"up": ("up",), "undo": ("undo",), "scale": ("scale", "web=3"), "down": ("down",)}
+
+
+@pytest.mark.parametrize("name", ["up", "undo", "scale"])
+def test_a_change_carries_its_reason(shop, midair, name):
+    midair(*CHANGING[name], "--why", "orders are slow")
+    assert [body["why"] for _, _, body in shop.asked if body and body.get("token")] == ["orders are slow"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_up_reports_the_git_commit(shop, midair):
+    folder = shop.home.parent
+    identity = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+    for words in (("init", "-q"), ("add", "compose.yaml"), (*identity, "commit", "-qm", "Begin")):
+        subprocess.run(("git", "-C", str(folder), *words), check=True)
+    clean = commit_of(str(folder))
+    assert len(clean) == 7
+    (folder / "compose.yaml").write_text(COMPOSE + "\n")
+    midair("up")
+    asked = [body for name, _, body in shop.asked if name == "POST /v1/projects/shop/changes"]
+    assert [body["project"]["commit"] for body in asked] == [f"{clean}-dirty"]
+
+
+def test_no_checkout_means_no_commit(tmp_path, monkeypatch):
+    assert commit_of(str(tmp_path)) == ""
+    monkeypatch.setenv("PATH", "")
+    assert commit_of(str(tmp_path)) == ""
 
 
 @pytest.mark.parametrize("name", CHANGING)

@@ -21,7 +21,10 @@ def shop(daemon):
         "GET /v1/health": views.health(),
         "GET /v1/projects": (views.summary(str(daemon.home.parent)),),
         "GET /v1/projects/shop": views.project(),
-        "GET /v1/projects/shop/changes": (views.change(), views.change("rolled_back", id=1, undoes=None)),
+        "GET /v1/projects/shop/changes": (
+            views.change(),
+            views.change("rolled_back", id=1, undoes=None, commit="3f2a9c1-dirty", why="search is slow"),
+        ),
         "GET /v1/projects/shop/events": views.story([views.ended("completed")]),
         "GET /v1/projects/shop/logs": Stream(("line", LogLine(f"web/{views.NEW}/0", text)) for text in ("hello", "")),
     }

@@ -81,7 +81,7 @@ def test_an_installation_that_does_not_start_takes_nothing_over(client, other):
     before = client.ensure_daemon()
     shutil.rmtree(Path(other).parents[2] / "code")
     with pytest.raises(DaemonTrouble, match="No module named"):
-        client._post("/v1/daemon/restart", AskRestart(other), Done)
+        client.post("/v1/daemon/restart", AskRestart(other), Done)
     assert client.health() == before
 
 
@@ -188,7 +188,7 @@ def test_an_interpreter_that_this_user_should_not_run_is_refused(client, tmp_pat
     writable.chmod(0o777)
     for python in (str(writable), "python3", str(tmp_path), "/nowhere/python", "\0"):
         with pytest.raises(UsageRefused, match="cannot restart the daemon with"):
-            client._post("/v1/daemon/restart", AskRestart(python), Done)
+            client.post("/v1/daemon/restart", AskRestart(python), Done)
     assert client.health() == before
 
 

@@ -28,3 +28,8 @@ def test_long_lists_are_counted():
 def test_change_without_fields_is_still_named():
     assert summary(Plan("shop", (step("web", "change"),))) == "web changed"
     assert summary(Plan("shop")) == "no difference"
+
+
+def test_a_change_of_folder_alone_is_named():
+    assert summary(Plan("shop"), "/srv/old", "/srv/new") == "moved to /srv/new"
+    assert summary(Plan("shop"), "/srv/old", "/srv/old") == "no difference"

@@ -24,6 +24,7 @@ def accept(
     undoes: ChangeId | None = None,
     baseline: Tally | None = None,
     token: str = "",
+    why: str = "",
 ) -> Change:
     """A change from `before`, the last completed state, to `after`.
 
@@ -43,6 +44,7 @@ def accept(
         undoes=undoes,
         baseline=baseline or Tally(),
         token=token,
+        why=why,
     )
 
 

@@ -5,17 +5,18 @@ import click
 from midair import errors
 from midair.cli import out
 from midair.cli.follow import see_to
-from midair.cli.session import Session, file_options, json_option, pass_session, who
+from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 
 
 @click.command(short_help="Drain and stop the project")
 @file_options
 @click.option("--forget", is_flag=True, help="Then remove its history, releases, images and unnamed volumes.")
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@why_option
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
 @pass_session
-def command(session: Session, forget: bool, detach: bool, timeout: float | None, as_json: bool) -> int:
+def command(session: Session, forget: bool, detach: bool, why: str, timeout: float | None, as_json: bool) -> int:
     """Drain and stop everything of the project, then close its ports.
 
     Requests that are inside end first. The history stays, so midair undo brings everything back; with --forget
@@ -30,7 +31,7 @@ def command(session: Session, forget: bool, detach: bool, timeout: float | None,
         raise errors.UsageRefused("cannot forget a project that is left alone", hint="use --forget without --detach")
     client = session.running()
     project = session.project(client)
-    change = client.down(project, by=who())
+    change = client.down(project, by=who(), why=why)
     nothing = "" if forget else f"nothing of {project} runs"
     code = see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=nothing)
     if forget and code == 0:

@@ -8,7 +8,7 @@ from midair import errors
 from midair.cli import out, when
 from midair.cli.flag_read import read_definition, read_users
 from midair.cli.group import Group
-from midair.cli.session import Session, json_option, pass_session, project_option, who
+from midair.cli.session import Session, json_option, pass_session, project_option, who, why_option
 from midair.model.moment import parse_span
 from midair.view.ask import AskFlag, AskFlagUndo, AskMoves
 from midair.view.change import ChangeView
@@ -50,9 +50,6 @@ def said(accepted: ChangeView, *, as_json: bool) -> None:
     for line in accepted.summary.split(", flag "):
         out.say(out.line("flag", line.removeprefix("flag "), colour="green"))
     out.note(f"change {accepted.id}; take it back with midair flag undo")
-
-
-why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the history.")
 
 
 create_option = click.option("--create", is_flag=True, help="Create the flag if nobody has defined it.")

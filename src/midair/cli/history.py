@@ -46,5 +46,11 @@ def _row(change: ChangeView) -> tuple[str, ...]:
         f"{change.tally.accepted:,}" if ended else "",
         ("–" if change.uncounted and not change.tally.accepted else lost) if ended else "",
         change.by,
-        "; ".join((change.summary + (f" (undoes {change.undoes})" if change.undoes else ""), *change.warnings)),
+        "; ".join((_what(change), *change.warnings)),
     )
+
+
+def _what(change: ChangeView) -> str:
+    undone = f" (undoes {change.undoes})" if change.undoes else ""
+    commit = f" [{change.commit}]" if change.commit else ""
+    return change.summary + undone + commit + (f" · {change.why}" if change.why else "")

@@ -7,7 +7,7 @@ import click
 from midair import errors
 from midair.cli import out, planned
 from midair.cli.follow import see_to
-from midair.cli.session import Session, file_options, json_option, pass_session, who
+from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 
 if TYPE_CHECKING:
     from midair.client import Client
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 @file_options
 @click.option("-y", "--yes", is_flag=True, help="Agree to leaving a service without a replica.")
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@why_option
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
 @pass_session
 def command(
-    session: Session, counts: tuple[str, ...], yes: bool, detach: bool, timeout: float | None, as_json: bool
+    session: Session, counts: tuple[str, ...], yes: bool, detach: bool, why: str, timeout: float | None, as_json: bool
 ) -> int:
     """Run another number of replicas of a service.
 
@@ -38,7 +39,7 @@ def command(
     none = [service for service, number in wanted.items() if number == 0 and _publishes(client, project, service)]
     if none:
         planned.agree(f"scale {', '.join(none)} to 0", "nothing would answer users there", yes=yes)
-    change = client.scale(project, wanted, by=who())
+    change = client.scale(project, wanted, by=who(), why=why)
     already = ", ".join(f"{service} has {out.count(number, 'replica')}" for service, number in wanted.items())
     return see_to(client, change, detach=detach, as_json=as_json, timeout=timeout, nothing=f"{already} already")
 

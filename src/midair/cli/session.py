@@ -153,6 +153,7 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON with documented fields.")(command)
 
 
+why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the history.")
 pass_session = click.make_pass_decorator(Session, ensure=True)
 
 

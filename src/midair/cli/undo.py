@@ -4,7 +4,7 @@ import click
 
 from midair.cli import planned
 from midair.cli.follow import see_to, stay
-from midair.cli.session import Session, file_options, json_option, pass_session, who
+from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 
 
 @click.command(short_help="Go back to the state before a change")
@@ -12,10 +12,13 @@ from midair.cli.session import Session, file_options, json_option, pass_session,
 @file_options
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+@why_option
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
 @pass_session
-def command(session: Session, change: int | None, detach: bool, yes: bool, timeout: float | None, as_json: bool) -> int:
+def command(
+    session: Session, change: int | None, detach: bool, yes: bool, why: str, timeout: float | None, as_json: bool
+) -> int:
     """Go back to the state before the last change, or before change number CHANGE.
 
     Code, command, environment and replica counts come back together, also when the files here have moved on. Repeat
@@ -32,5 +35,5 @@ def command(session: Session, change: int | None, detach: bool, yes: bool, timeo
     confirmed = planned.agreed(plan, yes=yes, as_json=as_json)
     if plan.is_empty:
         return stay(client, project, detach=detach, as_json=as_json, timeout=timeout)
-    accepted = client.undo(project, change, digest=plan.digest, confirmed=confirmed, by=who())
+    accepted = client.undo(project, change, digest=plan.digest, confirmed=confirmed, by=who(), why=why)
     return see_to(client, accepted, detach=detach, as_json=as_json, timeout=timeout)

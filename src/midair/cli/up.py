@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable
 
 import click
+import msgspec
 
 from midair.cli import out, planned
+from midair.cli.commit import commit_of
 from midair.cli.follow import follow, stay
-from midair.cli.session import Session, file_options, json_option, pass_session, who
+from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 from midair.model.plan import Plan
 from midair.model.project import Project
 from midair.view.event import EventView
@@ -18,11 +20,12 @@ from midair.view.event import EventView
 @file_options
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+@why_option
 @click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
 @json_option
 @pass_session
 def command(
-    session: Session, services: tuple[str, ...], detach: bool, yes: bool, timeout: float | None, as_json: bool
+    session: Session, services: tuple[str, ...], detach: bool, yes: bool, why: str, timeout: float | None, as_json: bool
 ) -> int:
     """Make what runs equal to the Compose file, while users keep using it.
 
@@ -47,7 +50,10 @@ def command(
         return stay(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
     built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))
-    change = client.apply(project, plan.digest, confirmed=confirmed, services=services, by=who(), progress=built)
+    project = msgspec.structs.replace(project, commit=commit_of(project.folder))
+    change = client.apply(
+        project, plan.digest, confirmed=confirmed, services=services, by=who(), why=why, progress=built
+    )
     if detach:
         out.left(change.id, as_json=as_json)
         return 0

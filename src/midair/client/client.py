@@ -5,21 +5,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from midair import errors
+from midair.client.calls import project_url
+from midair.client.flags import FlagCalls
 from midair.client.home import daemon_pid, default_home, has_daemon
 from midair.client.transport import Transport, error_of
 from midair.model.plan import Plan
 from midair.model.project import Project
 from midair.view.ask import (
     AskDown,
-    AskFlag,
-    AskFlagUndo,
-    AskMoves,
     AskPath,
     AskPlan,
     AskRestart,
@@ -35,11 +33,9 @@ from midair.view.counts import CountsView
 from midair.view.daemon import BackupView, Done, Health
 from midair.view.error import ErrorAnswer
 from midair.view.event import EventView
-from midair.view.flag import FindingView, FlagChangeView, FlagSetView, MovesView
 from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
-T = TypeVar("T")
 Ask = AskUp | AskUndo | AskScale | AskDown
 Stream = Iterator[tuple[str, bytes]]  # names and data of server-sent events
 RESTART_S = 120.0  # for what is being accepted, and for the successor's start
@@ -48,7 +44,7 @@ START_S = 10.0  # for a daemon that another caller is starting
 RECONNECT_S = 30.0  # how long a followed stream looks for a daemon that went away
 
 
-class Client:
+class Client(FlagCalls):
     """The control plane of one `MIDAIR_HOME`.
 
     Every method raises the `errors.Refused` that the control plane answered with, or `errors.Trouble`:
@@ -57,7 +53,7 @@ class Client:
 
     def __init__(self, home: Path | None = None) -> None:
         self.home = home or default_home()
-        self._transport = Transport(self.home)
+        super().__init__(Transport(self.home))
 
     # The daemon
 
@@ -77,7 +73,7 @@ class Client:
 
     def health(self) -> Health:
         """Who answers, and whether it can work."""
-        return self._get("/v1/health", Health)
+        return self.get("/v1/health", Health)
 
     def daemon_stop(self) -> bool:
         """End the daemon, and wait until it has ended. Replicas and routers go on.
@@ -85,7 +81,7 @@ class Client:
         False: another daemon took over at once, as systemd starts one that has ended.
         """
         before = daemon_pid(self.home)
-        self._post("/v1/daemon/stop", None, Done)
+        self.post("/v1/daemon/stop", None, Done)
         deadline = time.monotonic() + STOP_S
         while has_daemon(self.home):
             if daemon_pid(self.home) not in ("", before):
@@ -104,44 +100,44 @@ class Client:
         built that does not come to an end; the old one then goes on.
         """
         before = self.health()
-        self._post("/v1/daemon/restart", AskRestart(sys.executable or ""), Done, timeout=RESTART_S)
+        self.post("/v1/daemon/restart", AskRestart(sys.executable or ""), Done, timeout=RESTART_S)
         while (now := self.health()).pid == before.pid:
             time.sleep(0.02)
         return now
 
     def daemon_set(self, settings: dict[str, str]) -> Health:
         """Change settings of the daemon, in force at once."""
-        return self._post("/v1/daemon/settings", AskSettings(settings), Health)
+        return self.post("/v1/daemon/settings", AskSettings(settings), Health)
 
     def backup(self, path: Path) -> BackupView:
         """Write the whole state (database and releases) into one file."""
-        return self._post("/v1/backup", AskPath(str(path.absolute())), BackupView, timeout=None)
+        return self.post("/v1/backup", AskPath(str(path.absolute())), BackupView, timeout=None)
 
     def restore(self, path: Path) -> BackupView:
         """Put the state of a backup in the place of the present one. What runs is then made equal to it."""
-        return self._post("/v1/restore", AskPath(str(path.absolute())), BackupView, timeout=None)
+        return self.post("/v1/restore", AskPath(str(path.absolute())), BackupView, timeout=None)
 
     # Looking
 
     def projects(self) -> tuple[ProjectSummary, ...]:
         """All projects, by name."""
-        return self._get("/v1/projects", tuple[ProjectSummary, ...])
+        return self.get("/v1/projects", tuple[ProjectSummary, ...])
 
     def status(self, project: str) -> ProjectView:
         """Services, revisions and replicas as they are now."""
-        return self._get(_project(project), ProjectView)
+        return self.get(project_url(project), ProjectView)
 
     def history(self, project: str) -> tuple[ChangeView, ...]:
         """All changes on record, the newest first."""
-        return self._get(f"{_project(project)}/changes", tuple[ChangeView, ...])
+        return self.get(f"{project_url(project)}/changes", tuple[ChangeView, ...])
 
     def change(self, project: str, change: int) -> ChangeView:
         """One change."""
-        return self._get(f"{_project(project)}/changes/{change}", ChangeView)
+        return self.get(f"{project_url(project)}/changes/{change}", ChangeView)
 
     def counts(self, project: str) -> CountsView:
         """Requests as the router counted them."""
-        return self._get(f"{_project(project)}/counts", CountsView)
+        return self.get(f"{project_url(project)}/counts", CountsView)
 
     def events(
         self, project: str | None = None, *, after: int | None = None, follow: bool = False
@@ -153,14 +149,14 @@ class Client:
             follow: go on with events as they happen, over restarts of the daemon, until the caller stops iterating.
                 Passing lines (kind "progress", number 0) are part of what is followed.
         """
-        url = f"{_project(project)}/events" if project else "/v1/events"
+        url = f"{project_url(project)}/events" if project else "/v1/events"
         last = after
 
         def connect() -> Stream:
             query = {"follow": "true"} if follow else {}
             if last is not None:
                 query["after"] = str(last)
-            return self._transport.stream("GET", f"{url}?{urlencode(query)}")
+            return self.transport.stream("GET", f"{url}?{urlencode(query)}")
 
         for name, data in self._read(connect, follow=follow):
             if name == "here":  # where the stream begins: from here on nothing is missed
@@ -188,7 +184,7 @@ class Client:
             query = {name: str(value) for name, value in given.items() if value is not None}
             if left_off or came:
                 query["after"] = msgspec.json.encode(left_off).decode()
-            return self._transport.stream("GET", f"{_project(project)}/logs?{urlencode(query)}")
+            return self.transport.stream("GET", f"{project_url(project)}/logs?{urlencode(query)}")
 
         for name, data in self._read(connect, follow=follow):
             if name == "here":
@@ -209,7 +205,7 @@ class Client:
         """
         # A plan compares digests: what secrets hold travels with the change alone.
         ask = AskPlan(msgspec.structs.replace(project, captured={}), services)
-        return self._post(f"{_project(project.name)}/plan", ask, Plan, timeout=None)
+        return self.post(f"{project_url(project.name)}/plan", ask, Plan, timeout=None)
 
     def apply(
         self,
@@ -219,6 +215,7 @@ class Client:
         confirmed: bool = False,
         services: tuple[str, ...] = (),
         by: str = "",
+        why: str = "",
         progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
         """Carry out a plan. Returns when code is built and the change is stored; follow it with `events`.
@@ -229,12 +226,12 @@ class Client:
                 NeedsConfirmation.
             progress: is called with each line that building prints.
         """
-        ask = AskUp(project=project, digest=digest, confirmed=confirmed, services=services, by=by)
+        ask = AskUp(project=project, digest=digest, confirmed=confirmed, services=services, by=by, why=why)
         return self._accept(project.name, "changes", ask, progress)
 
     def undo_plan(self, project: str, change: int | None = None) -> Plan:
         """What it would take to go to the state before `change`; None: before the last one not undone yet."""
-        return self._post(f"{_project(project)}/undo-plan", AskUndo(change), Plan, timeout=None)
+        return self.post(f"{project_url(project)}/undo-plan", AskUndo(change), Plan, timeout=None)
 
     def undo(
         self,
@@ -244,6 +241,7 @@ class Client:
         digest: str | None = None,
         confirmed: bool = False,
         by: str = "",
+        why: str = "",
         progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
         """Go to the state before `change`. As `apply`; no digest: whatever it takes.
@@ -251,64 +249,31 @@ class Client:
         As with `scale` and `down`: where nothing is different there, the answer is the change that led there, which
         has ended, or leads there.
         """
-        ask = AskUndo(change=change, digest=digest, confirmed=confirmed, by=by)
+        ask = AskUndo(change=change, digest=digest, confirmed=confirmed, by=by, why=why)
         return self._accept(project, "undo", ask, progress)
 
-    def scale(self, project: str, replicas: dict[str, int], *, by: str = "") -> ChangeView:
+    def scale(self, project: str, replicas: dict[str, int], *, by: str = "", why: str = "") -> ChangeView:
         """Change replica counts, by service. A change like any other."""
-        return self._accept(project, "scale", AskScale(replicas, by))
+        return self._accept(project, "scale", AskScale(replicas, by, why=why))
 
-    def down(self, project: str, *, by: str = "") -> ChangeView:
+    def down(self, project: str, *, by: str = "", why: str = "") -> ChangeView:
         """Drain and stop everything of a project, then its router. The history stays."""
-        return self._accept(project, "down", AskDown(by))
+        return self._accept(project, "down", AskDown(by, why=why))
 
     def forget(self, project: str) -> tuple[str, ...]:
         """Remove all that is on record of a project: history, releases, logs. Raises Conflict while it runs.
 
         Returns a line for each thing that was removed beside, such as a volume.
         """
-        return self._post(f"{_project(project)}/forget", None, Done).removed
-
-    def flags(self, project: str) -> FlagSetView:
-        """Flags in force, with what is known of each."""
-        return self._get(f"{_project(project)}/flags", FlagSetView)
-
-    def flag_document(self, project: str) -> dict[str, object]:
-        """Flags as a file says them."""
-        return self._get(f"{_project(project)}/flags/document", dict[str, object])
-
-    def flag(self, project: str, ask: AskFlag) -> ChangeView:
-        """Do something to a flag. A change like any other, in force at once."""
-        return self._post(f"{_project(project)}/flags", ask, ChangeView)
-
-    def flag_undo(self, project: str, ask: AskFlagUndo) -> ChangeView:
-        """Take the last change of flags back, and nothing else."""
-        return self._post(f"{_project(project)}/flags/undo", ask, ChangeView)
-
-    def flag_history(self, project: str, key: str = "") -> tuple[FlagChangeView, ...]:
-        """Who changed what, when and why; newest first."""
-        query = f"?{urlencode({'key': key})}" if key else ""
-        return self._get(f"{_project(project)}/flags/history{query}", tuple[FlagChangeView, ...])
-
-    def flag_lint(self, project: str) -> tuple[FindingView, ...]:
-        """What is allowed but unwise."""
-        return self._get(f"{_project(project)}/flags/lint", tuple[FindingView, ...])
-
-    def flag_stale(self, project: str, days: float) -> tuple[FindingView, ...]:
-        """Flags that have outlived their use."""
-        return self._get(f"{_project(project)}/flags/stale?days={days}", tuple[FindingView, ...])
-
-    def flag_moves(self, project: str, ask: AskMoves) -> MovesView:
-        """How many users another generation of bucketing would move. Changes nothing."""
-        return self._post(f"{_project(project)}/flags/moves", ask, MovesView)
+        return self.post(f"{project_url(project)}/forget", None, Done).removed
 
     def wish(self, project: str, service: str, wish: WishName) -> None:
         """Steer the rollout of a service: pause, resume, promote, abort; or hold and release its requests."""
-        self._post(f"{_project(project)}/services/{quote(service, safe='')}/wish", AskWish(wish), Done)
+        self.post(f"{project_url(project)}/services/{quote(service, safe='')}/wish", AskWish(wish), Done)
 
     def router_restart(self, project: str) -> None:
         """Put a new router process, of the version installed now, in the place of the running one."""
-        self._post(f"{_project(project)}/router/restart", None, Done)
+        self.post(f"{project_url(project)}/router/restart", None, Done)
 
     # How
 
@@ -319,10 +284,10 @@ class Client:
         ask: Ask,
         progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
-        url = f"{_project(project)}/{what}"
+        url = f"{project_url(project)}/{what}"
         ask = msgspec.structs.replace(ask, token=os.urandom(8).hex())
         try:
-            for name, data in self._transport.stream("POST", url, msgspec.json.encode(ask)):
+            for name, data in self.transport.stream("POST", url, msgspec.json.encode(ask)):
                 if name == "accepted":
                     return msgspec.json.decode(data, type=ChangeView)
                 if name == "error":
@@ -365,13 +330,6 @@ class Client:
                 return
             self._await_daemon()
 
-    def _get(self, url: str, answer: type[T]) -> T:
-        return msgspec.json.decode(self._transport.call("GET", url), type=answer)
-
-    def _post(self, url: str, ask: msgspec.Struct | None, answer: type[T], *, timeout: float | None = 60.0) -> T:
-        body = msgspec.json.encode(ask) if ask is not None else b"{}"
-        return msgspec.json.decode(self._transport.call("POST", url, body, timeout=timeout), type=answer)
-
     def _other_daemon(self, error: errors.DaemonTrouble) -> Health:
         """The daemon that somebody else started at the same time. Raises `error` when there is none."""
         deadline = time.monotonic() + START_S
@@ -393,7 +351,3 @@ class Client:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
-
-
-def _project(name: str) -> str:
-    return f"/v1/projects/{quote(name, safe='')}"

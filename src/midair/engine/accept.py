@@ -19,8 +19,10 @@ from midair.model.project import Applied, Names, Port, Project, Revision, Servic
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen
 from midair.rollout.fleet import is_done
+from midair.view.ask import AskDown, AskScale, AskUndo, AskUp
 from midair.view.event import EventView, progress_view
 
+Ask = AskUp | AskUndo | AskScale | AskDown
 Progress = Callable[[EventView], None]
 AGAIN = "run midair plan to see what would happen now"
 MEND = "mend it and run midair up again; nothing was touched"
@@ -91,22 +93,19 @@ def plan_between(keeper: Keeper, after: Applied) -> Plan:
     return plans.between(keeper.state.base, after, live(keeper))
 
 
-async def up(
-    keeper: Keeper, project: Project, only: tuple[str, ...], digest: str, confirmed: bool, by: str, progress: Progress,
-    neighbours: Iterable[Keeper] = (), token: str = "",
-) -> Change:  # fmt: skip
+async def up(keeper: Keeper, ask: AskUp, progress: Progress, neighbours: Iterable[Keeper] = ()) -> Change:
     """Accept an `up`. Building happens here, before anything is stored. `neighbours`: the other projects here."""
     async with keeper.accepting:
-        plan, after = await plan_up(keeper, project, only, neighbours)
-        approve(plan, digest, confirmed)
+        plan, after = await plan_up(keeper, ask.project, ask.services, neighbours)
+        approve(plan, ask.digest, ask.confirmed)
         await check(keeper, plan, after, neighbours)
         releases = await prepare(keeper, plan, after, progress)
         base = keeper.state.base
         confirmations = plan.confirmations
-        plan, after = _build(keeper, project, releases, only)
-        if plan.digest != digest:
+        plan, after = _build(keeper, ask.project, releases, ask.services)
+        if plan.digest != ask.digest:
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
-        return await store(keeper, "up", base, replace(plan, confirmations=confirmations), after, by, token=token)
+        return await store(keeper, "up", base, replace(plan, confirmations=confirmations), after, ask)
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -194,8 +193,8 @@ async def fetch(keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, pr
 
 
 async def store(
-    keeper: Keeper, kind: ChangeKind, base: Applied | None, plan: Plan, after: Applied, by: str,
-    undoes: ChangeId | None = None, token: str = "",
+    keeper: Keeper, kind: ChangeKind, base: Applied | None, plan: Plan, after: Applied, ask: Ask,
+    undoes: ChangeId | None = None,
 ) -> Change:  # fmt: skip
     """Store a change that was planned from `base`. From then on it is carried out, whatever happens to this process."""
     after = await _arrange(keeper, _moving(keeper, after))
@@ -210,10 +209,11 @@ async def store(
     if not state.rollouts and previous is None and (found := adopted(after, sight.all_replicas)):
         before, rollouts = found
     number = keeper.store.changes.next_id(keeper.project)
+    words = plans.summary(plan, base.project.folder if base else "", after.project.folder)
     change = changes.accept(
         before, after, plan, previous,
-        number=number, now=now, kind=kind, by=by, summary=plans.summary(plan), undoes=undoes, baseline=total(router),
-        token=token,
+        number=number, now=now, kind=kind, by=ask.by, summary=words, undoes=undoes, baseline=total(router),
+        token=ask.token, why=ask.why,
     )  # fmt: skip
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]

@@ -136,9 +136,7 @@ class Engine:
         async with self._guest(ask.project.name) as keeper:
             told = self._telling(progress)
             others = self._keepers.values()
-            change = await accept.up(
-                keeper, ask.project, ask.services, ask.digest, ask.confirmed, ask.by, told, others, ask.token
-            )
+            change = await accept.up(keeper, ask, told, others)
             return show.change(keeper, int(change.id))
 
     async def plan_undo(self, project: str, ask: AskUndo) -> Plan:
@@ -223,7 +221,7 @@ class Engine:
         accept.approve(plan, digest, confirmed)
         await accept.check(keeper, plan, after, self._keepers.values())
         await accept.fetch(keeper, kind, plan, after, progress)
-        change = await accept.store(keeper, kind, base, plan, after, ask.by, undoes, ask.token)
+        change = await accept.store(keeper, kind, base, plan, after, ask, undoes)
         return show.change(keeper, int(change.id))
 
     def _undone(self, keeper: Keeper, ask: AskUndo) -> tuple[ChangeId, Applied]:

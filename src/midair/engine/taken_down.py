@@ -5,6 +5,7 @@ from midair import plan as plans
 from midair.engine import accept
 from midair.engine.keeper import Keeper
 from midair.model.event import ProjectTakenDown
+from midair.view.ask import AskDown
 
 BY = "somebody else, outside midair"
 
@@ -16,5 +17,5 @@ async def take_down(keeper: Keeper) -> None:
         if base is None or not changes.is_taken_down(keeper.state.under_way, keeper.state.rollouts):
             return
         after = plans.emptied(base)
-        change = await accept.store(keeper, "down", base, accept.plan_between(keeper, after), after, BY)
+        change = await accept.store(keeper, "down", base, accept.plan_between(keeper, after), after, AskDown(BY))
         keeper.state.commit(keeper.clock(), events=((int(change.id), ProjectTakenDown()),))

@@ -222,6 +222,7 @@ class Project(msgspec.Struct, frozen=True):
     folder: str = ""  # absolute project directory
     folder_id: str = ""  # device, inode and birth of the folder, which a move does not change; "": unknown
     named: Named = ""
+    commit: str = ""  # of git, where the folder is in a checkout; ends with "-dirty" when tracked files differ
     files: tuple[str, ...] = ()  # absolute, in merge order
     fields: dict[str, Any] = {}  # the whole resolved file in canonical form
     extension: dict[str, Any] = {}  # project-level x-midair

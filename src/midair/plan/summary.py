@@ -14,11 +14,12 @@ _PREFIXES = {
 }
 
 
-def summary(plan: Plan) -> str:
-    """What a plan changes, by service; names of fields, never values."""
+def summary(plan: Plan, folder: str = "", now_in: str = "") -> str:
+    """What a plan changes, by service; names of fields, never values. `folder`: of the project before, if it moves."""
     parts = [_step(step) for step in plan.steps if step.kind in _WORDS]
     parts += [f"flag {text}" for text in plan.flags]
-    return _listed(parts, "; ") or "no difference"
+    moved = f"moved to {now_in}" if folder and now_in != folder else "no difference"
+    return _listed(parts, "; ") or moved
 
 
 def _step(step: PlanStep) -> str:

@@ -31,6 +31,7 @@ class AskUp(msgspec.Struct, frozen=True):
     services: tuple[str, ...] = ()
     by: str = ""  # who asks, for the history
     token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
+    why: str = ""  # in their words, for the history
 
 
 class AskUndo(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class AskUndo(msgspec.Struct, frozen=True):
     confirmed: bool = False
     by: str = ""
     token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
+    why: str = ""  # in their words, for the history
 
 
 class AskScale(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class AskScale(msgspec.Struct, frozen=True):
     replicas: dict[str, int]  # by service
     by: str = ""
     token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
+    why: str = ""  # in their words, for the history
 
 
 FlagAct = Literal[
@@ -97,6 +100,7 @@ class AskDown(msgspec.Struct, frozen=True):
 
     by: str = ""
     token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
+    why: str = ""  # in their words, for the history
 
 
 class AskWish(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from midair.model.moment import Moment
 from midair.model.seen import Tally
 from midair.view.uncounted import uncounted_of
 
+_OF_FILES = ("up", "undo", "restore")  # changes that bring code
 ENDED = ("completed", "rolled_back", "stuck", "superseded")
 
 
@@ -22,6 +23,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     ended_at: Moment | None = None
     by: str = ""
     why: str = ""  # in their words
+    commit: str = ""  # of git, of the files that it went to; ends with "-dirty" when they differed from it
     reason: str = ""
     warnings: tuple[str, ...] = ()  # replicas that had to be killed
     undoes: int | None = None
@@ -59,6 +61,7 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         ended_at=change.ended_at,
         by=change.by,
         why=change.why,
+        commit=change.after.project.commit if change.kind in _OF_FILES else "",
         reason=change.reason,
         warnings=change.warnings,
         undoes=change.undoes,
