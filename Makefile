@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two workers: the fast tests wait more than they compute. What measures time, or starts an engine, runs alone.
-FAST := -n 2 -m "not e2e and not slow and not docker"
+FAST := -n 2 -m "not e2e and not slow and not docker and not stacks"
 PEERS := $(VENV)/peers
 
-.PHONY: help env demo test engine peers beside unit boot fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
+.PHONY: help env demo test engine peers beside unit stacks boot fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,11 @@ beside:
 
 unit: $(READY)   ## the fast tests alone
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
+
+stacks: $(READY) engine ## Compose stacks with real servers, changed under load: two by chance, or ARGS=--all
+	@command -v mmdebstrap >/dev/null || { apt-get update -q >/dev/null && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends mmdebstrap >/dev/null; }
+	$(BIN)/python -m pytest -m stacks tests/stacks $(ARGS)
 
 fresh:           ## as an ordinary user in fresh Debians: the README as written, the fast tests on their Pythons
 	@command -v mmdebstrap >/dev/null || { apt-get update -q >/dev/null && \

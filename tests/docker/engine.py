@@ -133,10 +133,15 @@ def start(folder: Path) -> Engine:
     host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if _answers(host):
         return Engine(host)
-    if os.geteuid() != 0 or shutil.which("dockerd") is None:
-        reason = "no Docker engine runs here, and none can be started (needs root and dockerd)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    require_own()
     return start_own(folder)
+
+
+def require_own() -> None:
+    """Skips (in CI: fails) where no engine can be started."""
+    if os.geteuid() != 0 or shutil.which("dockerd") is None:
+        reason = "no Docker engine can be started here (needs root and dockerd)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
 def start_own(folder: Path, *options: str) -> Engine:

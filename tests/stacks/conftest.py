@@ -1,0 +1,64 @@
+"""An engine of these tests' own with real servers, and a sample of the stacks unless all are asked for."""
+
+import os
+import random
+
+import pytest
+from tests.docker import engine as engines
+from tests.docker.conftest import place as place  # a fixture of these tests, too
+from tests.stacks.images.build import build
+from tests.stacks.stack import NAMES, Stack
+
+SAMPLE = 2
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run every stack, not a sample")
+    parser.addoption("--seed", type=int, help="the sample of an earlier run")
+
+
+def pytest_generate_tests(metafunc):
+    if "stack" in metafunc.fixturenames:
+        metafunc.parametrize("stack", _sample(metafunc.config), indirect=True)
+
+
+def pytest_report_header(config):
+    return f"stacks: {', '.join(_sample(config))} (--seed {_seed(config)})"
+
+
+def _seed(config):
+    if not hasattr(config, "stacks_seed"):
+        config.stacks_seed = config.getoption("--seed", None) or random.SystemRandom().randrange(1, 10_000)
+    return config.stacks_seed
+
+
+def _sample(config):
+    if config.getoption("--all", False):
+        return NAMES
+    return sorted(random.Random(_seed(config)).sample(NAMES, min(SAMPLE, len(NAMES))))
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """Never the user's: the images get the names of official ones. STACKS_ENGINE names one that may be used so."""
+    if host := os.environ.get("STACKS_ENGINE"):
+        found = engines.Engine(host)
+        build(found)
+        yield found
+        return
+    folder = tmp_path_factory.mktemp("docker")
+    engines.require_own()
+    found = engines.start_own(folder)
+    try:
+        build(found)
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture
+def stack(request, place, engine):
+    """A copy of the stack's folder with a free port, as the project "shop"."""
+    made = Stack(request.param, place, engine)
+    yield made
+    made.end()

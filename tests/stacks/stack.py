@@ -1,0 +1,67 @@
+"""A Compose stack as people have it, and its users: outside on the published port, inside by the services' names."""
+
+import json
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.docker.waiting import eventually
+from tests.e2e.place import LOAD, free_port
+
+HERE = Path(__file__).parent
+NAMES = sorted(path.parent.name for path in HERE.glob("*/compose.yaml"))
+CALLER = "python:3.11-slim"
+OUTSIDE = {"get": 1, "idle": 1, "new": 1, "post": 1}
+
+
+class Stack:
+    """The folder of a stack in a place of its own. The Compose file stays as it is; settings are in `.env`."""
+
+    def __init__(self, name, place, engine):
+        self.name, self.place, self.engine = name, place, engine
+        self.port = free_port()
+        self.settings = {"COMPOSE_PROJECT_NAME": "shop", "WEB_PORT": self.port}
+        self.callers = []
+        shutil.copytree(HERE / name, place.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        self.users = json.loads((HERE / name / "users.json").read_text())
+        self.set()
+
+    def set(self, **settings):
+        """Change `.env`."""
+        self.settings |= settings
+        self.place.write("".join(f"{name}={value}\n" for name, value in self.settings.items()), ".env")
+
+    def up(self, *, expect=0, timeout=200):
+        """`midair up`, which must not find anything to ask."""
+        return self.place.midair("up", expect=expect, timeout=timeout)
+
+    @contextmanager
+    def load(self, **options):
+        """Users outside and inside for as long as the block lasts; yields their reports, complete afterwards."""
+        reports = {}
+        callers = {" ".join(words): self._call(words) for words in self.users["inside"]}
+        with self.place.load(self.port, options={"pause": 0.02, **options}, **OUTSIDE) as outside:
+            yield reports
+        reports["outside"] = outside.report
+        for words, container in callers.items():
+            reports[words] = self._report(container)
+
+    def _call(self, words):
+        """Start a caller in the project's network: the load client, or a client of a database."""
+        container = self.engine.docker(
+            "run", "-d", "--init", "--network", self.users.get("network", "shop_default"),
+            "-v", f"{LOAD}:/load:ro", "-v", f"{HERE}/callers.py:/callers.py:ro", CALLER, "python3", *words,
+        )  # fmt: skip
+        self.callers.append(container)
+        eventually(lambda: "started" in self.engine.docker("logs", container), patience=30)
+        return container
+
+    def _report(self, container):
+        self.engine.docker("kill", "--signal", "TERM", container)
+        self.engine.docker("wait", container)
+        return json.loads(self.engine.docker("logs", container).splitlines()[-1])
+
+    def end(self):
+        """Remove the callers."""
+        if self.callers:
+            self.engine.docker("rm", "-f", *self.callers)
