@@ -97,3 +97,12 @@ def test_a_superseded_change_is_ended(board, state):
     second = board.accept(state(web="w2"), number=2)
     ended = changes.supersede(first, second, 3.0)
     assert (ended.phase, ended.ended_at, ended.reason) == ("superseded", 3.0, "change 2 took over")
+
+
+def test_undo_returns_to_revisions_of_completed_changes(state):
+    first, second = state(web="w1", db="d1"), state(web="w2", db="d1")
+    done = changes.accept(None, first, None, None, number=1, now=0.0)
+    failed = changes.accept(first, second, None, None, number=2, now=0.0)
+    history = [replace(done, phase="completed", ended_at=1.0), replace(failed, phase="rolled_back", ended_at=1.0)]
+    assert changes.returning(history, first) == {"web", "db"}
+    assert changes.returning(history, second) == {"db"}

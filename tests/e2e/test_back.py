@@ -86,6 +86,31 @@ def test_two_services_change_together_and_are_undone_together(place):
     assert all(set(load.report["versions"]) == {"v1", "v2"} for load in (api, web))
 
 
+def test_undo_takes_as_long_as_one_start(place):
+    port = free_port()
+    place.app("asgi", "web")
+    slow = {"replicas": 4, "environment": {"START_S": "2"}}
+    place.write(compose(web=service("web", port, together=1, monitor="1s", **slow)))
+    place.midair("up", expect=0)
+    place.edit("web/app.py", '"v1"', '"v2"')
+    place.write(compose(web=service("web", port, together=4, monitor="100ms", **slow)))
+    place.midair("up", expect=0)
+    with place.load(port, get=2, new=1, post=1, idle=1) as load:
+        done = place.midair("undo", expect=0)
+    place.nothing_was_lost()
+    assert "4 of 4 at a time, start-first, no monitor: it has passed before" in done.out
+    assert set(load.report["versions"]) == {"v1", "v2"}
+    change = place.client.history("shop")[0]
+    moments = {}
+    for event in place.client.events("shop"):
+        if event.change == change.id:
+            moments.setdefault(event.kind, {})[event.replica] = event.at
+    started, ready = moments["replica-started"], moments["replica-ready"]
+    longest = max(ready[replica] - started[replica] for replica in started)
+    assert len(started) == 4
+    assert max(ready.values()) - change.created_at <= 1.2 * longest
+
+
 def test_a_second_up_takes_over_in_the_middle_of_the_first(place):
     port = free_port()
     place.app("asgi", "web")

@@ -76,6 +76,21 @@ def test_golden_undo_needs_no_file(web, applied, golden):
     golden(plan.render(plan.between(new, old)))
 
 
+def test_golden_undo_comes_back_at_once(web, applied, golden):
+    careful = replace(
+        web,
+        replicas=4,
+        strategy=Strategy(kind="canary", steps=(StrategyStep(weight=10), StrategyStep(pause_s=60.0))),
+    )
+    paced = replace(web, replicas=4, fields={**web.fields, "deploy": {"rollback_config": {"parallelism": 1}}})
+    stop_first = replace(web, replicas=4, update=replace(web.update, order="stop-first"))
+    shown = []
+    for service in (careful, paced, stop_first):
+        old, new = applied(service, web="5ca1ab1e"), applied(replace(service, user="app"), web="0ddba11")
+        shown.append(plan.render(plan.between(new, old, returns={"web"})))
+    golden(show(*shown))
+
+
 def test_golden_down(web, db, applied, golden):
     state = applied(replace(web, depends_on={"db": Dependency()}), db)
     golden(plan.render(plan.between(state, plan.emptied(state))))

@@ -65,6 +65,8 @@ CAUGHT_BY = {  # any of these: which one comes first is chance
     "leave a front behind": {"every change ends", "the front is there in the end"},
     "end before the front is fit": {"fronts are settled before the end"},
     "take routes for settled before the front has them": {"rules are waited for"},
+    "go back one by one": {"what returns comes back at once"},
+    "watch again what has passed": {"what returns is not watched"},
     "wait for the routes of what is published": {"every change ends", "a port is left to its owner"},
 }
 

@@ -1,5 +1,7 @@
 """How a change comes to be, and what becomes of the one it interrupts."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from midair.model.change import Change, ChangeKind
@@ -22,12 +24,14 @@ def accept(
     by: str = "",
     summary: str = "",
     undoes: ChangeId | None = None,
+    returns: Iterable[str] = (),
     baseline: Tally | None = None,
     token: str = "",
     why: str = "",
 ) -> Change:
     """A change from `before`, the last completed state, to `after`.
 
+    `returns`: the services whose revision has passed before, where this is an undo.
     If `previous` is still under way, the way back leads to where that one would have gone back to.
     """
     return Change(
@@ -42,6 +46,7 @@ def accept(
         summary=summary,
         by=by,
         undoes=undoes,
+        returns=tuple(sorted(returns)),
         baseline=baseline or Tally(),
         token=token,
         why=why,

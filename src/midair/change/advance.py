@@ -97,8 +97,16 @@ class _Draft:
             return True
         if name in self._started_again() and any(one.by_hand for one in rollout.replicas):
             return True
-        wanted = goal_of(self.change.after, name), self._policy(name)
-        return (rollout.goal, rollout.policy) != wanted
+        if rollout.goal != goal_of(self.change.after, name):
+            return True
+        # Another version of midair reads other settings out of the same file: they come into force with a real change.
+        wanted = self._policy(name)
+        return wanted not in (rollout.policy, self._policy_before(name))
+
+    def _policy_before(self, name: str) -> Policy | None:
+        """What the last completed state asks for, as this version of midair reads it."""
+        services = self.change.before.project.services if self.change.before is not None else {}
+        return policy_of(services[name], services) if name in services else None
 
     def _started_again(self) -> set[str]:
         """Services of which the plan says that they are started although nothing about them has changed."""
@@ -111,7 +119,9 @@ class _Draft:
         if previous is not None and taken_over and not (previous.policy.waits and name in self.change.begun):
             self.events.append(PhaseChanged(name, previous.phase, "superseded", f"change {self.change.id} took over"))
         self._free_ports(name, policy)
-        self.rollouts[name] = begin(name, self.change.id, goal, policy, previous, self.now)
+        self.rollouts[name] = begin(
+            name, self.change.id, goal, policy, previous, self.now, returns=name in self.change.returns
+        )
         begun = self.change.begun if name in self.change.begun else (*self.change.begun, name)
         self.change = replace(self.change, begun=begun, waiting_since=None)
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from midair.model.project import Applied, Service
 from midair.model.protocol import is_usual_for_http
 from midair.model.rollout import Expected, Goal, Policy
-from midair.plan import limits_of, order_of, runs_beside
+from midair.plan import has_own_pace, limits_of, order_of, runs_beside
 
 
 def policy_of(service: Service, services: Mapping[str, Service] | None = None) -> Policy:
@@ -40,6 +40,7 @@ def policy_of(service: Service, services: Mapping[str, Service] | None = None) -
         trusted_proxies=service.trusted_proxies,
         beside=runs_beside(service),
         expects=_expected(service),
+        all_return=not has_own_pace(service),
     )
 
 

@@ -1,9 +1,13 @@
-"""Which change an undo takes back. The state to go to is its `before`."""
+"""Which change an undo takes back, and which services have passed in the state that it goes to.
+
+That state is the `before` of the change.
+"""
 
 from collections.abc import Callable, Sequence
 
 from midair.errors import Conflict, NotFound
 from midair.model.change import Change
+from midair.model.project import Applied
 
 _NO_EFFECT = ("rolled_back", "rolling_back", "superseded")
 
@@ -45,3 +49,14 @@ def _numbered(history: Sequence[Change], number: int) -> Change:
     if target.phase in _NO_EFFECT:
         raise Conflict(f"cannot undo change {number}: it had no effect, it is {target.phase}")
     return target
+
+
+def returning(history: Sequence[Change], after: Applied) -> frozenset[str]:
+    """The services whose revision in `after` has passed: some change that brought it was completed."""
+    completed = [change.after for change in history if change.phase == "completed"]
+    completed += [change.before for change in history if change.before is not None]  # the last completed state, then
+    return frozenset(
+        name
+        for name, revision in after.revisions.items()
+        if any(name in state.revisions and state.revisions[name].id == revision.id for state in completed)
+    )

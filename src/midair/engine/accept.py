@@ -88,9 +88,16 @@ def _last(keeper: Keeper) -> Applied | None:
     return next((change.before for change in history if change.before is not None and change.before.revisions), base)
 
 
-def plan_between(keeper: Keeper, after: Applied) -> Plan:
+def plan_between(keeper: Keeper, kind: ChangeKind, after: Applied) -> Plan:
     """The plan of going to a state that is known."""
-    return plans.between(keeper.state.base, after, live(keeper))
+    return plans.between(keeper.state.base, after, live(keeper), returns=_returning(keeper, kind, after))
+
+
+def _returning(keeper: Keeper, kind: ChangeKind, after: Applied) -> frozenset[str]:
+    """The services that a change takes back to a revision that has passed."""
+    if kind not in ("undo", "restore"):
+        return frozenset()
+    return changes.returning(keeper.store.changes.all(keeper.project), after)
 
 
 async def up(keeper: Keeper, ask: AskUp, progress: Progress, neighbours: Iterable[Keeper] = ()) -> Change:
@@ -213,7 +220,7 @@ async def store(
     change = changes.accept(
         before, after, plan, previous,
         number=number, now=now, kind=kind, by=ask.by, summary=words, undoes=undoes, baseline=total(router),
-        token=ask.token, why=ask.why,
+        token=ask.token, why=ask.why, returns=_returning(keeper, kind, after),
     )  # fmt: skip
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]

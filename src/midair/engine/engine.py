@@ -143,7 +143,7 @@ class Engine:
         """What an undo would do."""
         keeper = self.keeper(project)
         _, before = self._undone(keeper, ask)
-        return await accept.with_written(keeper, accept.plan_between(keeper, before), before)
+        return await accept.with_written(keeper, accept.plan_between(keeper, "undo", before), before)
 
     async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
         """Go to the state before a change."""
@@ -211,7 +211,7 @@ class Engine:
     ) -> ChangeView:  # fmt: skip
         base = keeper.state.base
         undoes, after = make()
-        plan = accept.plan_between(keeper, after)
+        plan = accept.plan_between(keeper, kind, after)
         latest = keeper.state.change
         if latest is not None and _is_there(keeper, plan, after):
             return show.change(keeper, int(latest.id))
@@ -234,7 +234,7 @@ class Engine:
 
         def makes_no_difference(target: Change) -> bool:
             after = state_before(target)
-            return _is_there(keeper, accept.plan_between(keeper, after), after)
+            return _is_there(keeper, accept.plan_between(keeper, "undo", after), after)
 
         target = undo_target(self.store.changes.all(keeper.project), ask.change, makes_no_difference)
         return target.id, state_before(target)

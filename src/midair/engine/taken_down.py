@@ -17,5 +17,6 @@ async def take_down(keeper: Keeper) -> None:
         if base is None or not changes.is_taken_down(keeper.state.under_way, keeper.state.rollouts):
             return
         after = plans.emptied(base)
-        change = await accept.store(keeper, "down", base, accept.plan_between(keeper, after), after, AskDown(BY))
+        plan = accept.plan_between(keeper, "down", after)
+        change = await accept.store(keeper, "down", base, plan, after, AskDown(BY))
         keeper.state.commit(keeper.clock(), events=((int(change.id), ProjectTakenDown()),))

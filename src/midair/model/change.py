@@ -32,6 +32,7 @@ class Change(msgspec.Struct, frozen=True):
     why: str = ""  # in their words
     undoes: ChangeId | None = None
     takes_back: ChangeId | None = None  # whose flags, and nothing else, it brings back
+    returns: tuple[str, ...] = ()  # services that go back to a revision that has passed in an earlier change
     begun: tuple[str, ...] = ()  # services whose rollout was begun, in order
     waiting_since: Moment | None = None  # for a dependency, with nothing else going on
     ended_at: Moment | None = None

@@ -51,6 +51,7 @@ class Policy(msgspec.Struct, frozen=True):
     beside: bool = False  # the file asks for old and new side by side, also on the same data
     expects: tuple[Expected, ...] = ()
     waits: bool = False  # the old replicas end, and nothing new begins yet
+    all_return: bool = False  # `rollback_config` has no parallelism: all come back at once where there is room
 
 
 class Draining(msgspec.Struct, frozen=True):
@@ -123,6 +124,7 @@ class Rollout(msgspec.Struct, frozen=True):
     policy: Policy = Policy()
     stable_policy: Policy = Policy()  # goes with `stable`
     back: bool = False  # on the way to `stable`, or there, because the change failed or was aborted
+    returns: bool = False  # the goal's revision has passed in an earlier change: no monitor, no steps
     alone: bool = False  # on the way back: the two revisions are never there at the same time (`recreate`)
     reason: str = ""  # why it is in this phase, for people
     started_at: Moment = 0.0

@@ -1,6 +1,6 @@
 """Builds the plan: steps in order, each with class and cause, and what a person should know before saying yes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import msgspec
 
@@ -17,6 +17,7 @@ from midair.plan.merge import merge
 from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
+NO_MONITOR = ", no monitor: it has passed before"
 _NOTHING = Applied(Project("", {}), {})
 
 
@@ -56,19 +57,32 @@ def build(
     )
 
 
-def between(before: Applied | None, after: Applied, live: Mapping[str, LiveService] | None = None) -> Plan:
-    """The plan from one state to another, with no file: for undo, scale and down."""
+def between(
+    before: Applied | None,
+    after: Applied,
+    live: Mapping[str, LiveService] | None = None,
+    *,
+    returns: Set[str] = frozenset(),
+) -> Plan:
+    """The plan from one state to another, with no file: for undo, scale and down.
+
+    `returns`: services that go back to a revision that has passed.
+    """
     old, new = before or _NOTHING, moving(before, _noted(after, live or {}))
-    steps = (*_forward(old, new, live or {}), *_removals(old, new))
+    steps = (*_forward(old, new, live or {}, returns), *_removals(old, new))
     changed = tuple(step for step in steps if step.kind != "keep")
+    exchanged = {
+        name: exchange.on_return(service) if name in returns else service
+        for name, service in new.project.services.items()
+    }
     return Plan(
         project=after.project.name,
         steps=steps,
         warnings=(
             *warn.of_live(steps, new.project.services, live or {}),
-            *warn.of_steps(changed, new.project.services),
+            *warn.of_steps(changed, exchanged),
         ),
-        confirmations=confirm.of_steps(changed, old.project.services, new.project.services),
+        confirmations=confirm.of_steps(changed, old.project.services, exchanged),
         refusals=(*refuse.of_steps(changed), *refuse.of_moves(old, new)),
         flags=flag_plan.lines(old.flags, new.flags),
         digest=_digest(before, after),
@@ -119,10 +133,14 @@ def _restarts_with(service: Service) -> list[str]:
     return [name for name, dependency in service.depends_on.items() if dependency.restart]
 
 
-def _forward(old: Applied, new: Applied, live: Mapping[str, LiveService]) -> tuple[PlanStep, ...]:
+def _forward(
+    old: Applied, new: Applied, live: Mapping[str, LiveService], returns: Set[str]
+) -> tuple[PlanStep, ...]:  # fmt: skip
     services = new.project.services
     return tuple(
-        _change(name, old, new, live.get(name)) if name in old.project.services else _addition(name, new)
+        _change(name, old, new, live.get(name), returns=name in returns)
+        if name in old.project.services
+        else _addition(name, new)
         for name in order.in_order(services)
     )
 
@@ -140,19 +158,20 @@ def _addition(name: str, new: Applied) -> PlanStep:
     )
 
 
-def _change(name: str, old: Applied, new: Applied, live: LiveService | None) -> PlanStep:
+def _change(name: str, old: Applied, new: Applied, live: LiveService | None, *, returns: bool) -> PlanStep:
     earlier, service = old.project.services[name], new.project.services[name]
     first, second = old.revisions[name], new.revisions[name]
     changes = _changes(earlier, service, first, second) + _recovery(live)
     found = heaviest(changes) if changes else None
-    if found == "replace" and exchange.has_gap(service):
+    exchanged = exchange.on_return(service) if returns else service
+    if found == "replace" and exchange.has_gap(exchanged):
         found = "recreate"
     return PlanStep(
         service=name,
         kind="change" if changes else "keep",
         field_class=found,
         changes=changes,
-        how=_how(earlier, service, found),
+        how=_how(earlier, exchanged, found) + (NO_MONITOR if returns and found in MAKES_A_REVISION else ""),
         before=first.id,
         after=second.id,
         replicas_before=earlier.replicas,

@@ -1,5 +1,7 @@
 """How the replicas of one service are exchanged: in which order, how many at a time, and who has to wait."""
 
+import msgspec
+
 from midair.model.moment import Span, format_span
 from midair.model.project import Order, Service, StrategyStep
 
@@ -47,6 +49,23 @@ def why_alone(service: Service) -> str | None:
 
 SIDE_BY_SIDE = ("canary", "blue-green")  # the old replicas stay until the new ones have proved themselves
 _ADDRESSES = {"ipv4_address", "ipv6_address", "mac_address"}
+
+
+def has_own_pace(service: Service) -> bool:
+    """Whether the file says how many replicas at a time go back."""
+    return "parallelism" in ((service.fields.get("deploy") or {}).get("rollback_config") or {})
+
+
+def on_return(service: Service) -> Service:
+    """The service as it is exchanged when it goes back to a revision that has passed: no steps, no monitor."""
+    order = service.rollback.order or order_of(service)
+    pace = service.rollback.parallelism
+    if not has_own_pace(service):
+        pace = service.update.parallelism if order == "stop-first" else 0
+    update = msgspec.structs.replace(service.rollback, order=order, parallelism=pace, monitor_s=0.0)
+    kind = "rolling" if service.strategy.kind in SIDE_BY_SIDE else service.strategy.kind
+    strategy = msgspec.structs.replace(service.strategy, kind=kind)
+    return msgspec.structs.replace(service, update=update, strategy=strategy)
 
 
 def at_a_time(service: Service) -> int:

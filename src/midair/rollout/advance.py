@@ -94,7 +94,7 @@ def _choose(fleet: Fleet, wanted: Target) -> tuple[list[ReplicaSeen], list[Repli
 def _judge_analysis(draft: Draft) -> None:
     """A failed analysis at the present step fails the rollout."""
     steps = draft.policy.strategy.steps
-    if draft.back or draft.phase in ("paused", "completed", "stuck") or draft.step >= len(steps):
+    if draft.goes_back or draft.phase in ("paused", "completed", "stuck") or draft.step >= len(steps):
         return
     name = steps[draft.step].analysis
     if name is not None and verdict(draft, name) == "back":

@@ -13,19 +13,25 @@ from midair.rollout.turn import turn_round
 NOTHING = Goal(None, 0)
 
 
-def begin(service: str, change: ChangeId, goal: Goal, policy: Policy, previous: Rollout | None, now: Moment) -> Rollout:
+def begin(
+    service: str, change: ChangeId, goal: Goal, policy: Policy, previous: Rollout | None, now: Moment,
+    *, returns: bool = False,
+) -> Rollout:  # fmt: skip
     """A rollout towards `goal`, from whatever is there. One that is under way is superseded: what it made is counted,
-    what it asked of the router stays asked, and the way back still leads to the last good state."""
+    what it asked of the router stays asked, and the way back still leads to the last good state.
+
+    `returns`: the goal's revision has passed in an earlier change.
+    """
     if previous is None:
         return Rollout(service, change, "pending", goal, NOTHING, policy, policy, started_at=now, phase_at=now)
     if goes_on(previous, goal, policy):
-        return msgspec.structs.replace(previous, change=change)
+        return msgspec.structs.replace(previous, change=change, returns=previous.returns or returns)
     unproven = previous.created if previous.phase not in STEADY else ()
     if goal.revision != previous.stable.revision:  # no good state has had it yet, so all of it has to pass `monitor`
         unproven = (*unproven, *(one.id for one in previous.replicas))
     made = {one: None for one in unproven if revision_of(one) == goal.revision}
     return Rollout(
-        service, change, "pending", goal, previous.stable, policy, previous.stable_policy,
+        service, change, "pending", goal, previous.stable, policy, previous.stable_policy, returns=returns,
         started_at=now, phase_at=now, step_at=now,
         held_by_operator=previous.held_by_operator,
         asked=previous.asked,  # outstanding or not, it is asked for at once
@@ -59,4 +65,5 @@ def settle(rollout: Rollout) -> Rollout:
         created=(),
         failures=(),
         promoted=False,
+        returns=False,
     )

@@ -40,6 +40,7 @@ class Draft:
         self.goal = rollout.goal
         self.policy = rollout.policy
         self.back = rollout.back
+        self.goes_back = rollout.back or rollout.returns  # to a revision that has passed before
         self.alone = rollout.alone
         self.reason = rollout.reason
         self.phase_at = rollout.phase_at
@@ -65,7 +66,12 @@ class Draft:
     @property
     def update(self) -> Update:
         """The settings in force: those for going on, or those for going back."""
-        return self.policy.rollback if self.back else self.policy.update
+        return self.policy.rollback if self.goes_back else self.policy.update
+
+    @property
+    def monitor_s(self) -> Span:
+        """How long a new replica is watched after it was ready. A revision that has passed is not watched again."""
+        return 0.0 if self.goes_back else self.policy.update.monitor_s
 
     @property
     def is_numbered(self) -> bool:

@@ -125,7 +125,7 @@ def monitor_of(draft: Draft, replica: ReplicaSeen) -> Span:
     """How long a replica is watched after it was ready."""
     lasted = [one.lasted_s for one in draft.failures if one.replica == replica.id and one.lasted_s is not None]
     # After a pause of a day nobody waits another day to see whether it lasts as long again.
-    return draft.update.monitor_s + min(max(lasted, default=0.0), draft.policy.strategy.progress_deadline_s)
+    return draft.monitor_s + min(max(lasted, default=0.0), draft.policy.strategy.progress_deadline_s)
 
 
 def passes_at(replica: ReplicaSeen, monitor_s: float) -> float:

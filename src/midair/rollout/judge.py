@@ -105,12 +105,15 @@ def _why(fleet: Fleet) -> str:
 
 
 def fail(draft: Draft, reason: str, late: bool = False) -> None:
-    """What `failure_action` says; on the way back there is nothing but to go on trying, and to say so."""
+    """What `failure_action` says; on the way back there is nothing but to go on trying, and to say so.
+
+    That of `update_config`, also for an undo: it is a change, and all of it or nothing.
+    """
     if draft.back:
         draft.move("stuck", reason)
-    elif draft.update.failure_action == "rollback":
+    elif draft.policy.update.failure_action == "rollback":
         turn_round(draft, reason)
-    elif draft.update.failure_action == "pause":
+    elif draft.policy.update.failure_action == "pause":
         draft.move("paused", reason)
     elif late:
         draft.move("stuck", reason)

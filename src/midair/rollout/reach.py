@@ -69,8 +69,8 @@ def _judged(draft: Draft, replica: ReplicaSeen, record: Reached) -> Reached:
     if reached & _enough(expected, replica):
         since = draft.now if record.since is None else record.since
         late = (_old_ports(draft) & _ports(expected, replica)) - reached
-        if late and draft.now < since + draft.update.monitor_s:
-            draft.wake(since + draft.update.monitor_s)
+        if late and draft.now < since + draft.policy.update.monitor_s:
+            draft.wake(since + draft.policy.update.monitor_s)
             return replace(record, since=since)
         return replace(_with_ports(record, expected, replica, reached), since=since, at=draft.now)
     if all(one.source == "image" for one in expected):

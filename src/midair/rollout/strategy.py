@@ -41,7 +41,7 @@ def target(draft: Draft, fleet: Fleet) -> Target:
         return _rolling(draft, fleet)
     if alone:
         return _recreate(draft, fleet)
-    if draft.back:
+    if draft.goes_back:
         return _rolling(draft, fleet)
     if kind == "canary":
         return _canary(draft, fleet)
@@ -51,8 +51,15 @@ def target(draft: Draft, fleet: Fleet) -> Target:
 
 
 def at_a_time(draft: Draft) -> int:
-    """`parallelism`, where 0 means all at once."""
-    return draft.update.parallelism or max(1, draft.goal.replicas)
+    """`parallelism`, where 0 means all at once.
+
+    What has passed comes back all at once unless `rollback_config` says how many at a time. Where a replica ends before
+    the next one starts there is no room for that: others keep serving, as many as during an update.
+    """
+    pace = draft.update.parallelism
+    if draft.goes_back and draft.policy.all_return:
+        pace = draft.policy.update.parallelism if draft.stops_first else 0
+    return pace or max(1, draft.goal.replicas)
 
 
 def _frozen(draft: Draft, fleet: Fleet) -> Target:
@@ -87,12 +94,12 @@ def _rolling(draft: Draft, fleet: Fleet) -> Target:
 
 
 def _next_batch_at(draft: Draft, fleet: Fleet) -> Moment | None:
-    """When `delay` lets the next batch begin; None: now."""
-    delay_s = draft.update.delay_s
+    """When `delay` lets the next batch begin; None: now. All at once are a single batch."""
+    delay_s = draft.update.delay_s if at_a_time(draft) < draft.goal.replicas else 0.0
     made = [one for one in fleet.good if one.id in draft.created]
     if delay_s <= 0 or draft.promoted or not made or len(fleet.good) >= draft.goal.replicas:
         return None
-    begins_at = max(passes_at(one, draft.update.monitor_s) for one in made) + delay_s
+    begins_at = max(passes_at(one, draft.monitor_s) for one in made) + delay_s
     return begins_at if draft.now < begins_at else None
 
 
@@ -158,9 +165,11 @@ def _canary_step(draft: Draft, fleet: Fleet) -> tuple[int, Moment | None]:
 
 def _weight_now(draft: Draft) -> int | None:
     """The weight of the step that a paused strategy is at."""
+    if draft.goes_back:
+        return None
     if draft.policy.strategy.kind == "blue-green":
         return 100 if draft.step else 0
-    if draft.policy.strategy.kind != "canary" or draft.back:
+    if draft.policy.strategy.kind != "canary":
         return None
     steps = draft.policy.strategy.steps[: draft.step + 1]
     return next((one.weight for one in reversed(steps) if one.weight is not None), 0)

@@ -11,7 +11,7 @@ def turn_round(draft: Draft, reason: str) -> None:
     draft.alone = "recreate" in (draft.policy.strategy.kind, draft.rollout.stable_policy.strategy.kind)
     draft.goal = draft.rollout.stable
     draft.policy = draft.rollout.stable_policy
-    draft.back = True
+    draft.back = draft.goes_back = True
     draft.created = ()
     draft.promoted = False
     draft.waiting_since = None

@@ -18,6 +18,7 @@ from midair.rollout import with_reach
 from midair.rollout.phase import MOVES
 from midair.testing.body import Body
 from midair.testing.check_change import all_or_nothing, dependencies_come_first
+from midair.testing.check_return import goes_back, monitor_of, pace_of, settings_of, what_returns_is_quick
 from midair.testing.violation import Violation
 from midair.testing.world import World
 
@@ -56,6 +57,7 @@ class Checks:
             self.generations_grow(before, after)
             self.rules_are_waited_for(seen, step)
             self.enough_keep_serving(before, seen, after, now)
+        what_returns_is_quick(before, seen, step, self.keeps_by_number(after))
         self.restarts_wait(seen, step, now)
         self.what_refuses_is_not_ready(before, seen, step)
         self.what_keeps_failing_goes_back(before, step, now)
@@ -183,6 +185,7 @@ class Checks:
         """Nothing is completed with a replica that ended by itself again and again meanwhile."""
         after, update = step.rollout, step.rollout.policy.update
         is_strict = update.failure_action == "rollback" and update.max_failure_ratio == 0 and update.monitor_s >= 2.0
+        is_strict = is_strict and not after.returns
         if after.phase != "completed" or before.phase == "completed" or after.promoted or not is_strict:
             return
         for body in self.world.bodies[after.service].values():
@@ -206,17 +209,17 @@ class Checks:
         dropped = [one for one in dropped if one.replica not in kept and ready[one.replica].address == one.address]
         if not dropped:
             return
-        update = after.policy.rollback if after.back else after.policy.update
-        stops_first = update.order == "stop-first" or self.keeps_by_number(after)
+        update, by_number = settings_of(after), self.keeps_by_number(after)
+        stops_first = update.order == "stop-first" or by_number
         wanted = after.goal.replicas
-        at_once = after.policy.strategy.kind == "blue-green" and not after.back
+        at_once = after.policy.strategy.kind == "blue-green" and not goes_back(after)
         in_force = {one.replica for one in seen.route.routes} if seen.route and not at_once else kept
         serving = [ready[name] for name in kept if name in in_force and name in ready]
         if after.alone or (after.policy.strategy.kind == "recreate" and not after.back):
             return
         if not wanted or not after.policy.ports:
             return
-        unavailable = (update.parallelism or wanted) if stops_first else 0
+        unavailable = pace_of(after, by_number) if stops_first else 0
         had = sum(one.replica in ready and one.replica in in_force for one in before.routes)
         if len(serving) < min(wanted - unavailable, had):
             raise Violation(
@@ -226,7 +229,7 @@ class Checks:
         if old and not stops_first and not after.promoted:
             proven = [
                 one for one in serving
-                if one.id not in after.created or now >= (one.ready_at or now) + update.monitor_s
+                if one.id not in after.created or now >= (one.ready_at or now) + monitor_of(after)
             ]  # fmt: skip
             if len(proven) < min(wanted, had):
                 raise Violation("the old stay until the new have passed", f"{len(proven)} of {wanted} have")
@@ -252,13 +255,12 @@ class Checks:
 
     def not_too_many_are_alive(self, stored: Rollout, replica: ReplicaId, begun: set[ReplicaId]) -> None:
         """Live and terminating ≤ replicas + surge, whenever one more is started. `begun`: what is being started now."""
-        update = stored.policy.rollback if stored.back else stored.policy.update
+        update, by_number = settings_of(stored), self.keeps_by_number(stored)
         wanted = stored.goal.replicas
-        kind = "rolling" if stored.back else stored.policy.strategy.kind
-        surge = update.parallelism or max(1, wanted)
+        kind = "rolling" if goes_back(stored) else stored.policy.strategy.kind
+        surge = pace_of(stored, by_number)
         if kind in ("canary", "blue-green"):
             surge = max(surge, wanted)
-        by_number = self.keeps_by_number(stored)
         if (update.order == "stop-first" or by_number) and kind in ("rolling", "recreate"):
             surge = 0
         bodies = self.world.bodies[stored.service]
@@ -339,7 +341,7 @@ class Checks:
             self.marks["a port was taken over"] += 1
             others = [other for other in seen.replicas or () if other is not one and other.id not in after.stopping]
             kind = after.policy.strategy.kind
-            is_gentle = after.policy.update.order == "start-first" and kind != "recreate" and not after.back
+            is_gentle = settings_of(after).order == "start-first" and kind != "recreate" and not after.back
             is_gentle = is_gentle and not self.keeps_by_number(after)
             serves = one.state == "ready" and bool(after.goal.replicas)
             if is_gentle and serves and not any(other.state == "ready" for other in others):

@@ -108,6 +108,7 @@ def the_outcome_is_right(plane: Plane, world: World) -> None:
         strict = service.update.failure_action == "rollback" and service.update.max_failure_ratio == 0
         is_new = name not in before or before[name].id != revision.id
         hopeless = _is_useless(world, service, world.quality[revision.id]) and service.replicas > 0
+        is_new = is_new and name not in change.returns
         if strict and is_new and hopeless and change.phase == "completed":
             raise Violation("a bad change goes back", f"change {change.id} brought {revision.id}")
 

@@ -59,6 +59,7 @@ class Plane:
         change = changes.accept(
             self.applied, after, None, previous, number=len(self.history) + 1, now=now,
             kind="undo" if undoes else "up", undoes=undoes.id if undoes else None,
+            returns=changes.returning(self.history, after) if undoes else (),
         )  # fmt: skip
         if previous is not None and previous.ended_at is None:
             self.history[-1] = changes.supersede(previous, change, now)

@@ -108,8 +108,8 @@ def _turn_only_the_failed_one(self: Any) -> None:
     self._end("rolled_back", self.change.reason) if any(one.phase == "rolled_back" for one in self._begun()) else None
 
 
-def _leave_superseded_alone(service: str, number: Any, goal: Goal, policy: Any, previous: Any, now: Moment) -> Rollout:
-    begun = _BEGIN(service, number, goal, policy, previous, now)
+def _leave_superseded_alone(*arguments: Any, **more: Any) -> Rollout:
+    begun = _BEGIN(*arguments, **more)
     return replace(begun, stopping=(), asked=None)
 
 
@@ -176,6 +176,13 @@ def _never_remove_a_front(draft: Draft, fleet_: Fleet) -> None:
 _KEEP_FRONT = front.keep_front
 
 
+def _go_back_one_by_one(draft: Draft) -> int:
+    return 1 if draft.goes_back else _AT_A_TIME(draft)
+
+
+_AT_A_TIME = strategy.at_a_time
+
+
 def _always(value: Any) -> Callable[..., Any]:
     return lambda *args, **more: value
 
@@ -219,8 +226,8 @@ BUGS: dict[str, list[Patch]] = {
     "wait for an older router": [(reach, "_needs_no_connection", _always(False))],
     "trust what refuses": [(reach, "_is_refused", _always(False))],
     "forgive what keeps failing": [
-        (fleet, "monitor_of", lambda draft, replica: draft.update.monitor_s),
-        (judge, "monitor_of", lambda draft, replica: draft.update.monitor_s),
+        (fleet, "monitor_of", lambda draft, replica: draft.monitor_s),
+        (judge, "monitor_of", lambda draft, replica: draft.monitor_s),
     ],
     "never connect again": [(reach, "_is_candidate", _only_at_first)],
     "restart without waiting": [(grow, "backoff", _always(0.0))],
@@ -245,6 +252,8 @@ BUGS: dict[str, list[Patch]] = {
     "leave a front behind": [(advance, "keep_front", _never_remove_a_front)],
     "end before the front is fit": [(advance, "is_front_settled", _always(True))],
     "take routes for settled before the front has them": [(route, "has_front", _always(False))],
+    "go back one by one": [(strategy, "at_a_time", _go_back_one_by_one)],
+    "watch again what has passed": [(Draft, "monitor_s", property(lambda self: self.update.monitor_s))],
     "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],
 }
 

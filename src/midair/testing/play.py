@@ -9,7 +9,16 @@ from midair.testing.check import Checks
 from midair.testing.choose import Chooser, Placed, Seeded
 from midair.testing.endings import check_end
 from midair.testing.plane import Plane
-from midair.testing.scenario import Scenario, draw, with_data, with_fronts, with_more, with_moves, with_worse
+from midair.testing.scenario import (
+    Scenario,
+    draw,
+    with_data,
+    with_fronts,
+    with_more,
+    with_moves,
+    with_paces,
+    with_worse,
+)
 from midair.testing.violation import Violation
 from midair.testing.world import World
 
@@ -162,7 +171,7 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     more = Seeded(seed + MORE)
     scenario, short = with_more(scenario, more), more.pick(8, "short lives") == 7
     scenario = with_moves(with_worse(with_data(scenario, more), more), Seeded(seed + 2 * MORE))
-    scenario = with_fronts(scenario, Seeded(seed + 3 * MORE))
+    scenario = with_paces(with_fronts(scenario, Seeded(seed + 3 * MORE)), Seeded(seed + 4 * MORE))
     play = Play(scenario, chooser, tell)
     play.plane.dies_after_each_commit = short
     play.world.reaches = more.pick(6, "an older router") < 5

@@ -114,6 +114,26 @@ def with_data(scenario: Scenario, chooser: Chooser) -> Scenario:
     return scenario._replace(asks=asks, keeping=keeping)
 
 
+def with_paces(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with services whose file says how many replicas at a time go back."""
+    paced = {name for name in scenario.services if chooser.pick(3, "pace of its own") == 2}
+    asks = [ask if ask.applied is None else ask._replace(applied=_paced(ask.applied, paced)) for ask in scenario.asks]
+    return scenario._replace(asks=asks)
+
+
+def _paced(state: Applied, names: set[str]) -> Applied:
+    services = {
+        name: msgspec.structs.replace(
+            service,
+            fields={**service.fields, "deploy": {"rollback_config": {"parallelism": service.rollback.parallelism}}},
+        )
+        if name in names
+        else service
+        for name, service in state.project.services.items()
+    }
+    return msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, services=services))
+
+
 def with_moves(scenario: Scenario, chooser: Chooser) -> Scenario:
     """The same, in some cases with changes that move files of the services that they replace."""
     asks, before = [], None

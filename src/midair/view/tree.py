@@ -62,7 +62,8 @@ def service_view(
 def _step(rollout: Rollout) -> str:
     strategy = rollout.policy.strategy
     begins = rollout.stable.revision is None  # with nothing old there is nothing to be careful with
-    if strategy.kind != "canary" or rollout.phase != "progressing" or rollout.back or rollout.promoted or begins:
+    has_steps = not (rollout.back or rollout.returns or rollout.promoted or begins)
+    if strategy.kind != "canary" or rollout.phase != "progressing" or not has_steps:
         return ""
     if rollout.step >= len(strategy.steps) or rollout.stable.revision == rollout.goal.revision:
         return ""

@@ -1,11 +1,12 @@
 """Rows for how many replicas there are, how they are exchanged, checked, stopped and restarted."""
 
-from midair.plan.table.row import NOT_PASSED, NOT_YET, Group, row
+from midair.plan.table.row import NOT_PASSED, NOT_YET, RUNTIMES, Group, row
 
 _OWN = "midair's own business: the next decision uses it"
 _IN_TASK = "part of the task, which Swarm replaces"
 _IN_POD = "part of the pod, which Kubernetes replaces"
 _UPDATE = "the next change uses it"
+_PASSED = "a revision that has passed before is not watched again"
 
 COUNT = Group(
     "Replicas and rollouts",
@@ -24,7 +25,8 @@ COUNT = Group(
             "deploy.mode", "named named recreate recreate", "the engine cannot turn one kind into the other", shown=True
         ),
         row("deploy.update_config", "live", _UPDATE, shown=True),
-        row("deploy.rollback_config", "live", _UPDATE, shown=True),
+        row("deploy.rollback_config", "live", "the next undo or rollback uses it", shown=True),
+        row("deploy.rollback_config.monitor", "named", _PASSED, shown=True, **dict.fromkeys(RUNTIMES, _PASSED)),
         row("deploy.labels", "named named live live", "labels of the service, not of its replicas"),
         row(
             "deploy.endpoint_mode",

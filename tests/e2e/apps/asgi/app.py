@@ -6,6 +6,7 @@ import time
 
 VERSION = "v1"
 BROKEN = os.environ.get("BROKEN", "")
+time.sleep(float(os.environ.get("START_S", "0")))
 STARTED = time.monotonic()
 
 if BROKEN == "exits":
