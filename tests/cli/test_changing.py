@@ -186,6 +186,16 @@ def test_a_second_up_stays_with_the_change_that_is_under_way(shop, midair, phase
     assert not any(what == "POST /v1/projects/shop/changes" for what, _, _ in shop.asked)
 
 
+def test_repeated_warnings_are_counted_by_up_alone(shop, midair):
+    text = "web has no health check"
+    shop.answers["POST /v1/projects/shop/plan"] = views.plan(repeated=(text,))
+    _, out, _err = midair("up")
+    assert text not in out
+    assert "1 warning as before: midair plan\n" in out
+    assert f"warning: {text}\n" in midair("plan")[1]
+    assert f"warning: {text}\n" in midair("undo")[1]
+
+
 def test_what_users_would_notice_needs_a_yes(shop, midair):
     shop.answers["POST /v1/projects/shop/plan"] = views.risky_plan()
     code, out, err = midair("up")

@@ -21,6 +21,24 @@ def test_golden_nothing_to_do(web, db, project, applied, golden):
     golden(plan.render(same))
 
 
+def test_golden_repeated_warnings_are_counted(web, project, applied, golden):
+    plain = replace(web, healthcheck=None, user="app", fields={**web.fields, "cap_add": ["SYS_TIME"]})
+    first, after = plan.build(None, project(plain), {"web": "5ca1ab1e"})
+    hasty = replace(plain, stop_grace_s=40)
+    live = {"web": LiveService(replicas=3, ready=2)}
+    second, _ = plan.build(after, project(replace(hasty, replicas=2)), {"web": "0ddba11"}, live)
+    second = plan.with_repeated(second, [first])
+    kept, _ = plan.build(after, project(plain), {"web": "5ca1ab1e"}, live)
+    golden(
+        show(
+            plan.render(first),
+            plan.render(second, repeated=False),
+            plan.render(second),
+            plan.render(plan.with_repeated(kept, [first, second]), repeated=False),
+        )
+    )
+
+
 def test_golden_code_environment_and_count(web, project, applied, golden):
     changed = replace(web, environment={"LOG_LEVEL": "debug", "REGION": "north"}, replicas=5)
     golden(plan.render(plan.build(applied(web, web="5ca1ab1e"), project(changed), {"web": "0ddba11"})[0]))

@@ -129,6 +129,6 @@ def test_volumes_that_are_linked_are_named_and_others_have_no_effect(web, projec
     linked = replace(
         web, fields={**web.fields, "volumes": volumes}, links=(Link("data", source="/d", target="./data"),)
     )
-    told = build(None, project(linked), {"web": "r1"})[0].warnings
-    assert "web: linked into each release: data → /d" in told
-    assert "without effect on plain processes: web (volumes at /var/lib/x)" in told
+    plan = build(None, project(linked), {"web": "r1"})[0]
+    assert "web: linked into each release: data → /d" in plan.notes
+    assert "without effect on plain processes: web (volumes at /var/lib/x)" in plan.warnings

@@ -30,7 +30,7 @@ def test_usual_file_runs_with_its_own_port(usual, project):
     run = slim(after.revisions["web"]).service
     assert run.command == ("gunicorn", "-b", "0.0.0.0:$PORT", "app:app")
     assert run.healthcheck.test == ("CMD-SHELL", "curl -f http://localhost:$PORT/")
-    assert [text for text in plan.warnings if "$PORT" in text] == [
+    assert [text for text in plan.notes if "$PORT" in text] == [
         "web: 8000 in command and healthcheck becomes $PORT, the port that each replica has of its own"
     ]
     assert not plan.refusals
@@ -60,7 +60,7 @@ def test_upgrade_of_midair_has_nothing_to_do(usual, project, applied):
     old = of_older_midair(applied(usual))
     plan, after = build(old, project(usual), {})
     assert plan.is_empty
-    assert not plan.warnings
+    assert not plan.notes
     assert after.revisions == old.revisions
 
 
@@ -83,7 +83,7 @@ def test_next_replacement_maps_an_old_revision(usual, project, applied):
     old = of_older_midair(applied(usual))
     plan, after = build(old, project(replace(usual, environment={"LOG_LEVEL": "debug"})), {})
     assert [change.path for change in plan.steps[0].changes] == ["environment.LOG_LEVEL"]
-    assert any("becomes $PORT" in text for text in plan.warnings)
+    assert any("becomes $PORT" in text for text in plan.notes)
     assert slim(after.revisions["web"]).service.command[2] == "0.0.0.0:$PORT"
 
 

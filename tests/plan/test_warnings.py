@@ -7,8 +7,12 @@ from midair.model.project import Drain, Hold, Port, Restart, Strategy, StrategyS
 from midair.plan import build, order_of
 
 
-def warnings(project, service, before=None):
-    return "\n".join(build(before, project(service), {})[0].warnings)
+def warnings(project, service, before=None, live=None):
+    return "\n".join(build(before, project(service), {}, live)[0].warnings)
+
+
+def notes(project, service):
+    return "\n".join(build(None, project(service), {})[0].notes)
 
 
 def confirmations(project, service, before):
@@ -23,10 +27,10 @@ def test_a_service_without_a_snapshot_is_told_that_its_files_do_not_come_back(we
 def test_missing_replicas_of_an_unchanged_service_are_told(web, project, applied):
     made, _ = build(applied(web), project(web), {}, {"web": LiveService(replicas=2, ready=1)})
     assert made.is_empty
-    assert made.warnings == ("web: 1 of 3 replicas ready now; midair is bringing back the rest",)
-    assert build(applied(web), project(web), {}, {"web": LiveService(replicas=3, ready=3)})[0].warnings == ()
+    assert made.troubles == ("web: 1 of 3 replicas ready now; midair is restoring the rest",)
+    assert build(applied(web), project(web), {}, {"web": LiveService(replicas=3, ready=3)})[0].troubles == ()
     once = replace(web, restart=Restart("on-failure"))
-    assert build(applied(once), project(once), {}, {"web": LiveService()})[0].warnings == ()
+    assert build(applied(once), project(once), {}, {"web": LiveService()})[0].troubles == ()
 
 
 def test_what_the_project_warns_of_comes_first(web, project):
@@ -52,9 +56,17 @@ def test_a_drain_shorter_than_the_grace_period_is_told(web, project, applied):
 
 
 def test_long_lived_connections_are_told_by_how_they_end(web, project, applied):
+    live = {"web": LiveService(replicas=3, ready=3, long_lived=True)}
     patient = replace(web, drain=Drain(long_lived="wait"))
-    assert "closed politely" in warnings(project, replace(web, user="app"), applied(web))
-    assert "waits for WebSockets" in warnings(project, replace(patient, user="app"), applied(patient))
+    assert "closed politely" in warnings(project, replace(web, user="app"), applied(web), live)
+    assert "waits for WebSockets" in warnings(project, replace(patient, user="app"), applied(patient), live)
+
+
+def test_long_lived_connections_nobody_has_are_no_warning(web, project, applied):
+    patient = replace(web, drain=Drain(long_lived="wait"))
+    live = {"web": LiveService(replicas=3, ready=3)}
+    for service in (web, patient):
+        assert "WebSockets" not in warnings(project, replace(service, user="app"), applied(service), live)
 
 
 def test_a_live_change_disturbs_no_connection(web, project, applied):
@@ -64,7 +76,7 @@ def test_a_live_change_disturbs_no_connection(web, project, applied):
 def test_a_command_that_names_its_port_is_told_about_PORT(web, project):
     fixed = replace(web, command=("gunicorn", "-b", "0.0.0.0:8000", "app:app"))
     literal = replace(fixed, extension={"port": "literal"})
-    assert "8000 in command becomes $PORT" in warnings(project, fixed)
+    assert "8000 in command becomes $PORT" in notes(project, fixed)
     assert "has to listen on $PORT" in warnings(project, literal)
     assert "has to listen on $PORT" not in warnings(project, web)
 

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from tests.router.place import answer, eventually, looped, placed, read_head, read_message
 
 from midair.model.seen import Tally
-from midair.router.embedded.counts import ABORTED, ACCEPTED, LOST, REFUSED, STATUS, Book, books_of, merged, open_book
+from midair.router.embedded.counts import (
+    ABORTED,
+    ACCEPTED,
+    LONG_LIVED_AT,
+    LOST,
+    REFUSED,
+    STATUS,
+    Book,
+    books_of,
+    merged,
+    open_book,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\n"
@@ -219,6 +230,17 @@ def test_a_living_book_is_left_alone_and_a_dead_one_moves_in(tmp_path):
     third = open_book(tmp_path)
     assert tallies(third) == {("web", "bbbb"): Tally(1, 0, 0, 0, 1), ("web", "aaaa"): Tally(5, 3, 0, 0, 2)}
     assert [path.name for path in tmp_path.iterdir()] == ["router-2.counts"]
+
+
+def test_moments_of_two_books_are_not_added_up(tmp_path):
+    for number, moment in ((1, 1700), (2, 1600)):
+        book = Book(tmp_path / f"router-{number}.counts")
+        book.count("web", "w1")[LONG_LIVED_AT] = moment
+        book.close()
+    book = open_book(tmp_path)
+    (count,) = book.read()
+    assert count.long_lived_at == 1700
+    assert merged((count,), (count,))[0].long_lived_at == 1700
 
 
 def test_a_book_grows(tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import struct
+import time
 
 import pytest
 from tests.router.place import answer, eventually, looped, placed, read_head, says
@@ -12,6 +13,7 @@ UPGRADE = (b"GET /ws HTTP/1.1\r\nHost: web\r\nConnection: keep-alive, Upgrade\r\
 SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: y\r\n\r\n"
 )
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def frame(payload, opcode=1, masked=False):
@@ -55,6 +57,29 @@ async def open_socket(place):
     client.send(UPGRADE)
     assert (await read_head(client.reader)).startswith(b"HTTP/1.1 101 ")
     return client
+
+
+@pytest.mark.parametrize("kind", ["WebSocket", "event stream"])
+@looped
+async def test_long_lived_connections_are_noted(kind):
+    async with placed() as place:
+        backend = await place.backend(WebSockets() if kind == "WebSocket" else says(EVENTS))
+        await place.route(backend)
+        client = await place.connect()
+        client.send(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n" if kind == "event stream" else UPGRADE)
+        await read_head(client.reader)
+        (count,) = (one for one in place.router.observe().counts if one.revision)
+        assert 0 <= time.time() - count.long_lived_at < 60
+
+
+@looped
+async def test_short_answers_are_not_long_lived():
+    async with placed() as place:
+        backend = await place.backend(says(answer(b"ok")))
+        await place.route(backend)
+        client = await place.connect()
+        await client.ask(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+        assert {one.long_lived_at for one in place.router.observe().counts} == {0.0}
 
 
 @looped

@@ -14,13 +14,13 @@ _COLOURS = {
     "add": "green", "live": "green", "reload": "cyan", "resize": "cyan", "replace": "yellow", "recreate": "magenta",
     "remove": "red", "refuse": "red",
 }  # fmt: skip
-_NOTES = {"drift:": "cyan", "warning:": "yellow", "confirm:": "magenta", "refused:": "red"}
+_NOTES = {"drift:": "cyan", "note:": "cyan", "warning:": "yellow", "confirm:": "magenta", "refused:": "red"}
 
 
-def show(plan: Plan) -> None:
-    """The plan, with its classes in colour on a terminal."""
+def show(plan: Plan, *, repeated: bool = True) -> None:
+    """The plan, with its classes in colour on a terminal. `repeated`: with what an earlier change has shown already."""
     shown = msgspec.structs.replace(plan, steps=()) if plan.is_empty else plan  # "keep, keep, keep" says too little
-    for line in render(shown).splitlines():
+    for line in render(shown, repeated=repeated).splitlines():
         out.say(_painted(line))
     if plan.is_empty and plan.steps:
         out.say(f"{out.count(len(plan.steps), 'service')} as wanted")
@@ -36,12 +36,12 @@ def _painted(line: str) -> str:
     return line
 
 
-def agreed(plan: Plan, *, yes: bool, as_json: bool) -> bool:
+def agreed(plan: Plan, *, yes: bool, as_json: bool, repeated: bool = True) -> bool:
     """Show a plan that is to be carried out, and say whether somebody agreed to what users would notice."""
     if as_json:
         out.json_line({"type": "plan", "plan": plan})
     else:
-        show(plan)
+        show(plan, repeated=repeated)
         if not plan.is_empty:
             out.say()
     return _check(plan, yes=yes)

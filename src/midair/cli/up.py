@@ -30,7 +30,7 @@ def command(
     """Make what runs equal to the Compose file, while users keep using it.
 
     Shows the plan, and asks only if users would notice something. If the new revision fails, everything goes back to
-    what ran before, by itself.
+    what ran before, by itself. Warnings that were there in an earlier change are counted; midair plan shows them all.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def command(
     client = session.running()
     project = session.known(project, client)
     plan = client.plan(project, services=services)
-    confirmed = planned.agreed(plan, yes=yes, as_json=as_json)
+    confirmed = planned.agreed(plan, yes=yes, as_json=as_json, repeated=False)
     if plan.is_empty and not session.is_moved(project, client):
         return stay(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()

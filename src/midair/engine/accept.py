@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from midair import change as changes
 from midair import plan as plans
 from midair.engine.adopt import adopted, foreign
-from midair.engine.count import counted, told, total
+from midair.engine.count import counted, had_long_lived, told, total
 from midair.engine.keeper import Keeper
 from midair.errors import Conflict, NeedsConfirmation, PlanRefused
 from midair.model.change import Change, ChangeKind
@@ -44,7 +44,8 @@ async def plan_up(
     if not keeper.state.rollouts:
         found_running = foreign(project, (await keeper.look()).all_replicas)
         plan = replace(plan, warnings=(*plan.warnings, *(_take_over(*one) for one in found_running.items())))
-    return plan, after
+    earlier = (change.plan for change in keeper.store.changes.all(keeper.project) if change.plan is not None)
+    return plans.with_repeated(plan, earlier), after
 
 
 def _take_over(service: str, replicas: tuple[ReplicaSeen, ...]) -> str:
@@ -108,11 +109,12 @@ async def up(keeper: Keeper, ask: AskUp, progress: Progress, neighbours: Iterabl
         await check(keeper, plan, after, neighbours)
         releases = await prepare(keeper, plan, after, progress)
         base = keeper.state.base
-        confirmations = plan.confirmations
+        shown = plan
         plan, after = _build(keeper, ask.project, releases, ask.services)
         if plan.digest != ask.digest:
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
-        return await store(keeper, "up", base, replace(plan, confirmations=confirmations), after, ask)
+        plan = replace(plan, confirmations=shown.confirmations, warnings=shown.warnings, notes=shown.notes)
+        return await store(keeper, "up", base, plan, after, ask)
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -260,6 +262,7 @@ def _moving(keeper: Keeper, after: Applied) -> Applied:
 def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
     """What a plan has to know of the services beside what was applied. `starts`: also what was stopped by hand."""
     found = {}
+    long_lived = had_long_lived(keeper.router_seen, keeper.clock())
     for name, rollout in keeper.state.rollouts.items():
         living = [replica for replica in rollout.replicas if replica.state != "exited"]
         found[name] = LiveService(
@@ -269,6 +272,7 @@ def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
             reason=rollout.reason if rollout.phase == "stuck" else "",
             stopped=starts and any(one.by_hand and not is_done(one, rollout.policy) for one in rollout.replicas),
             own_volumes=tuple(sorted({place for replica in rollout.replicas for place in replica.own_volumes})),
+            long_lived=name in long_lived,
         )
     return found
 

@@ -4,10 +4,14 @@ from msgspec.structs import replace
 
 from midair.model.change import Change
 from midair.model.event import ChangeEnded, Event
+from midair.model.moment import Moment
 from midair.model.seen import Tally
 from midair.router.base import BOUNDS_S, RouterSeen
 from midair.view.counts import CountsView, CountView, percentile
 from midair.view.uncounted import uncounted_of
+
+_DAY_S = 86400.0
+_AHEAD_S = 60.0  # by which the clocks of two processes may differ
 
 
 def total(seen: RouterSeen | None) -> Tally:
@@ -16,6 +20,14 @@ def total(seen: RouterSeen | None) -> Tally:
     for count in seen.counts if seen is not None else ():
         tally = tally.plus(count.tally)
     return tally
+
+
+def had_long_lived(seen: RouterSeen | None, now: Moment) -> frozenset[str]:
+    """Services that had WebSockets or event streams in the last day. Moments that lie ahead are not believed.
+
+    An older router notes none, and adds up those of the counts that it moves."""
+    counts = seen.counts if seen is not None else ()
+    return frozenset(one.service for one in counts if now - _DAY_S < one.long_lived_at < now + _AHEAD_S)
 
 
 def counted(change: Change, seen: RouterSeen | None) -> Change:

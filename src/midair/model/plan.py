@@ -17,6 +17,7 @@ class LiveService(msgspec.Struct, frozen=True):
     reason: str = ""  # why it fails, for people
     stopped: bool = False  # a replica was stopped by hand: an `up` starts it again
     own_volumes: tuple[str, ...] = ()  # where its replicas keep data in volumes without a name
+    long_lived: bool = False  # it had WebSockets or event streams in the last day, as far as the router knows
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -69,6 +70,9 @@ class Plan(msgspec.Struct, frozen=True):
     project: str
     steps: tuple[PlanStep, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # facts that are worth a line and no warning
+    troubles: tuple[str, ...] = ()  # what is amiss at this moment: shown every time, as a warning
+    repeated: tuple[str, ...] = ()  # warnings and notes that the plan of an earlier change had in the same words
     confirmations: tuple[Confirmation, ...] = ()
     refusals: tuple[str, ...] = ()  # any of them: the change is not carried out
     drift: tuple[str, ...] = ()  # differences made by commands that this change keeps

@@ -23,6 +23,7 @@ from midair.plan.links import moving, releases_left, with_written
 from midair.plan.merge import emptied, scaled
 from midair.plan.refuse import of_name
 from midair.plan.render import render
+from midair.plan.repeated import with_repeated
 from midair.plan.revision import limits_of, revision_of
 from midair.plan.summary import summary
 
@@ -41,5 +42,6 @@ __all__ = [
     "runs_beside",
     "scaled",
     "summary",
+    "with_repeated",
     "with_written",
 ]

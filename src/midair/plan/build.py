@@ -7,7 +7,7 @@ import msgspec
 from midair.model.ids import RevisionId
 from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
 from midair.model.project import Applied, Project, Revision, Service
-from midair.plan import confirm, exchange, order, own_port, refuse, warn
+from midair.plan import confirm, exchange, note, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
 from midair.plan.diff import Difference, diff
@@ -78,10 +78,9 @@ def between(
     return Plan(
         project=after.project.name,
         steps=steps,
-        warnings=(
-            *warn.of_live(steps, new.project.services, live or {}),
-            *warn.of_steps(changed, exchanged),
-        ),
+        warnings=warn.of_steps(changed, exchanged, live or {}),
+        notes=note.of_steps(changed, new.project.services),
+        troubles=warn.of_live(steps, new.project.services, live or {}),
         confirmations=confirm.of_steps(changed, old.project.services, exchanged),
         refusals=(*refuse.of_steps(changed), *refuse.of_moves(old, new)),
         flags=flag_plan.lines(old.flags, new.flags),

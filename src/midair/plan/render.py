@@ -5,9 +5,12 @@ from collections.abc import Iterable, Sequence
 from midair.model.plan import FieldChange, Plan, PlanStep
 
 
-def render(plan: Plan) -> str:
-    """The plan in aligned columns: services, then their fields with class and cause, then what else to know."""
-    lines = [*_steps(plan.steps), *(f"flag  {text}" for text in plan.flags), *_notes(plan)]
+def render(plan: Plan, *, repeated: bool = True) -> str:
+    """The plan in aligned columns: services, then their fields with class and cause, then what else to know.
+
+    Without `repeated`, what an earlier change has shown in the same words is counted in one line.
+    """
+    lines = [*_steps(plan.steps), *(f"flag  {text}" for text in plan.flags), *_notes(plan, repeated)]
     return "\n".join(lines) if lines else "nothing to do"
 
 
@@ -34,9 +37,13 @@ def _what(change: FieldChange) -> str:
     return f"{change.path} {change.kind}" + (f" ({shown})" if shown is not None else "")
 
 
-def _notes(plan: Plan) -> Iterable[str]:
+def _notes(plan: Plan, repeated: bool) -> Iterable[str]:
+    hidden = () if repeated else plan.repeated
     yield from (f"drift: {text}" for text in plan.drift)
-    yield from (f"warning: {text}" for text in plan.warnings)
+    yield from (f"note: {text}" for text in plan.notes if text not in hidden)
+    yield from (f"warning: {text}" for text in (*plan.troubles, *plan.warnings) if text not in hidden)
+    if warnings := sum(text in hidden for text in plan.warnings):
+        yield f"{warnings} warning{'s' if warnings > 1 else ''} as before: midair plan"
     yield from (f"confirm: {asked.service} {asked.text} [{asked.kind}]" for asked in plan.confirmations)
     yield from (f"refused: {text}" for text in plan.refusals)
 

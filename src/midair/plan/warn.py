@@ -9,7 +9,7 @@ from midair.model.protocol import is_usual_for_http, likely_protocol
 from midair.plan import exchange, own_port
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
-from midair.plan.links import databases, described
+from midair.plan.links import databases
 from midair.plan.table import GROUPS, row_of
 
 _PLACES: dict[RuntimeName, str] = {
@@ -86,17 +86,19 @@ def of_live(
     """Services of which less is there than was applied, though nothing about them changes."""
     kept = [step.service for step in steps if step.kind == "keep" and step.service in live]
     return tuple(
-        f"{name}: {live[name].ready} of {services[name].replicas} replicas ready now; midair is bringing back the rest"
+        f"{name}: {live[name].ready} of {services[name].replicas} replicas ready now; midair is restoring the rest"
         for name in kept
         # Services with another restart condition may have done their work and ended.
         if services[name].restart.condition == "any" and live[name].ready < services[name].replicas
     )
 
 
-def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:
+def of_steps(
+    steps: tuple[PlanStep, ...], services: Mapping[str, Service], live: Mapping[str, LiveService]
+) -> tuple[str, ...]:
     """What the steps of a plan mean for those who use the services."""
-    begun = [services[step.service] for step in steps if _starts_replicas(step)]
-    exchanged = [services[step.service] for step in steps if step.kind == "change" and _starts_replicas(step)]
+    begun = [services[step.service] for step in steps if starts_replicas(step)]
+    exchanged = [services[step.service] for step in steps if step.kind == "change" and starts_replicas(step)]
     found: list[str] = []
     for service in begun:
         found += _of_start(service)
@@ -105,7 +107,8 @@ def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tu
             found += _of_protocols(services[step.service])
     for service in exchanged:
         found += _of_exchange(service)
-    return tuple(found) + _of_connections(exchanged)
+    long_lived = frozenset(name for name, seen in live.items() if seen.long_lived)
+    return tuple(found) + _of_connections(exchanged, long_lived)
 
 
 def _of_protocols(service: Service) -> Iterable[str]:
@@ -128,22 +131,17 @@ def _unlinked(service: Service) -> list[str]:
     return [f"volumes at {', '.join(others)}"] if others else []
 
 
-def _starts_replicas(step: PlanStep) -> bool:
+def starts_replicas(step: PlanStep) -> bool:
+    """Whether replicas of another revision are started."""
     return step.kind == "add" or (step.kind == "change" and step.before != step.after)
 
 
 def _of_start(service: Service) -> Iterable[str]:
     name = service.name
-    if service.links:
-        yield f"{name}: linked into each release: {described(service.links)}"
     if service.runtime == "process" and service.build is None:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
-    listens = any(port.protocol != "udp" for port in service.ports)
-    if listens and service.healthcheck is None and service.ready is None:
-        yield f"{name}: no health check, so a port that answers the router counts as ready"
-    if service.own_port is not None and (note := own_port.own_port(service).note):
-        yield note
-    elif service.runtime == "process" and (fixed := _fixed_port(service)):
+    is_mapped = service.own_port is not None and own_port.own_port(service).note
+    if service.runtime == "process" and not is_mapped and (fixed := _fixed_port(service)):
         yield f"{name}: its command names port {fixed}; each replica has to listen on $PORT instead"
 
 
@@ -184,16 +182,17 @@ def _of_exchange(service: Service) -> Iterable[str]:
         )
 
 
-def _of_connections(services: list[Service]) -> tuple[str, ...]:
+def _of_connections(services: list[Service], long_lived: frozenset[str]) -> tuple[str, ...]:
     """Long-lived connections end when their replica does: one line for each way in which they do."""
     politely: dict[str, list[str]] = {}
     waiting: list[str] = []
     tcp: list[str] = []
     for service in services:
         protocols = {port.protocol for port in service.ports}
-        if "http" in protocols and service.drain.long_lived == "wait":
+        has_http = "http" in protocols and service.name in long_lived
+        if has_http and service.drain.long_lived == "wait":
             waiting.append(service.name)
-        elif "http" in protocols:
+        elif has_http:
             politely.setdefault(span(service.drain.timeout_s), []).append(service.name)
         if "tcp" in protocols:
             tcp.append(service.name)

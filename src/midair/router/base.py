@@ -30,6 +30,7 @@ class RevisionCount(msgspec.Struct, frozen=True):
     latency: Latency
     connections: int = 0  # upgraded and TCP connections, ever
     retried: int = 0  # requests sent to a second replica
+    long_lived_at: float = 0.0  # when a WebSocket or an event stream was open last, by the wall clock; 0.0: not known
 
 
 class RouterDeath(msgspec.Struct, frozen=True):

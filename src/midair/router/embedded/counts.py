@@ -20,6 +20,7 @@ from midair.router.base import BOUNDS_S, Latency, RevisionCount
 
 # Places in a record. STATUS + 1 … STATUS + 5 are the answers by class of status, STATUS + 0 those that have none (TCP).
 ACCEPTED, REFUSED, ABORTED, LOST, STATUS, CONNECTIONS, RETRIED, LATENCY_US, LATENCY = 0, 1, 2, 3, 4, 10, 11, 12, 13
+LONG_LIVED_AT = 28  # the second since 1970 at which a WebSocket or an event stream was open last
 _NAME_BYTES = 256
 _NUMBERS = 32
 _RECORD_BYTES = _NAME_BYTES + 8 * _NUMBERS
@@ -194,6 +195,7 @@ def _plus(one: RevisionCount, other: RevisionCount) -> RevisionCount:
     return RevisionCount(
         one.service, one.revision, one.tally.plus(other.tally), by_status, latency,
         one.connections + other.connections, one.retried + other.retried,
+        max(one.long_lived_at, other.long_lived_at),
     )  # fmt: skip
 
 
@@ -202,7 +204,9 @@ def _value(service: str, revision: str, count: Count) -> RevisionCount:
     buckets = tuple(count[LATENCY : LATENCY + len(BOUNDS_S) + 1])
     by_status = {f"{digit}xx": count[STATUS + digit] for digit in range(1, 6)}
     latency = Latency(buckets, count[LATENCY_US] / 1e6)
-    return RevisionCount(service, revision, tally, by_status, latency, count[CONNECTIONS], count[RETRIED])
+    return RevisionCount(
+        service, revision, tally, by_status, latency, count[CONNECTIONS], count[RETRIED], float(count[LONG_LIVED_AT])
+    )
 
 
 def _answered(count: Count) -> int:
@@ -219,9 +223,11 @@ def _is_settled(count: Count) -> bool:
 
 
 def _move(source: Count, target: Count) -> None:
+    last = max(source[LONG_LIVED_AT], target[LONG_LIVED_AT])
     for place in range(_NUMBERS):
         target[place] += source[place]
         source[place] = 0
+    target[LONG_LIVED_AT] = last
 
 
 def _ended(count: Count) -> int:

@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from midair.model.ids import ReplicaId, revision_of
+from midair.router.embedded.counts import LONG_LIVED_AT
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.upstream import Upstream
 
@@ -18,6 +19,10 @@ _FAILURES_TO_EJECT = 2
 
 class Inside(Protocol):
     """A connection to a replica with something in it."""
+
+    @property
+    def is_long_lived(self) -> bool:
+        """Whether a WebSocket or an event stream is open on it."""
 
     def end_politely(self) -> None:
         """The drain deadline has passed."""
@@ -124,11 +129,17 @@ class Replica:
             self.service.emptied(self)
 
     def look(self, now: float) -> None:
-        """Close pooled connections that have been idle for too long: the pool's first ones."""
+        """Close pooled connections that have been idle for too long, the pool's first ones; note long-lived ones."""
+        if any(connection.is_long_lived for connection in self.connections):
+            self.note_long_lived()
         oldest = now - self.hub.limits.pooled_s
         for pool in self.pools.values():
             while pool and pool[0].idle_since < oldest:
                 pool.pop(0).drop()
+
+    def note_long_lived(self) -> None:
+        """A WebSocket or an event stream is open now."""
+        self.count[LONG_LIVED_AT] = int(time.time())
 
     def refused_connection(self, port: int, *, refused: bool = True) -> None:
         """A connection could not be made. `refused`: it was said so; else nothing was said in time.

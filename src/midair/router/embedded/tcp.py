@@ -194,5 +194,10 @@ class TcpUpstream(asyncio.Protocol):
         if not self._client.transport.is_closing():
             self._client.transport.resume_reading()
 
+    @property
+    def is_long_lived(self) -> bool:
+        """How long it lasts is not known of any protocol but HTTP."""
+        return False
+
     def end_politely(self) -> None:
         """Nothing polite can be said in a protocol that is not known: the replica says it when it stops."""

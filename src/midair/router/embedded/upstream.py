@@ -147,6 +147,11 @@ class Upstream(asyncio.Protocol):
         if self.client is not None:
             self.client.resume("upstream")
 
+    @property
+    def is_long_lived(self) -> bool:
+        """Whether a WebSocket or an event stream is open on it."""
+        return self.state == TUNNEL or (self.stream and self.client is not None)
+
     def end_politely(self) -> None:
         """The drain deadline has passed: close what goes on for ever, where no frame or event is cut."""
         client = self.client
@@ -201,7 +206,7 @@ class Upstream(asyncio.Protocol):
             length = 0
             self.bodyless = True
         elif answer.chunked:
-            self.stream = answer.event_stream
+            self._note_stream(answer)
             client.begin_answer(answer, not client.block.old)
             self._begin_chunks(client, data[end:])
             return
@@ -234,8 +239,13 @@ class Upstream(asyncio.Protocol):
     def _begin_to_end(self, client: "Downstream", answer: Answer, data: bytes) -> None:
         self.state = TO_END
         self.reusable = False
-        self.stream = answer.event_stream
+        self._note_stream(answer)
         client.transport.write(client.head + data)
+
+    def _note_stream(self, answer: Answer) -> None:
+        self.stream = answer.event_stream
+        if self.stream:
+            self.replica.note_long_lived()
 
     def _interim(self, client: "Downstream", answer: Answer, rest: bytes) -> None:
         if answer.status == 101:
@@ -252,6 +262,7 @@ class Upstream(asyncio.Protocol):
             self._bad(client, "the replica switched protocols before the request had ended")
             return
         self.state = TUNNEL
+        self.replica.note_long_lived()
         client.begin_tunnel(answer, framed=(chosen or offered[0]) == b"websocket")
         if rest and client.tunnel is not None:
             client.tunnel.from_upstream(rest)
