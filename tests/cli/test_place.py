@@ -87,3 +87,30 @@ def test_plan_and_status_agree_on_a_moved_folder(moved, midair):
 def test_a_name_asked_for_outweighs_the_folder(moved, midair):
     midair("plan", "-p", "elsewhere")
     assert moved.asked[-1][0] == "POST /v1/projects/elsewhere/plan"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [(("plan", "-p", "store"), FILE), (("plan",), FILE), (("plan",), f"name: store\n{FILE}")],
+    ids=["asked", "folder", "file"],
+)
+def test_a_renamed_project_is_read_under_its_key(app, daemon, midair, monkeypatch, words, text):
+    monkeypatch.chdir(app)
+    (app / "compose.yaml").write_text(text)
+    daemon.answers |= {
+        "GET /v1/health": views.health(),
+        "GET /v1/projects": (on_record(app, name="store", key="shop"),),
+        "POST /v1/projects/store/plan": views.plan(),
+    }
+    midair(*words)
+    name, _, body = daemon.asked[-1]
+    assert (name, body["project"]["name"]) == ("POST /v1/projects/store/plan", "shop")
+    assert body["project"]["fields"]["networks"]["default"]["name"] == "shop_default"
+
+
+def test_rename_says_what_is_left_to_write(app, daemon, midair):
+    answer = on_record(app, name="store", key="shop", named="file")
+    daemon.answers |= {"GET /v1/health": views.health(), "POST /v1/projects/shop/rename": answer}
+    code, out, err = midair("rename", "shop", "store")
+    assert (code, out) == (0, "shop is named store now; its volumes and networks keep their names\n")
+    assert err == f"hint: write `name: store` in {app}/compose.yaml\n"

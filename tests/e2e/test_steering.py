@@ -61,3 +61,26 @@ def test_requests_are_held_and_released(place):
         until(lambda: place.service("web").held == 0)
     place.nothing_was_lost()
     assert load.report["by_kind"]["post"]["slowest_s"] > 0.1
+
+
+def test_a_project_is_renamed_while_it_is_used(place):
+    port = free_port()
+    place.app("asgi", "web")
+    place.write(compose(web=service("web", port, replicas=2, monitor="1s")))
+    place.midair("up", expect=0)
+    before = sorted(replica.pid for replica in place.replicas("web"))
+    with place.load(port, get=2, idle=1, new=1, post=1):
+        assert "write `name: store`" in place.midair("rename", "shop", "store", expect=0).err
+        assert 'project "store" had this name' in place.midair("up", expect=1).err
+        place.edit("compose.yaml", "name: shop", "name: store")
+        assert "as wanted" in place.midair("up", expect=0).out
+        place.midair("daemon", "restart", expect=0)
+        assert place.midair("status", expect=0).out.startswith("store ")
+        assert sorted(replica.pid for replica in place.replicas("web")) == before
+        place.edit("web/app.py", '"v1"', '"v2"')
+        place.midair("up", expect=0)
+        place.midair("undo", expect=0)
+    place.nothing_was_lost()
+    assert [change.kind for change in place.client.history("store")] == ["undo", "up", "up"]
+    place.midair("down", "--forget", expect=0)
+    assert not (place.home / "projects" / "shop").exists()

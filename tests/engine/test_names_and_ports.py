@@ -49,6 +49,7 @@ def test_a_changed_name_in_the_same_folder_begins_no_second_project(site):
         renamed = replace(shop(replace(web(), ports=())), **file, name="store", named="file")
         plan = await site.engine.plan(AskPlan(renamed))
         assert "this folder is project shop until now" in plan.refusals[0]
+        assert "`midair rename shop store`" in plan.refusals[0]
         assert "write `name: shop`" in plan.refusals[0]
         moved = await site.engine.plan(AskPlan(replace(renamed, folder="/srv/new", files=("/srv/new/compose.yaml",))))
         assert moved.refusals == plan.refusals

@@ -39,7 +39,7 @@ async def get_change(call: Call) -> ChangeView:
 
 async def up(call: Call) -> ChangeView | Response:
     ask: AskUp = call.body
-    same_project(call, ask.project.name)
+    same_project(call, ask.project)
     return await _accept(call, lambda progress: call.engine.up(ask, progress))
 
 

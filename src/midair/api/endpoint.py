@@ -45,8 +45,8 @@ class Call:
 
     @property
     def project(self) -> str:
-        """The project in the path."""
-        return cast(str, self.request.path_params["project"])
+        """The key of the project in the path, which may have another name since."""
+        return self.engine.key(self.path("project"))
 
     def path(self, name: str) -> str:
         """A part of the path."""

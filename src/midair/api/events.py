@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import msgspec
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from midair.api.endpoint import Call, Endpoint
@@ -59,10 +60,11 @@ async def _events(engine: Engine, project: str | None, last: int, follow: bool) 
         while True:
             for line in follower.passing():
                 if project in (None, line.project):
-                    yield sse("progress", line)
+                    yield sse("progress", replace(line, project=engine.shown(line.project)))
             while batch := engine.store.events.after(last, project=project, limit=BATCH):
                 for recorded in batch:
-                    yield sse("event", event_view(recorded), recorded.number)
+                    view = replace(event_view(recorded), project=engine.shown(recorded.project))
+                    yield sse("event", view, recorded.number)
                 last = batch[-1].number
             if engine.bus.closed:
                 if not engine.bus.comes_again:

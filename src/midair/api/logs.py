@@ -47,7 +47,7 @@ def log_files(keeper: Keeper, service: str | None) -> list[tuple[str, str]]:
     names = list(keeper.state.rollouts.keys() | known.keys() | tried.keys())
     if service is not None and service not in names:
         raise NotFound(
-            f'cannot show logs of "{service}": project "{keeper.project}" has no such service now',
+            f'cannot show logs of "{service}": project "{keeper.name}" has no such service now',
             hint=did_you_mean(service, names),
         )
     wanted = sorted(names) if service is None else [service]

@@ -163,12 +163,12 @@ def _file(session: Session, client: Client, projects: list[ProjectView]) -> list
     """The Compose file of this folder, if there is one, and whether its ports are free."""
     try:
         project = session.load()
-        project = session.known(project, client) if projects else project
+        project, name = session.known(project, client) if projects else (project, project.name)
     except errors.NotFound:
         return []
     except errors.MidairError as error:
         return [Check("file", False, error.message.replace("\n", "; "), "see midair plan")]
-    checks = [Check("file", True, f"{project.name}, {out.count(len(project.services), 'service')}")]
+    checks = [Check("file", True, f"{name}, {out.count(len(project.services), 'service')}")]
     if any(service.runtime == "docker" for service in project.services.values()):
         checks.append(_docker())
     held = {port.port: each for each in projects for service in each.services for port in service.ports}
@@ -177,7 +177,7 @@ def _file(session: Session, client: Client, projects: list[ProjectView]) -> list
             holder = held.get(port.port)
             if holder is None:
                 checks.append(_port(service.name, port))
-            elif holder.name != project.name:
+            elif holder.name != name:
                 checks.append(_held(service.name, port.port, holder))
     return checks
 

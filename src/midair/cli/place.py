@@ -84,8 +84,8 @@ def chosen(project: "Project", projects: Iterable["ProjectSummary"]) -> "Project
 
 
 def only(summaries: Sequence["ProjectSummary"], name: str = "") -> "ProjectSummary | None":
-    """The one with this name, else the only one."""
-    named = [summary for summary in summaries if summary.name == name]
+    """The one that has or had this name, else the only one."""
+    named = [summary for summary in summaries if name in (summary.name, summary.key)]
     found = named or summaries
     return found[0] if len(found) == 1 else None
 

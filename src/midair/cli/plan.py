@@ -34,8 +34,8 @@ def command(session: Session, services: tuple[str, ...], exit_code: bool, as_jso
     """
     project = session.load()
     client = session.running()
-    project = session.known(project, client)
-    plan = client.plan(project, services=services)
+    project, name = session.known(project, client)
+    plan = client.plan(project, services=services, name=name)
     if as_json:
         out.json_line(plan)
     else:

@@ -54,18 +54,26 @@ class Session:
             env_files=self.env_files,
         )
 
-    def known(self, project: "Project", client: "Client") -> "Project":
-        """What the files say, as the project that their folder is on record."""
-        known = place.chosen(project, client.projects())
-        if known is None or known.name == project.name:
-            return project
-        if known.folder != project.folder:
-            out.note(f"this folder is project {known.name}, moved here from {known.folder}")
-        return self.load(known.name)
+    def known(self, project: "Project", client: "Client") -> tuple["Project", str]:
+        """What the files say, as the project that they are on record, and what people call that.
 
-    def is_moved(self, project: "Project", client: "Client") -> bool:
+        A project that was renamed is read under its key, since its volumes and networks are named after it.
+        """
+        import msgspec
+
+        projects = client.projects()
+        known = place.chosen(project, projects) or place.only([one for one in projects if one.name == project.name])
+        key = (known.key or known.name) if known is not None else project.name
+        if known is None or key == project.name:
+            return project, known.name if known is not None else project.name
+        if project.named == "folder" and known.folder != project.folder:
+            out.note(f"this folder is project {known.name}, moved here from {known.folder}")
+        loaded = self.load(key)
+        return (loaded if known.name == key else msgspec.structs.replace(loaded, named=project.named)), known.name
+
+    def is_moved(self, project: "Project", name: str, client: "Client") -> bool:
         """Whether the project is on record in another folder, which a change without a difference corrects."""
-        folders = [summary.folder for summary in client.projects() if summary.name == project.name]
+        folders = [summary.folder for summary in client.projects() if summary.name == name]
         return bool(folders) and folders[0] != project.folder
 
     def project(self, client: "Client") -> str:

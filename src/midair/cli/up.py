@@ -43,16 +43,16 @@ def command(
     """
     project = session.load()
     client = session.running()
-    project = session.known(project, client)
-    plan = client.plan(project, services=services)
+    project, name = session.known(project, client)
+    plan = client.plan(project, services=services, name=name)
     confirmed = planned.agreed(plan, yes=yes, as_json=as_json, repeated=False)
-    if plan.is_empty and not session.is_moved(project, client):
-        return stay(client, project.name, detach=detach, as_json=as_json, timeout=timeout)
+    if plan.is_empty and not session.is_moved(project, name, client):
+        return stay(client, name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
     built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))
     project = msgspec.structs.replace(project, commit=commit_of(project.folder))
     change = client.apply(
-        project, plan.digest, confirmed=confirmed, services=services, by=who(), why=why, progress=built
+        project, plan.digest, confirmed=confirmed, services=services, by=who(), why=why, name=name, progress=built
     )
     if detach:
         out.left(change.id, as_json=as_json)

@@ -20,6 +20,7 @@ from midair.view.ask import (
     AskDown,
     AskPath,
     AskPlan,
+    AskRename,
     AskRestart,
     AskScale,
     AskSettings,
@@ -197,15 +198,16 @@ class Client(FlagCalls):
 
     # Changing
 
-    def plan(self, project: Project, *, services: tuple[str, ...] = ()) -> Plan:
+    def plan(self, project: Project, *, services: tuple[str, ...] = (), name: str = "") -> Plan:
         """What it would take to make what runs equal to `project`. Touches nothing.
 
         Args:
             services: only these and what they depend on; none given: all.
+            name: what people call the project on record, when `project` has the key of one that was renamed.
         """
         # A plan compares digests: what secrets hold travels with the change alone.
         ask = AskPlan(msgspec.structs.replace(project, captured={}), services)
-        return self.post(f"{project_url(project.name)}/plan", ask, Plan, timeout=None)
+        return self.post(f"{project_url(name or project.name)}/plan", ask, Plan, timeout=None)
 
     def apply(
         self,
@@ -216,6 +218,7 @@ class Client(FlagCalls):
         services: tuple[str, ...] = (),
         by: str = "",
         why: str = "",
+        name: str = "",
         progress: Callable[[EventView], None] | None = None,
     ) -> ChangeView:
         """Carry out a plan. Returns when code is built and the change is stored; follow it with `events`.
@@ -224,10 +227,11 @@ class Client(FlagCalls):
             digest: of the plan that was shown; raises Conflict when the plan would be another one now.
             confirmed: somebody said yes to the plan's confirmations; without it a plan that has any raises
                 NeedsConfirmation.
+            name: as for `plan`.
             progress: is called with each line that building prints.
         """
         ask = AskUp(project=project, digest=digest, confirmed=confirmed, services=services, by=by, why=why)
-        return self._accept(project.name, "changes", ask, progress)
+        return self._accept(name or project.name, "changes", ask, progress)
 
     def undo_plan(self, project: str, change: int | None = None) -> Plan:
         """What it would take to go to the state before `change`; None: before the last one not undone yet."""
@@ -266,6 +270,10 @@ class Client(FlagCalls):
         Returns a line for each thing that was removed beside, such as a volume.
         """
         return self.post(f"{project_url(project)}/forget", None, Done).removed
+
+    def rename(self, project: str, name: str, *, by: str = "") -> ProjectSummary:
+        """Call a project otherwise, at once. Raises Conflict when another one has the name."""
+        return self.post(f"{project_url(project)}/rename", AskRename(name, by), ProjectSummary)
 
     def wish(self, project: str, service: str, wish: WishName) -> None:
         """Steer the rollout of a service: pause, resume, promote, abort; or hold and release its requests."""

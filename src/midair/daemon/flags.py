@@ -38,12 +38,21 @@ class FlagService:
         """Raises DaemonTrouble for tokens that cannot be read."""
         self.hub = Hub()
         self._home, self._settings = home, dict(settings or {})
-        self._access = Access(read_tokens(self._settings.get("flags.tokens", "")))
+        self._access = self._for(Access(read_tokens(self._settings.get("flags.tokens", ""))))
         self._listening: Server | None = None
         self._servers: dict[Server, asyncio.Task[None]] = {}
         # The server of each project's own socket.
         self._inside: dict[str, Server | None] = {}
         self._sync: SyncServer | None = None
+
+    def rename(self, project: str, name: str) -> None:
+        """People call a project so from now on. Clients and tokens may name it by either name."""
+        self.hub.alias(project, name)
+
+    def _for(self, access: Access) -> Access:
+        access.key = lambda name: self.hub.aliases.get(name, name)
+        access.shown = self.hub.shown
+        return access
 
     def tell(self, project: str, document: dict[str, Any] | None) -> None:
         """These flags are in force now; None: the project was forgotten."""
@@ -69,7 +78,7 @@ class FlagService:
 
         A place that is taken ends nothing else.
         """
-        self._serve(str(self._home / SOCKET), partial(listen_here, self._home / SOCKET), Access())
+        self._serve(str(self._home / SOCKET), partial(listen_here, self._home / SOCKET), self._for(Access()))
         if place := self._settings.get("flags.listen"):
             self._listening = self._serve(place, partial(_listen, place), self._access)
         if place := self._settings.get("flags.sync"):

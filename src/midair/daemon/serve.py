@@ -92,6 +92,7 @@ class _Daemon:
             make_router=lambda project: EmbeddedRouter(self._home / "projects" / project),
             around=fatal,
             tell_flags=flags.tell,
+            tell_name=flags.rename,
         )
         engine.flags.counted = flags.hub.report
         self._flags = flags

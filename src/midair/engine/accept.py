@@ -37,8 +37,8 @@ async def plan_up(
     plan, after = _build(keeper, project, dict(zip(names, found, strict=True)), only)
     plan = await with_written(keeper, plan, after)
     if keeper.state.change is None:
-        running = (one.state.base for one in neighbours if one is not keeper and not one.state.is_empty)
-        reasons = plans.of_name(project, [base.project for base in running if base is not None])
+        running = [(one.name, one.state.base) for one in neighbours if one is not keeper and not one.state.is_empty]
+        reasons = plans.of_name(project, [replace(base.project, name=name) for name, base in running if base])
         plan = replace(plan, refusals=(*plan.refusals, *reasons))
     plan = await _with_advice(keeper, plan, after)
     if not keeper.state.rollouts:
@@ -136,12 +136,10 @@ async def check(keeper: Keeper, plan: Plan, after: Applied, neighbours: Iterable
     taken = owners(new, [one for one in neighbours if one is not keeper])
     for port, owner in taken.items():
         folder = owner.state.base.project.folder if owner.state.base else ""
-        reasons.append(
-            f'cannot listen on port "{_text(port)}": project "{owner.project}" of the folder "{folder}" has it'
-        )
+        reasons.append(f'cannot listen on port "{_text(port)}": project "{owner.name}" of the folder "{folder}" has it')
     reasons += await _port_reasons(keeper, tuple(port for port in new if port not in taken))
     if reasons:
-        name = next((owner.project for owner in taken.values()), "")
+        name = next((owner.name for owner in taken.values()), "")
         moved = f"add -p {name} if this is that project in another folder, or free the port with midair down -p {name}"
         raise _refused(dict.fromkeys(reasons), moved if name else MEND)
 

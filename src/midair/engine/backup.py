@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -22,7 +22,7 @@ async def write(home: Path, store: Store, keepers: Mapping[str, Keeper], target:
         await _hold(held, keepers)
         with files.draft_folder(home) as folder:
             files.copy_database(store, folder)
-            names = store.projects.names()
+            names = tuple(store.projects.shown(name) for name in store.projects.names())
             size = await asyncio.to_thread(files.pack, home, folder, target)
     return BackupView(str(target), size, names)
 
@@ -43,11 +43,27 @@ async def read(
                 raise Conflict("cannot go on: the caller hung up")
             known = set(store.projects.names())
             completed = files.completed(folder)
+            new = sorted(completed.keys() - known)
+            _check_names(store, files.shown(folder), new)
             await asyncio.to_thread(files.move_releases, folder, home)
-            files.take_in(store, folder, sorted(completed.keys() - known))
+            files.take_in(store, folder, new)
             for project, applied in sorted(completed.items()):
                 await restore(project, applied)
-    return BackupView(str(source), source.stat().st_size, tuple(sorted(completed)))
+    names = sorted(store.projects.shown(project) for project in completed)
+    return BackupView(str(source), source.stat().st_size, tuple(names))
+
+
+def _check_names(store: Store, shown: Mapping[str, str], new: Iterable[str]) -> None:
+    """Raise Conflict when a project that comes in has a name of one that is here."""
+    here = {key: store.projects.shown(key) for key in store.projects.names()}
+    taken = here | {name: name for name in here.values()}
+    for project in new:
+        for name in (project, shown[project]):
+            if name in taken:
+                raise Conflict(
+                    f'cannot restore project "{shown[project]}": project "{taken[name]}" here has the name "{name}"',
+                    hint="restore it in another MIDAIR_HOME",
+                )
 
 
 async def _hold(held: AsyncExitStack, keepers: Mapping[str, Keeper]) -> None:

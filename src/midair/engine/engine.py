@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from midair import __version__
 from midair import plan as plans
 from midair.change import undo_target
-from midair.engine import accept, backup, forget, show
+from midair.engine import accept, backup, forget, rename, show
 from midair.engine import flags as flag_changes
 from midair.engine.bus import Bus
 from midair.engine.clock import Clock
@@ -28,7 +30,7 @@ from midair.model.project import Applied, Project
 from midair.router.base import Router
 from midair.runtime.base import Runtime
 from midair.store import Store
-from midair.view.ask import AskDown, AskPlan, AskScale, AskUndo, AskUp
+from midair.view.ask import AskDown, AskPlan, AskRename, AskScale, AskUndo, AskUp
 from midair.view.change import ChangeView
 from midair.view.daemon import BackupView, Health
 from midair.view.event import EventView
@@ -36,7 +38,6 @@ from midair.view.status import ProjectSummary
 
 log = logging.getLogger(__name__)
 REPLICAS_MOST = 10_000
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _SERVICE = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,62}")
 
 
@@ -57,10 +58,12 @@ class Engine:
         make_router: Callable[[str], Router],
         around: Callable[[str], None] = lambda step: None,
         tell_flags: flag_changes.Tell = lambda project, flags: None,
+        tell_name: Callable[[str, str], None] = lambda project, name: None,
     ) -> None:
         self.home, self.store, self.clock = home, store, clock
         self.bus = Bus()
         self._make_runtime, self._make_router, self._around = make_runtime, make_router, around
+        self._tell_name = tell_name
         self.flags = flag_changes.FlagChanges(self.keeper, lambda: tuple(self._keepers.values()), tell_flags)
         self._keepers: dict[str, Keeper] = {}
         self._began = clock()
@@ -77,6 +80,19 @@ class Engine:
         await self.flags.close()
         await asyncio.gather(*(keeper.close() for keeper in self._keepers.values()))
         self._keepers.clear()
+
+    def key(self, name: str) -> str:
+        """The name that a project had first, by which everything is asked of this engine."""
+        return next((keeper.project for keeper in self._keepers.values() if keeper.name == name), name)
+
+    def shown(self, project: str) -> str:
+        """What people call a project."""
+        keeper = self._keepers.get(project)
+        return keeper.name if keeper is not None else project
+
+    def refuse_old_name(self, name: str) -> None:
+        """Raise Conflict for the earlier name of a project, by which no file may mean it, or begin another one."""
+        rename.refuse_old_name(name, self._keepers.get(name))
 
     def keeper(self, project: str) -> Keeper:
         """Who keeps a project. Raises NotFound when it never had a change."""
@@ -117,7 +133,7 @@ class Engine:
                         pass
         except TimeoutError:
             raise Conflict(
-                f'cannot restart the daemon: project "{busy[0].project}" is being built or saved just now',
+                f'cannot restart the daemon: project "{busy[0].name}" is being built or saved just now',
                 hint="wait until that has ended, or end it with Ctrl-C where it was begun",
             ) from None
 
@@ -128,7 +144,7 @@ class Engine:
         check_names(ask.project, ask.services)
         async with self._guest(ask.project.name) as keeper:
             plan, _ = await accept.plan_up(keeper, ask.project, ask.services, self._keepers.values())
-            return plan
+            return replace(plan, project=keeper.name)
 
     async def up(self, ask: AskUp, progress: accept.Progress) -> ChangeView:
         """Carry out a plan."""
@@ -143,7 +159,8 @@ class Engine:
         """What an undo would do."""
         keeper = self.keeper(project)
         _, before = self._undone(keeper, ask)
-        return await accept.with_written(keeper, accept.plan_between(keeper, "undo", before), before)
+        plan = await accept.with_written(keeper, accept.plan_between(keeper, "undo", before), before)
+        return replace(plan, project=keeper.name)
 
     async def undo(self, project: str, ask: AskUndo, progress: accept.Progress) -> ChangeView:
         """Go to the state before a change."""
@@ -164,6 +181,13 @@ class Engine:
             return None, plans.emptied(base) if base else Applied(Project(project, {}), {})
 
         return await self._change(keeper, "down", emptied, ask, progress)
+
+    def rename(self, project: str, ask: AskRename) -> ProjectSummary:
+        """Call a project otherwise."""
+        keeper = self.keeper(project)
+        rename.rename(keeper, ask, self._keepers.values())
+        self._tell_name(project, keeper.name)
+        return show.summary(keeper)
 
     async def forget(self, project: str) -> tuple[str, ...]:
         """Remove everything on record about a project of which nothing runs. Returns a line for each volume, say."""
@@ -243,7 +267,7 @@ class Engine:
         """Raise NotFound when the project was forgotten while its caller waited for it."""
         if self._keepers.get(keeper.project) is not keeper:
             self.keeper(keeper.project)
-            raise Conflict(f'cannot go on: project "{keeper.project}" was forgotten meanwhile', hint="try it again")
+            raise Conflict(f'cannot go on: project "{keeper.name}" was forgotten meanwhile', hint="try it again")
 
     async def _restore_project(self, project: str, completed: Applied | None) -> None:
         """A project whose state was taken in: kept from now on; or, when it was kept already, brought back to it."""
@@ -265,6 +289,7 @@ class Engine:
         keeper = Keeper(self.store, state, self.clock, make_world, self._around)
         keeper.take_down = take_down
         self._keepers[project] = keeper
+        self._tell_name(project, keeper.name)
         return keeper
 
     @asynccontextmanager
@@ -289,7 +314,7 @@ class Engine:
 
     def _telling(self, progress: accept.Progress) -> accept.Progress:
         def tell(line: EventView) -> None:
-            progress(line)
+            progress(replace(line, project=self.shown(line.project)))
             self.bus.tell(line)
 
         return tell
@@ -315,7 +340,7 @@ def _scaled(keeper: Keeper, ask: AskScale) -> Applied:
     for service, replicas in ask.replicas.items():
         if after is None or service not in after.project.services:
             raise NotFound(
-                f'cannot scale "{service}": project "{keeper.project}" has no such service now',
+                f'cannot scale "{service}": project "{keeper.name}" has no such service now',
                 hint=did_you_mean(service, after.project.services if after is not None else ()),
             )
         if not 0 <= replicas <= REPLICAS_MOST:
@@ -334,7 +359,7 @@ def check_names(project: Project, chosen: tuple[str, ...] = ()) -> None:
             raise NotFound(
                 f'cannot use service "{name}": the file has no such service, or not with these profiles', hint=known
             )
-    if not _PROJECT.fullmatch(project.name):
+    if not rename.NAME.fullmatch(project.name):
         raise UsageRefused(
             f'cannot use project "{project.name}": should be lower-case letters, digits, "-" and "_", '
             "beginning with a letter or digit"

@@ -247,7 +247,8 @@ class FlagChanges:
         changed: dict[str, FlagChangeView] = {}
         for one in reversed(self.history(project)):
             changed.update(dict.fromkeys((line.split(" ")[0] for line in one.lines), one))
-        return FlagSetView(project, flags.fractional, tuple(_view(flags, key, changed.get(key)) for key in flags.flags))
+        views = tuple(_view(flags, key, changed.get(key)) for key in flags.flags)
+        return FlagSetView(keeper.name, flags.fractional, views)
 
     def document(self, project: str) -> definition.FlagSet:
         """The set itself."""

@@ -33,7 +33,7 @@ async def await_end(keeper: Keeper) -> None:
     if not state.is_empty:
         running = ", ".join(sorted(state.rollouts)) or f"change {keeper.state.change.id if keeper.state.change else 0}"
         raise Conflict(
-            f'cannot forget project "{keeper.project}": {running} not stopped yet',
+            f'cannot forget project "{keeper.name}": {running} not stopped yet',
             hint="run midair down, or midair down --forget for both",
         )
 
@@ -41,7 +41,7 @@ async def await_end(keeper: Keeper) -> None:
 def check_unused(keeper: Keeper) -> None:
     """Raise Conflict when somebody plans or changes the project meanwhile."""
     if keeper.guests or not keeper.state.is_empty:
-        raise Conflict(f'cannot forget project "{keeper.project}": it is about to be changed', hint="try it again")
+        raise Conflict(f'cannot forget project "{keeper.name}": it is about to be changed', hint="try it again")
 
 
 async def outside(keeper: Keeper) -> tuple[str, ...]:

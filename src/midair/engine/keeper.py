@@ -47,7 +47,7 @@ class Keeper:
         make_world: Callable[[Callable[[], None]], World],
         around: Callable[[str], None],
     ) -> None:
-        self.project = state.project
+        self.project = state.project  # its key; `name` is for people
         self.store, self.state, self.clock = store, state, clock
         self.world = make_world(self.nudge)
         self.accepting = asyncio.Lock()  # held while a change is prepared, and while old ones are forgotten
@@ -64,6 +64,11 @@ class Keeper:
         self._news = asyncio.Event()
         self._opened = asyncio.Event()  # before, nothing could be seen, which must not be taken for nothing
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """What people call the project."""
+        return self.state.name
 
     def open(self) -> None:
         """Begin to keep the project."""
@@ -90,7 +95,7 @@ class Keeper:
         rollout = self.state.rollouts.get(service)
         if rollout is None:
             raise NotFound(
-                f'cannot {word} "{service}": project "{self.project}" has no such service now',
+                f'cannot {word} "{service}": project "{self.name}" has no such service now',
                 hint=did_you_mean(service, self.state.rollouts),
             )
         now = self.clock()

@@ -1,5 +1,7 @@
 """What is known of a project, in the form that people and programs are shown."""
 
+from msgspec.structs import replace
+
 from midair.change import undo_target
 from midair.engine.count import counts_view, total
 from midair.engine.keeper import Keeper
@@ -19,7 +21,7 @@ def summary(keeper: Keeper) -> ProjectSummary:
     services = _services(keeper)
     applied = state.base
     return ProjectSummary(
-        name=keeper.project,
+        name=keeper.name,
         phase=state.change.phase if state.change else "",
         services=len(services),
         serving=sum(service.in_place for service in services),
@@ -29,6 +31,7 @@ def summary(keeper: Keeper) -> ProjectSummary:
         folder_id=applied.project.folder_id if applied else "",
         files=applied.project.files if applied else (),
         named=applied.project.named if applied else "",
+        key=keeper.project,
     )
 
 
@@ -38,7 +41,7 @@ async def project(keeper: Keeper) -> ProjectView:
     state = keeper.state
     applied = state.base
     return ProjectView(
-        name=keeper.project,
+        name=keeper.name,
         now=keeper.clock(),
         services=_services(keeper),
         change=_change(keeper, state.change) if state.change else None,
@@ -53,7 +56,7 @@ async def project(keeper: Keeper) -> ProjectView:
 
 async def counts(keeper: Keeper) -> CountsView:
     """Requests as the router counts them now."""
-    return counts_view(keeper.project, (await keeper.look()).router or keeper.router_seen)
+    return counts_view(keeper.name, (await keeper.look()).router or keeper.router_seen)
 
 
 def history(keeper: Keeper) -> tuple[ChangeView, ...]:
@@ -66,7 +69,7 @@ def change(keeper: Keeper, number: int) -> ChangeView:
     """One change."""
     found = keeper.store.changes.get(keeper.project, number)
     if found is None:
-        raise NotFound(f'cannot show change {number}: project "{keeper.project}" has no such change')
+        raise NotFound(f'cannot show change {number}: project "{keeper.name}" has no such change')
     return _change(keeper, found)
 
 
@@ -75,11 +78,12 @@ def _router(keeper: Keeper, seen: RouterSeen) -> RouterView:
 
 
 def _change(keeper: Keeper, found: Change, changes: tuple[Change, ...] | None = None) -> ChangeView:
-    return change_view(
+    view = change_view(
         found,
         can_undo=_can_undo(found, changes if changes is not None else (found,)),
         first_event=keeper.store.events.first_of(keeper.project, int(found.id)),
     )
+    return replace(view, project=keeper.name)
 
 
 def _can_undo(found: Change, changes: tuple[Change, ...]) -> bool:

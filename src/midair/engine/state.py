@@ -22,6 +22,7 @@ class State:
         self, store: Store, bus: Bus, project: str, tell_flags: Callable[[Applied], None] = lambda applied: None
     ) -> None:
         self._store, self._bus, self.project = store, bus, project
+        self.name = store.projects.shown(project)  # what people call it
         self.change: Change | None = store.changes.latest(project)
         self.completed: Applied | None = store.projects.completed(project)
         self.rollouts: dict[str, Rollout] = store.rollouts.all(project)
@@ -76,11 +77,12 @@ class State:
         events: tuple[Marked, ...] = (),
         amended: Applied | None = None,
         carried: Change | None = None,
+        shown: str | None = None,
     ) -> None:
         """Store it all at once, then know it. Without any difference nothing is written.
 
         `changes`: the newest one last. `amended`: the completed state with other flags, in force whatever becomes of
-        the change under way. `carried`: that change, when it leads to other flags now as well.
+        the change under way. `carried`: that change, when it leads to other flags now as well. `shown`: another name.
         """
         changed = tuple(one for one in rollouts if self.rollouts.get(one.service) is not one)
         latest = changes[-1] if changes else self.change
@@ -95,7 +97,8 @@ class State:
         if changes and latest is not None and latest.phase == "rolled_back" and self.completed is not None:
             revisions = tuple(self.completed.revisions.values())  # with the live settings they had
         kept = tuple(one for one in changed if one.service not in gone)
-        self._store.commit(Commit(self.project, now, changes, kept, gone, revisions, events, completed, carried))
+        self._store.commit(Commit(self.project, now, changes, kept, gone, revisions, events, completed, carried, shown))
+        self.name = shown or self.name
         for revision in revisions:
             self._revisions[revision.service.name, revision.id] = revision
         self.change = latest

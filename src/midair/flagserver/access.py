@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,9 @@ class Access:
 
     def __init__(self, tokens: Mapping[str, str] | None = None) -> None:
         self.tokens = dict(tokens or {})
+        # The set that a name in `tokens` means, and what people call a set.
+        self.key: Callable[[str], str] = str
+        self.shown: Callable[[str], str] = str
         self.secret = secrets.token_bytes(32)
 
     def refusal(self, request: Request, name: str) -> Response | None:
@@ -42,7 +45,7 @@ class Access:
     def explain(self, unknown: UnknownSet, given: str) -> str:
         """Which sets there are, of those that the token opens."""
         opened = self.opened(given) if self.tokens else ANY
-        names = ", ".join(name for name in unknown.names if opened in (ANY, name))
+        names = ", ".join(self.shown(name) for name in unknown.names if opened in (ANY, name))
         known = f" (known: {names})" if names else ""
         return f'there is no flag set "{unknown.name}"{known}' if unknown.name else f"name a flag set{known}"
 
@@ -54,7 +57,7 @@ class Access:
         found = None
         for token, name in self.tokens.items():  # all of them, so that time tells nothing
             if hmac.compare_digest(token.encode(), given.encode()):
-                found = name
+                found = self.key(name)
         return found
 
     def ticket(self, name: str) -> str:

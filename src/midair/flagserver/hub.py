@@ -75,6 +75,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.sets: dict[str, Served] = {}
+        # Further names of sets, by which they are found as well.
+        self.aliases: dict[str, str] = {}
         self.waiting: set[asyncio.Event] = set()
         self.exposures: dict[tuple[str, str, str], int] = {}  # set, flag, variant
         self.seen: dict[tuple[str, str], float] = {}  # set, flag: when it was last evaluated
@@ -100,8 +102,19 @@ class Hub:
         self.misses = {place: number for place, number in self.misses.items() if place[0] != name}
         self.seen = {place: when for place, when in self.seen.items() if place[0] != name}
         self.uncounted.discard(name)
+        self.alias(name)
         if self.sets.pop(name, None) is not None:
             self.wake()
+
+    def alias(self, name: str, other: str = "") -> None:
+        """Another name of a set, in the place of the one it had before; "": none."""
+        self.aliases = {each: its for each, its in self.aliases.items() if its != name}
+        if other and other != name:
+            self.aliases[other] = name
+
+    def shown(self, name: str) -> str:
+        """What people call a set."""
+        return next((other for other, its in self.aliases.items() if its == name), name)
 
     def wake(self) -> None:
         for event in list(self.waiting):
@@ -115,6 +128,7 @@ class Hub:
     def find(self, selector: str = "") -> Served:
         """`flagSetId=shop` or `shop`; nothing names the only set that has flags. Raises UnknownSet."""
         name = selector.partition("=")[2] if selector.startswith("flagSetId=") else selector
+        name = self.aliases.get(name, name)
         if name in self.sets:
             return self.sets[name]
         # Every project is served, also one without flags, so that its clients get flags as soon as it has some.

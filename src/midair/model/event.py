@@ -72,6 +72,14 @@ class ProjectTakenDown(msgspec.Struct, frozen=True, tag="project-taken-down"):
     """Somebody else stopped and removed everything, as `docker compose down` does: it counts as `midair down`."""
 
 
+class ProjectRenamed(msgspec.Struct, frozen=True, tag="project-renamed"):
+    """People call the project otherwise from now on. Nothing that runs has changed."""
+
+    before: str
+    after: str
+    by: str = ""  # who asked
+
+
 class ReplicaDraining(msgspec.Struct, frozen=True, tag="replica-draining"):
     """A replica was taken out of the routes."""
 
@@ -128,7 +136,7 @@ class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed
     | ReplicaDraining | ReplicaStopping | ReplicaStopped | ReplicaEndedByHand | ReplicaResized | RoutesAsked
-    | RouterDied | WishTaken | ProjectTakenDown
+    | RouterDied | WishTaken | ProjectTakenDown | ProjectRenamed
 )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ def of_name(project: Project, others: Iterable[Project]) -> Iterable[str]:
         same = project.folder == other.folder or (project.folder_id and project.folder_id == other.folder_id)
         if project.named == "file" and other.named != "asked" and same and _first(project) == _first(other):
             yield (
-                f"this folder is project {other.name} until now: write `name: {other.name}` to change that project, "
+                f"this folder is project {other.name} until now: rename it with "
+                f"`midair rename {other.name} {project.name}`, write `name: {other.name}` to change that project, "
                 f"or run both with `-p {project.name}`"
             )
 

@@ -111,6 +111,16 @@ def move_releases(folder: Path, home: Path) -> None:
                 os.rename(Path(source, name), place / name)
 
 
+def shown(folder: Path) -> dict[str, str]:
+    """What people call every project in the unpacked database."""
+    database = open_database(folder / FILE, scripts())
+    try:
+        projects = Projects(database)
+        return {name: projects.shown(name) for name in projects.names()}
+    finally:
+        database.close()
+
+
 def completed(folder: Path) -> dict[str, Applied | None]:
     """The state of every project in the unpacked database."""
     database = open_database(folder / FILE, scripts())

@@ -26,6 +26,15 @@ class Projects:
         row = self._database.execute("SELECT completed FROM projects WHERE name = ?", (name,)).fetchone()
         return msgspec.json.decode(row[0], type=Applied) if row and row[0] else None
 
+    def shown(self, name: str) -> str:
+        """What people call it: another name since `midair rename`."""
+        row = self._database.execute("SELECT shown FROM projects WHERE name = ?", (name,)).fetchone()
+        return row[0] if row and row[0] else name
+
+    def show_as(self, name: str, shown: str) -> None:
+        """Call it this from now on."""
+        self._database.execute("UPDATE projects SET shown = ? WHERE name = ?", (shown if shown != name else "", name))
+
     def set_completed(self, name: str, applied: Applied) -> None:
         """Remember where a failed change goes back to."""
         body = msgspec.json.encode(applied)

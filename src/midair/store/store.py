@@ -38,6 +38,7 @@ class Commit(msgspec.Struct, frozen=True):
     events: tuple[tuple[int | None, Event], ...] = ()  # (change, event)
     completed: Applied | None = None
     carried: Change | None = None  # one of `changes` that leads to another state now
+    shown: str | None = None  # what people call the project from now on
 
 
 class Reserve:
@@ -110,6 +111,8 @@ class Store:
                 self.revisions.put(commit.project, revision)
             if commit.completed is not None:
                 self.projects.set_completed(commit.project, commit.completed)
+            if commit.shown is not None:
+                self.projects.show_as(commit.project, commit.shown)
             recorded = tuple(
                 self.events.add(commit.project, change, commit.at, event) for change, event in commit.events
             )

@@ -103,6 +103,13 @@ class AskDown(msgspec.Struct, frozen=True):
     why: str = ""  # in their words, for the history
 
 
+class AskRename(msgspec.Struct, frozen=True):
+    """Call a project otherwise."""
+
+    name: str
+    by: str = ""
+
+
 class AskWish(msgspec.Struct, frozen=True):
     """Steer a rollout."""
 

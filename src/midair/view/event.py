@@ -9,6 +9,7 @@ from midair.model.event import (
     ChangeEnded,
     Event,
     PhaseChanged,
+    ProjectRenamed,
     ProjectTakenDown,
     Recorded,
     ReplicaDraining,
@@ -79,8 +80,8 @@ def describe(event: Event) -> str:
             return f"{replica} stopping" + (f", {_plural(cut, 'request')} cut at the drain deadline" if cut else "")
         case ReplicaStopped():
             return _describe_stop(event)
-        case ProjectTakenDown():
-            return "taken down by somebody else, as by docker compose down; midair up starts it again"
+        case ProjectTakenDown() | ProjectRenamed():
+            return _describe_project(event)
         case ReplicaResized(replica):
             return f"{replica} has other limits now"
         case ChangeAccepted(change, kind, summary):
@@ -113,6 +114,12 @@ def _describe_replica(
             return f"{replica} failed: {reason}"
         case ReplicaDraining(replica):
             return f"{replica} draining"
+
+
+def _describe_project(event: ProjectTakenDown | ProjectRenamed) -> str:
+    if isinstance(event, ProjectRenamed):
+        return f"project {event.before} renamed to {event.after}" + (f" by {event.by}" if event.by else "")
+    return "taken down by somebody else, as by docker compose down; midair up starts it again"
 
 
 def _describe_stop(event: ReplicaStopped) -> str:

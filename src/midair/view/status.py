@@ -86,6 +86,7 @@ class ProjectSummary(msgspec.Struct, frozen=True):
     folder_id: str = ""  # device, inode and birth of the folder when it was seen last
     files: tuple[str, ...] = ()
     named: str = ""  # asked (by -p), file (by `name:`), folder
+    key: str = ""  # the name that it had first, which volumes, networks and containers keep
 
 
 class ProjectView(msgspec.Struct, frozen=True):
