@@ -1,6 +1,7 @@
 """Client and API together: what is asked on one side is what is done on the other."""
 
 import json
+import os
 import threading
 import time
 
@@ -160,6 +161,50 @@ def test_logs_come_in_order_and_from_the_end(client, service, tmp_path):
     assert list(client.logs("shop", tail=0)) == []
     with pytest.raises(NotFound, match='cannot show logs of "api"'):
         list(client.logs("shop", "api"))
+
+
+def stamped(second, text):
+    return f"2027-01-15T08:00:{second:02}.000000Z\t{text}\n"
+
+
+@pytest.fixture
+def two_logs(client, service, tmp_path):
+    """A replica of today's midair, one of a Docker engine, and one that an older midair started."""
+    paths = [tmp_path / name for name in ("web.log", "engine-json.log", "old.log")]
+    paths[0].write_text(stamped(1, "one") + stamped(3, "three") + "of three\n" + stamped(5, "five"))
+    paths[1].write_text(
+        '{"log":"two\\n","stream":"stderr","time":"2027-01-15T08:00:02.123456789Z"}\n'
+        '{"log":"four\\n","stream":"stdout","time":"2027-01-15T08:00:04Z"}\n'
+    )
+    paths[2].write_text("earlier\n")
+    os.utime(paths[2], (MORNING - 60, MORNING - 60))
+    up(client, shop())
+    printing(service, _0=paths[0], _1=paths[1], _2=paths[2])
+
+
+MORNING = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+
+
+def texts(lines):
+    return [line.text for line in lines]
+
+
+def test_logs_of_replicas_are_merged_by_time(client, two_logs):
+    lines = list(client.logs("shop"))
+    assert texts(lines) == ["earlier", "one", "two", "three", "of three", "four", "five"]
+    assert [line.time and line.time - MORNING for line in lines[:2]] == [None, 1.0]
+    assert [(line.service, line.stream) for line in lines[1:3]] == [("web", ""), ("web", "stderr")]
+
+
+def test_tail_of_logs_is_counted_over_all_replicas(client, two_logs):
+    assert texts(client.logs("shop", tail=3)) == ["of three", "four", "five"]
+    assert texts(client.logs("shop", tail=1, replica="web/aa/1")) == ["four"]
+
+
+def test_logs_since_a_moment_leave_out_earlier_lines(client, two_logs):
+    assert texts(client.logs("shop", since=MORNING + 2.5)) == ["three", "of three", "four", "five"]
+    assert texts(client.logs("shop", since=MORNING + 2.5, tail=1)) == ["five"]
+    assert "earlier" in texts(client.logs("shop", since=MORNING - 120))
 
 
 def test_followed_logs_go_on_over_a_truncation(client, service, tmp_path):

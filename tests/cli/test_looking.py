@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from tests.cli import views
 from tests.cli.fake_daemon import Stream
 
-from midair.cli import out, story
-from midair.errors import NotFound
+from midair.cli import out, story, when
+from midair.errors import NotFound, UsageRefused
 from midair.view.log import LogLine
 from midair.view.status import RevisionView, ServiceView
 
@@ -133,6 +133,25 @@ def test_a_service_that_is_not_there_is_not_listed(shop, midair):
     assert midair("ps", "wbe") == (
         2, "", 'error: cannot list "wbe": project "shop" has no such service now\nhint: use one of web, api\n'
     )  # fmt: skip
+
+
+def test_logs_show_when_each_line_was_printed(shop, midair):
+    lines = (LogLine("web/7f3a91c2/0", "hello", time=1_800_000_000.25), LogLine("web/7f3a91c2/0", "of before"))
+    shop.answers["GET /v1/projects/shop/logs"] = Stream(("line", line) for line in lines)
+    assert midair("logs", "-t")[1].splitlines() == [
+        "web/7f3a91c2/0 | 2027-01-15T08:00:00.250000Z hello",
+        f"web/7f3a91c2/0 | {'':27} of before",
+    ]
+
+
+def test_since_is_a_duration_or_a_time(monkeypatch):
+    monkeypatch.setattr(when.time, "time", lambda: 1_800_000_000.0)
+    assert when.since("1m30s") == 1_800_000_000.0 - 90
+    assert when.since("2027-01-15T08:00:00Z") == 1_800_000_000.0
+    assert when.since("2027-01-15T09:00:00+01:00") == 1_800_000_000.0
+    for text in ("", "yesterday", "10", "-5m"):
+        with pytest.raises(UsageRefused, match="should be a duration such as 10m"):
+            when.since(text)
 
 
 def test_no_logs_are_said_to_be_none(shop, midair):

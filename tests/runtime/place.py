@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import msgspec
 
+from midair.runtime.entry import of_logger
+
 
 def shell(harness, script, **fields):
     return harness.service("/bin/sh", "-c", script, **fields)
@@ -16,10 +18,15 @@ def prove(claim):
     asyncio.run(claim())
 
 
+def printed(log):
+    """What a log holds, without the times."""
+    return "\n".join(of_logger(line).text for line in log.read_text().split("\n"))
+
+
 async def written(harness, wanted):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        text = harness.log().read_text() if harness.log().exists() else ""
+        text = printed(harness.log()) if harness.log().exists() else ""
         if wanted in text:
             return text
         await asyncio.sleep(0.02)

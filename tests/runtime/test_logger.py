@@ -7,9 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.runtime.place import prove, shell, written
+from tests.runtime.place import printed, prove, shell, written
 
 from midair.api.tail import Tail
+from midair.runtime.entry import of_logger
 from midair.runtime.process import logger, logs
 from midair.runtime.process.child import start_logger
 from midair.runtime.process.identity import is_alive, stat_of
@@ -43,7 +44,7 @@ def test_full_disk_is_survived_and_counted(tmp_path):
     log = tmp_path / "a.0.log"
     limit = (4000, resource.RLIM_INFINITY)
     writer = script(log, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
-    writer.stdin.write(b"x" * 3999 + b"\n")
+    writer.stdin.write(b"x" * (3999 - len(logger._now())) + b"\n")
     writer.stdin.flush()
     deadline = time.monotonic() + 10
     while (not log.exists() or log.stat().st_size < 4000) and time.monotonic() < deadline:
@@ -56,7 +57,7 @@ def test_full_disk_is_survived_and_counted(tmp_path):
     writer.stdin.write(b"kept\n")
     writer.stdin.close()
     writer.wait(10)
-    assert log.read_text() == "midair: 15 bytes could not be kept: File too large\nkept\n"
+    assert printed(log) == "midair: 15 bytes could not be kept: File too large\nkept\n"
 
 
 def test_reader_loses_no_line_when_a_log_is_turned_over(tmp_path):
@@ -64,12 +65,12 @@ def test_reader_loses_no_line_when_a_log_is_turned_over(tmp_path):
     kept = logger.Log(str(log))
     kept.write(b"first\n")
     tail = Tail(log)
-    assert [text for text, _ in tail.read()] == ["first"]
+    assert [of_logger(text).text for text, _ in tail.read()] == ["first"]
     kept.write(b"second\n" + b"x" * (logger.LIMIT - 100) + b"\n")
     kept.write(b"y" * 200 + b"\nlast\n")
     seen = []
     while lines := tail.read():
-        seen += [text[:6] for text, _ in lines]
+        seen += [of_logger(text).text[:6] for text, _ in lines]
     assert logs.part(log, 1).exists()
     assert [seen[0], *seen[-2:]] == ["second", "yyyyyy", "last"]
 
@@ -97,4 +98,22 @@ def test_logger_ends_with_its_last_writer(tmp_path):
     os.close(writer)
     os.waitpid(found.pid, 0)
     assert stat_of(found.pid) is None
-    assert (tmp_path / "a.0.log").read_text() == "word\n"
+    assert printed(tmp_path / "a.0.log") == "word\n"
+
+
+def test_each_line_has_the_time_at_which_it_came(tmp_path):
+    log = tmp_path / "a.0.log"
+    log.write_text("of an older midair\nhalf")
+    before = time.time()
+    kept = logger.Log(str(log))
+    kept.write(b"one\n\ntw")
+    kept.write(b"o\nthree")
+    entries = [of_logger(line) for line in log.read_text().split("\n")]
+    assert [entry.text for entry in entries] == ["of an older midair", "half", "one", "", "two", "three"]
+    assert [entry.time for entry in entries[:2]] == [None, None]
+    assert all(before - 0.001 <= entry.time <= time.time() for entry in entries[2:])
+
+
+def test_times_that_an_app_prints_stay_in_its_lines():
+    assert of_logger("2027-01-15T08:00:00.123456Z [info] begins").text.startswith("2027")
+    assert of_logger("2027-13-45T08:00:00.123456Z\tnot a time").time is None

@@ -10,7 +10,7 @@ import time
 
 import msgspec
 import pytest
-from tests.runtime.place import prove, service, shell, written
+from tests.runtime.place import printed, prove, service, shell, written
 
 from midair.daemon.flags import FlagService
 from midair.errors import RuntimeTrouble
@@ -245,7 +245,7 @@ def test_a_removed_replica_leaves_its_log_alone(harness):
             assert runtime.log_files("web") == ((REPLICA, str(harness.log())),)
             await runtime.perform(RemoveReplica(seen.id), None)
             assert not Layout(harness.home, "shop").replica(REPLICA).exists()
-            assert harness.log().read_text() == "hello\n"
+            assert printed(harness.log()) == "hello\n"
             assert runtime.log_files("web") == ((REPLICA, str(harness.log())),)
             assert runtime.log_files("other") == ()
 
@@ -271,7 +271,7 @@ def test_a_deleted_log_folder_is_made_again(harness):
             await harness.start(runtime, shell(harness, "echo one"), until="exited")
             shutil.rmtree(Layout(harness.home, "shop").logs)
             await harness.start(runtime, shell(harness, "echo two"), number=1, until="exited")
-            assert harness.log("web/0123abcd/1").read_text() == "two\n"
+            assert printed(harness.log("web/0123abcd/1")) == "two\n"
 
     prove(claim)
 
@@ -318,7 +318,7 @@ def test_a_replica_of_another_user_reaches_its_code_and_its_flags(harness):
             )
             await harness.start(runtime, shell(harness, script, user="nobody"), until="exited")
             await flags.close()
-            assert harness.log().read_text().split() == ["code", "flags"]
+            assert printed(harness.log()).split() == ["code", "flags"]
 
     for folder in (harness.home, harness.home.parent, harness.home.parent.parent, harness.home.parent.parent.parent):
         folder.chmod(0o711)

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 
-from tests.runtime.place import no_descriptors, prove, shell, written
+from tests.runtime.place import no_descriptors, printed, prove, shell, written
 
 from midair.model.action import StopReplica
 from midair.model.project import Hook
@@ -17,7 +17,7 @@ from midair.testing.runtime_contract import eventually
 
 def said(harness):
     """What was printed, without what a shell prints of a `sleep` that had the signal as well."""
-    lines = harness.log().read_text().splitlines()
+    lines = printed(harness.log()).splitlines()
     return [line for line in lines if line not in ("Terminated", "User defined signal 1")]
 
 

@@ -1,7 +1,11 @@
 """What replicas printed, read from their log files."""
 
 import asyncio
+import heapq
+import os
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from pathlib import Path
 from types import NoneType
 
@@ -10,17 +14,22 @@ from starlette.responses import Response
 
 from midair.api.endpoint import Call, Endpoint
 from midair.api.stream import ALIVE, ALIVE_S, sse, stream
-from midair.api.tail import Tail
+from midair.api.tail import Line, Tail
 from midair.engine.engine import Engine
 from midair.engine.keeper import Keeper, did_you_mean
 from midair.errors import NotFound
+from midair.model.ids import ReplicaId, service_of
+from midair.model.moment import Moment
+from midair.runtime.entry import entry_of
 from midair.view.log import LogLine
 
+BATCH = 500  # lines that are read at once, beside the loop
 LOOK_S = 0.2  # between two looks at the files while somebody follows them
+File = tuple[str, str]  # replica and path
 TEXT = (
-    "Server-sent events. `line`: a LogLine. While following, also `here`: where each log has been read to, by replica; "
-    "`bye`: the daemon was stopped for good, or what was followed was removed. A reader that comes again with the last "
-    "`at` of each replica in `after` misses nothing."
+    "Server-sent events. `line`: a LogLine, in order of time. While following, also `here`: where each log has been "
+    "read to, by replica; `bye`: the daemon was stopped for good, or what was followed was removed. A reader that "
+    "comes again with the last `at` of each replica in `after` misses nothing."
 )
 
 
@@ -29,7 +38,9 @@ class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     service: str | None = None
     follow: bool = False
-    tail: int | None = None  # of each replica
+    replica: str | None = None
+    tail: int | None = None  # the last so many of all
+    since: Moment | None = None  # those printed from then on
     after: str = ""  # where a reader left off: a JSON object of the last `at` by replica
 
 
@@ -40,7 +51,7 @@ async def list_logs(call: Call) -> Response:
     return stream(_lines(call.engine, call.project, call.query, _Reader(call.query)))
 
 
-def log_files(keeper: Keeper, service: str | None) -> list[tuple[str, str]]:
+def log_files(keeper: Keeper, service: str | None) -> list[File]:
     """(replica, path) of every log of a project, or of one service of it."""
     known = keeper.state.base.project.services if keeper.state.base else {}
     tried = keeper.state.change.after.project.services if keeper.state.change else {}  # also when it went back
@@ -61,23 +72,41 @@ class _Reader:
         self._left_off = _left_off(query.after)
         # One that came while following, or while its follower was away, is shown from its beginning.
         self._tail = None if query.after or query.tail is None else max(query.tail, 0)
-        self._tails: dict[tuple[str, str], Tail] = {}
+        self._since = query.since
+        self._tails: dict[File, Tail] = {}
+        self._times: dict[File, Moment] = {}
 
-    def read(self, files: list[tuple[str, str]], *, last: bool) -> Iterator[LogLine]:
-        """What is new in them. `last`: also a line that has no end yet."""
-        for file in files:
-            if file not in self._tails:
-                self._tails[file] = self._open(*file)
-            tail = self._tails[file]
-            while lines := tail.read():
-                yield from (LogLine(file[0], _said(file[1], text), at) for text, at in lines)
-            if last:
-                yield from (LogLine(file[0], _said(file[1], text), at) for text, at in tail.finish())
+    def read(self, files: list[File], *, last: bool) -> Iterator[LogLine]:
+        """What is new in them, in order of time. `last`: also a line that has no end yet."""
+        merged = heapq.merge(*(self._lines(file, last) for file in files), key=lambda timed: timed[0])
+        lines = (line for _, line in merged)
+        yield from lines if self._tail is None else deque(lines, maxlen=self._tail)
         self._tail = None
 
     def places(self) -> dict[str, int]:
         """Where each log has been read to, by replica."""
         return {replica: tail.at for (replica, _), tail in self._tails.items()}
+
+    def _lines(self, file: File, last: bool) -> Iterator[tuple[Moment, LogLine]]:
+        """The new lines of one file. One without a time of its own comes with the line before it."""
+        tail = self._tails.get(file) or self._open(*file)
+        self._tails[file] = tail
+        while lines := tail.read():
+            yield from self._timed(file, lines)
+        if last:
+            yield from self._timed(file, tail.finish())
+
+    def _timed(self, file: File, lines: list[Line]) -> Iterator[tuple[Moment, LogLine]]:
+        replica, path = file
+        for text, at in lines:
+            entry = entry_of(path, text)
+            if entry.time is not None:
+                self._times[file] = entry.time
+            time = self._times.get(file)
+            if self._since is not None and (_written_at(path) if time is None else time) < self._since:
+                continue
+            line = LogLine(replica, entry.text, at, entry.time, service_of(ReplicaId(replica)), entry.stream)
+            yield time or 0.0, line
 
     def _open(self, replica: str, path: str) -> Tail:
         if self._tail is not None:
@@ -85,20 +114,12 @@ class _Reader:
         return Tail(Path(path), self._left_off.get(replica, 0))
 
 
-class _Entry(msgspec.Struct):
-    """A line as a Docker engine keeps it."""
-
-    log: str
-
-
-def _said(path: str, line: str) -> str:
-    """What a replica printed, out of one line of its log."""
-    if not path.endswith("-json.log"):
-        return line
+def _written_at(path: str) -> Moment:
+    """When anything was last written: all that is known of lines without a time."""
     try:
-        return msgspec.json.decode(line, type=_Entry).log.removesuffix("\n")
-    except msgspec.DecodeError:
-        return line
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _left_off(text: str) -> dict[str, int]:
@@ -111,12 +132,15 @@ async def _lines(engine: Engine, project: str, query: LogsQuery, reader: _Reader
     while True:
         try:
             files = log_files(engine.keeper(project), query.service)
+            files = [file for file in files if query.replica in (None, file[0])]
         except NotFound:  # it was removed while it was followed
             yield sse("bye", None)
             return
-        for line in reader.read(files, last=not query.follow):
+        lines = reader.read(files, last=not query.follow)
+        while batch := await asyncio.to_thread(lambda lines: list(islice(lines, BATCH)), lines):
             silent_s = 0.0
-            yield sse("line", line)
+            for line in batch:
+                yield sse("line", line)
         if not query.follow:
             return
         if not told:

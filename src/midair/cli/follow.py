@@ -211,12 +211,10 @@ def _warnings(change: ChangeView) -> None:
 def _last_words(client: Client, project: str, replica: str) -> None:
     """What the failing replica printed last."""
     try:
-        lines = [
-            line for line in client.logs(project, replica.split("/")[0], tail=LAST_LINES) if line.replica == replica
-        ]
+        lines = list(client.logs(project, replica.split("/")[0], replica=replica, tail=LAST_LINES))
     except errors.MidairError:
         return
     if lines:
         out.note(f"last words of {replica}:")
-    for line in lines[-LAST_LINES:]:
+    for line in lines:
         out.note(f"    {line.text}")

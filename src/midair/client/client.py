@@ -168,20 +168,30 @@ class Client(FlagCalls):
             yield event
 
     def logs(
-        self, project: str, service: str | None = None, *, follow: bool = False, tail: int | None = None
+        self,
+        project: str,
+        service: str | None = None,
+        *,
+        replica: str | None = None,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
     ) -> Iterator[LogLine]:
-        """What replicas printed.
+        """What replicas printed, in order of time.
 
         Args:
             service: only this one's.
+            replica: only this one's, by its id.
             follow: go on with lines as they are printed, over restarts of the daemon.
-            tail: only so many lines of each replica from before; None: all that is kept.
+            tail: only the last so many lines from before; None: all that is kept.
+            since: only lines printed from then on, in seconds since 1970.
         """
         left_off: dict[str, int] = {}  # by replica
         came = False
 
         def connect() -> Stream:
-            given = {"follow": "true" if follow else None, "service": service, "tail": tail}
+            given: dict[str, object] = {"service": service, "replica": replica, "tail": tail, "since": since}
+            given |= {"follow": "true"} if follow else {}
             query = {name: str(value) for name, value in given.items() if value is not None}
             if left_off or came:
                 query["after"] = msgspec.json.encode(left_off).decode()

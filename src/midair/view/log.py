@@ -2,6 +2,8 @@
 
 import msgspec
 
+from midair.model.moment import Moment
+
 
 class LogLine(msgspec.Struct, frozen=True):
     """One line of one replica's output."""
@@ -9,3 +11,6 @@ class LogLine(msgspec.Struct, frozen=True):
     replica: str
     text: str
     at: int = 0  # where the next line begins in this replica's log
+    time: Moment | None = None  # when it was printed; None: an older midair kept it without
+    service: str = ""
+    stream: str = ""  # stdout, stderr; "" where both go through one pipe

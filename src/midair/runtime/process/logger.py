@@ -1,8 +1,9 @@
 """Writes what one replica prints into its log. Runs as a script of its own, which outlives the daemon.
 
 The replica has a pipe, as in a container, so that neither a full disk nor a dead daemon makes `print` fail. A replica
-that prints without a pause is slowed down, so that writing costs at most a twentieth of a core. The script imports
-neither `site` nor anything of midair, so that it stays small: one of them runs for each replica.
+that prints without a pause is slowed down, so that writing costs at most a twentieth of a core. Each line begins with
+the time at which it came (RFC 3339, UTC) and a tab; lines that came at once have the same. The script imports neither
+`site` nor anything of midair, so that it stays small: one of them runs for each replica.
 """
 
 import os
@@ -24,17 +25,23 @@ class Log:
         self._path = path
         self._file = -1
         self._at_line_end = True
+        self._has_written = False
+        self._pending = 0  # bytes of a call that are not written yet, with their times
         self._dropped = 0
         self._reason = ""
 
     def write(self, data: bytes) -> None:
         """Write all of it, or count what could not be kept."""
+        stamp, bytes_in = _now(), len(data)
+        self._pending = bytes_in
         try:
             self._open()
             if self._dropped:
                 notice = f"midair: {self._dropped} bytes could not be kept: {self._reason}\n".encode()
-                self._put(notice)
+                self._put((b"" if self._at_line_end else b"\n") + stamp + notice)
                 self._dropped = 0
+            data = self._stamped(data, stamp)
+            self._pending = len(data)
             size = os.fstat(self._file).st_size
             if size + len(data) > LIMIT and size:
                 end = data.rfind(b"\n", 0, max(LIMIT - size, 0)) + 1
@@ -46,19 +53,29 @@ class Log:
                     self._turn_over()
             self._put(data)
         except OSError as error:
-            self._dropped += len(data)
+            self._dropped += min(bytes_in, self._pending)
             self._reason = error.strerror or str(error)
             self._close()
+
+    def _stamped(self, data: bytes, stamp: bytes) -> bytes:
+        first = stamp if self._at_line_end else b""
+        return first + data[:-1].replace(b"\n", b"\n" + stamp) + data[-1:]
 
     def _put(self, data: bytes) -> None:
         while data:
             written = os.write(self._file, data)
+            self._pending -= written
             self._at_line_end = data[:written].endswith(b"\n")
             data = data[written:]
 
     def _open(self) -> None:
         if self._file < 0:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            size = os.fstat(self._file).st_size
+            self._at_line_end = not size or os.pread(self._file, 1, size - 1) == b"\n"
+            if not self._at_line_end and not self._has_written:  # an earlier attempt ended in the middle of a line
+                self._put(b"\n")
+            self._has_written = True
 
     def _close(self) -> None:
         if self._file >= 0:
@@ -74,6 +91,12 @@ class Log:
             os.replace(self._path, f"{self._path}.1")
         self._close()
         self._open()
+
+
+def _now() -> bytes:
+    now = time.time_ns()
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 10**9))
+    return f"{seconds}.{now % 10**9 // 1000:06}Z\t".encode()
 
 
 def main(path: str) -> None:

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from midair.runtime.entry import of_logger
 from midair.runtime.error_line import error_line
 
 LIMIT = 10 * 1024 * 1024  # bytes of a log before it is turned over
@@ -66,7 +67,7 @@ def error_of(log: Path, start: int) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return error_line(text)
+    return error_line("\n".join(of_logger(line).text for line in text.split("\n")))
 
 
 def size(log: Path) -> int:
