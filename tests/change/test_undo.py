@@ -106,3 +106,14 @@ def test_undo_returns_to_revisions_of_completed_changes(state):
     history = [replace(done, phase="completed", ended_at=1.0), replace(failed, phase="rolled_back", ended_at=1.0)]
     assert changes.returning(history, first) == {"web", "db"}
     assert changes.returning(history, second) == {"db"}
+
+
+def test_undo_of_a_restart_is_refused_by_number(state):
+    same = state(web="w1")
+    up = changes.accept(None, same, None, None, number=1, now=0.0)
+    restart = changes.accept(same, same, None, None, number=2, now=0.0, kind="restart", restarts=["web"])
+    history = [replace(one, phase="completed", ended_at=1.0) for one in (up, restart)]
+    with pytest.raises(Conflict, match="a restart changes nothing that could be taken back"):
+        changes.undo_target(history, 2, lambda change: change.before == change.after)
+    with pytest.raises(Conflict, match="cannot undo change 1"):
+        changes.undo_target(history, None, lambda change: change.before == change.after)

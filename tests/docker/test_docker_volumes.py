@@ -51,7 +51,7 @@ def notes(engine):
     return {number: engine.docker("logs", one) for number, one in containers(engine).items()}
 
 
-def test_data_without_a_name_survives_changes_undo_and_down(place, engine, store):
+def test_data_without_a_name_survives_changes_undo_restart_and_down(place, engine, store):
     store(replicas=2)
     place.midair("up", expect=0, timeout=100)
     write_notes(engine)
@@ -62,6 +62,10 @@ def test_data_without_a_name_survives_changes_undo_and_down(place, engine, store
     assert notes(engine) == expected
     place.midair("undo", expect=0)
     assert notes(engine) == expected
+    before = containers(engine)
+    place.midair("restart", expect=0)
+    assert notes(engine) == expected
+    assert not set(before.values()) & set(containers(engine).values())
     place.midair("down", expect=0)
     place.midair("up", expect=0)
     assert notes(engine) == expected

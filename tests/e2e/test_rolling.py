@@ -122,3 +122,35 @@ def test_three_become_six_and_then_two(place):
         place.midair("up", expect=0)
     place.nothing_was_lost()
     assert set(load.report["closes"]) <= {"1000", "1012"}
+
+
+def test_restart_replaces_every_process_under_load(place):
+    port = free_port()
+    place.app("asgi", "web")
+    (place.folder / "job.py").write_text("import pathlib\nwith pathlib.Path('runs').open('a') as f: f.write('x')\n")
+    job = {"command": "python job.py", "restart": "no"}
+    place.write(compose(web=service("web", port, together=1, monitor="300ms"), migrate=job))
+    place.midair("up", expect=0)
+    before = {replica.id: replica.pid for replica in place.replicas("web")}
+    revision = place.service("web").revision
+    with place.load(port, get=2, new=1, post=1, idle=1, ws=1, slow=1):
+        done = place.midair("restart", "--why", "memory grows", expect=0)
+        after = {replica.id: replica.pid for replica in place.replicas("web")}
+    place.nothing_was_lost()
+    assert len(after) == 3
+    assert not set(before.values()) & set(after.values())
+    assert place.service("web").revision == revision
+    assert "(restart) changed  replace  every replica is replaced by one of the same revision" in done.out
+    assert "completed before, is not run again" in done.out
+    assert ", 0 lost" in done.out.splitlines()[-1]
+    assert (place.folder / "runs").read_text() == "x"
+    place.midair("restart", "migrate", expect=0)
+    assert (place.folder / "runs").read_text() == "xx"
+    history = place.client.history("shop")
+    assert [(change.kind, change.summary) for change in history[:2]] == [
+        ("restart", "migrate restarted"),
+        ("restart", "web restarted"),
+    ]
+    assert "a restart changes nothing that could be taken back" in place.midair("undo", "2", expect=1).err
+    assert "no such service" in place.midair("restart", "web_", expect=2).err
+    assert place.midair("up", expect=0).out.startswith("nothing to do\n")

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from midair import plan
 from midair.model.plan import LiveService
-from midair.model.project import Dependency, Drain, Hold, Port, Strategy, StrategyStep, Update
+from midair.model.project import Dependency, Drain, Hold, Port, Restart, Strategy, StrategyStep, Update
 
 
 def show(*lines):
@@ -107,6 +107,14 @@ def test_golden_undo_comes_back_at_once(web, applied, golden):
         old, new = applied(service, web="5ca1ab1e"), applied(replace(service, user="app"), web="0ddba11")
         shown.append(plan.render(plan.between(new, old, returns={"web"})))
     golden(show(*shown))
+
+
+def test_golden_restart(web, db, applied, golden):
+    job = replace(db, name="migrate", restart=Restart("none"), writable_volume=False, ports=())
+    state = applied(replace(web, depends_on={"db": Dependency()}), db, job)
+    known = {"migrate": LiveService(done=(state.revisions["migrate"].id,))}
+    shown = plan.between(state, state, known, restarts={"web", "db"})
+    golden(show(plan.render(shown), plan.summary(shown)))
 
 
 def test_golden_down(web, db, applied, golden):

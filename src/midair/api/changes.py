@@ -12,7 +12,7 @@ from midair.api.stream import ALIVE, ALIVE_S, sse, stream
 from midair.engine import show
 from midair.errors import MidairError, NotFound
 from midair.model.plan import Plan
-from midair.view.ask import AskDown, AskScale, AskUndo, AskUp
+from midair.view.ask import AskDown, AskScale, AskServiceRestart, AskUndo, AskUp
 from midair.view.change import ChangeView
 from midair.view.error import ErrorAnswer
 from midair.view.event import EventView
@@ -49,6 +49,14 @@ async def plan_undo(call: Call) -> Plan:
 
 async def undo(call: Call) -> ChangeView | Response:
     return await _accept(call, lambda progress: call.engine.undo(call.project, call.body, progress))
+
+
+async def plan_restart(call: Call) -> Plan:
+    return await call.engine.plan_restart(call.project, call.body)
+
+
+async def restart_services(call: Call) -> ChangeView | Response:
+    return await _accept(call, lambda progress: call.engine.restart(call.project, call.body, progress))
 
 
 async def scale(call: Call) -> ChangeView | Response:
@@ -112,6 +120,25 @@ ENDPOINTS = (
         undo,
         ChangeView,
         AskUndo,
+        status=202,
+        streams=PROGRESS,
+        events=EVENTS,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/projects/{project}/restart-plan",
+        "What a restart of services would do",
+        plan_restart,
+        Plan,
+        AskServiceRestart,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/projects/{project}/restart",
+        "Replace every replica of services by one of the same revision",
+        restart_services,
+        ChangeView,
+        AskServiceRestart,
         status=202,
         streams=PROGRESS,
         events=EVENTS,

@@ -95,6 +95,8 @@ class _Draft:
             return rollout is not None and rollout.policy.waits
         if rollout is None or rollout.phase not in STEADY or not rollout.is_settled:
             return True
+        if name in self.change.restarts:
+            return True
         if name in self._started_again() and any(one.by_hand for one in rollout.replicas):
             return True
         if rollout.goal != goal_of(self.change.after, name):
@@ -120,8 +122,10 @@ class _Draft:
             self.events.append(PhaseChanged(name, previous.phase, "superseded", f"change {self.change.id} took over"))
         self._free_ports(name, policy)
         self.rollouts[name] = begin(
-            name, self.change.id, goal, policy, previous, self.now, returns=name in self.change.returns
-        )
+            name, self.change.id, goal, policy, previous, self.now,
+            returns=name in self.change.returns,
+            restarts=name in self.change.restarts and name not in self.change.begun,
+        )  # fmt: skip
         begun = self.change.begun if name in self.change.begun else (*self.change.begun, name)
         self.change = replace(self.change, begun=begun, waiting_since=None)
 

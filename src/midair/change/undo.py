@@ -23,6 +23,11 @@ def undo_target(
     Raises NotFound or Conflict when there is none such.
     """
     target = _last(history, makes_no_difference) if number is None else _numbered(history, number)
+    if number is not None and target.kind == "restart" and makes_no_difference(target):
+        raise Conflict(
+            f"cannot undo change {number}: a restart changes nothing that could be taken back",
+            hint="run midair undo to take back the change before it",
+        )
     if target.before is None:
         raise Conflict(
             f"cannot undo change {target.id}: there is nothing before it", hint="run midair down to take it all away"

@@ -13,7 +13,7 @@ from midair.cli.group import Group
 from midair.cli.session import Session, file_options
 
 GROUPS = {
-    "Change": ("up", "plan", "undo", "scale", "flag", "rename", "down"),
+    "Change": ("up", "plan", "undo", "scale", "restart", "flag", "rename", "down"),
     "Look": ("status", "ps", "watch", "logs", "events", "history"),
     "Steer a change": ("pause", "resume", "promote", "abort", "hold", "release"),
     "midair itself": ("demo", "doctor", "daemon", "router", "serve", "version"),

@@ -23,6 +23,7 @@ from midair.view.ask import (
     AskRename,
     AskRestart,
     AskScale,
+    AskServiceRestart,
     AskSettings,
     AskUndo,
     AskUp,
@@ -37,7 +38,7 @@ from midair.view.event import EventView
 from midair.view.log import LogLine
 from midair.view.status import ProjectSummary, ProjectView
 
-Ask = AskUp | AskUndo | AskScale | AskDown
+Ask = AskUp | AskUndo | AskScale | AskServiceRestart | AskDown
 Stream = Iterator[tuple[str, bytes]]  # names and data of server-sent events
 RESTART_S = 120.0  # for what is being accepted, and for the successor's start
 STOP_S = 20.0  # for answers and actions under way
@@ -265,6 +266,18 @@ class Client(FlagCalls):
         """
         ask = AskUndo(change=change, digest=digest, confirmed=confirmed, by=by, why=why)
         return self._accept(project, "undo", ask, progress)
+
+    def restart_plan(self, project: str, services: tuple[str, ...] = ()) -> Plan:
+        """What a restart of these services would do; none: of all that have not completed their work."""
+        return self.post(f"{project_url(project)}/restart-plan", AskServiceRestart(services), Plan, timeout=None)
+
+    def restart(
+        self, project: str, services: tuple[str, ...] = (), *, digest: str | None = None, confirmed: bool = False,
+        by: str = "", why: str = "",
+    ) -> ChangeView:  # fmt: skip
+        """Replace every replica of services by one of the same revision. As `undo`; no digest: whatever it takes."""
+        ask = AskServiceRestart(services, digest, confirmed, by, why=why)
+        return self._accept(project, "restart", ask)
 
     def scale(self, project: str, replicas: dict[str, int], *, by: str = "", why: str = "") -> ChangeView:
         """Change replica counts, by service. A change like any other."""

@@ -18,11 +18,12 @@ from midair.model.plan import LiveService, Plan
 from midair.model.project import Applied, Names, Port, Project, Revision, Service
 from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen
+from midair.rollout import completed_revisions
 from midair.rollout.fleet import is_done
-from midair.view.ask import AskDown, AskScale, AskUndo, AskUp
+from midair.view.ask import AskDown, AskScale, AskServiceRestart, AskUndo, AskUp
 from midair.view.event import EventView, progress_view
 
-Ask = AskUp | AskUndo | AskScale | AskDown
+Ask = AskUp | AskUndo | AskScale | AskServiceRestart | AskDown
 Progress = Callable[[EventView], None]
 AGAIN = "run midair plan to see what would happen now"
 MEND = "mend it and run midair up again; nothing was touched"
@@ -89,9 +90,10 @@ def _last(keeper: Keeper) -> Applied | None:
     return next((change.before for change in history if change.before is not None and change.before.revisions), base)
 
 
-def plan_between(keeper: Keeper, kind: ChangeKind, after: Applied) -> Plan:
+def plan_between(keeper: Keeper, kind: ChangeKind, after: Applied, restarts: frozenset[str] = frozenset()) -> Plan:
     """The plan of going to a state that is known."""
-    return plans.between(keeper.state.base, after, live(keeper), returns=_returning(keeper, kind, after))
+    returns = _returning(keeper, kind, after)
+    return plans.between(keeper.state.base, after, live(keeper), returns=returns, restarts=restarts)
 
 
 def _returning(keeper: Keeper, kind: ChangeKind, after: Applied) -> frozenset[str]:
@@ -185,7 +187,8 @@ async def fetch(keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, pr
     """Have every release that the plan starts replicas of. Raises PlanRefused when one was removed for good."""
     reasons = []
     for step in plan.steps:
-        if step.kind == "remove" or (step.after == step.before and step.replicas_after <= step.replicas_before):
+        starts = step.after != step.before or step.replicas_after > step.replicas_before or step.restarts
+        if step.kind == "remove" or not starts:
             continue
         revision = after.revisions[step.service]
         runtime = await keeper.world.runtime(revision.service.runtime)
@@ -221,6 +224,7 @@ async def store(
         before, after, plan, previous,
         number=number, now=now, kind=kind, by=ask.by, summary=words, undoes=undoes, baseline=total(router),
         token=ask.token, why=ask.why, returns=_returning(keeper, kind, after),
+        restarts=[step.service for step in plan.steps if step.restarts],
     )  # fmt: skip
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]
@@ -269,6 +273,7 @@ def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
             failing=rollout.phase == "stuck",
             reason=rollout.reason if rollout.phase == "stuck" else "",
             stopped=starts and any(one.by_hand and not is_done(one, rollout.policy) for one in rollout.replicas),
+            done=completed_revisions(rollout),
             own_volumes=tuple(sorted({place for replica in rollout.replicas for place in replica.own_volumes})),
             long_lived=name in long_lived,
         )

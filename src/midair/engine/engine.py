@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from midair import __version__
 from midair import plan as plans
 from midair.change import undo_target
-from midair.engine import accept, backup, forget, rename, show
+from midair.engine import accept, backup, forget, rename, restart, show
 from midair.engine import flags as flag_changes
 from midair.engine.bus import Bus
 from midair.engine.clock import Clock
@@ -30,7 +30,7 @@ from midair.model.project import Applied, Project
 from midair.router.base import Router
 from midair.runtime.base import Runtime
 from midair.store import Store
-from midair.view.ask import AskDown, AskPlan, AskRename, AskScale, AskUndo, AskUp
+from midair.view.ask import AskDown, AskPlan, AskRename, AskScale, AskServiceRestart, AskUndo, AskUp
 from midair.view.change import ChangeView
 from midair.view.daemon import BackupView, Health
 from midair.view.event import EventView
@@ -167,6 +167,17 @@ class Engine:
         keeper = self.keeper(project)
         return await self._change(keeper, "undo", lambda: self._undone(keeper, ask), ask, progress)
 
+    async def plan_restart(self, project: str, ask: AskServiceRestart) -> Plan:
+        """What a restart of services would do."""
+        keeper = self.keeper(project)
+        after = restart.base(keeper, ask)
+        return accept.plan_between(keeper, "restart", after, restart.restarted(keeper, ask, after))
+
+    async def restart(self, project: str, ask: AskServiceRestart, progress: accept.Progress) -> ChangeView:
+        """Replace every replica of services by one of the same revision."""
+        keeper = self.keeper(project)
+        return await self._change(keeper, "restart", lambda: (None, restart.base(keeper, ask)), ask, progress)
+
     async def scale(self, project: str, ask: AskScale, progress: accept.Progress) -> ChangeView:
         """Change replica counts."""
         keeper = self.keeper(project)
@@ -219,7 +230,7 @@ class Engine:
 
     async def _change(
         self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]],
-        ask: AskUndo | AskScale | AskDown, progress: accept.Progress,
+        ask: AskUndo | AskServiceRestart | AskScale | AskDown, progress: accept.Progress,
     ) -> ChangeView:  # fmt: skip
         """Accept a change to the state that `make` says, made when no other one is being accepted.
 
@@ -231,15 +242,18 @@ class Engine:
 
     async def _change_now(
         self, keeper: Keeper, kind: ChangeKind, make: Callable[[], tuple[ChangeId | None, Applied]],
-        ask: AskUndo | AskScale | AskDown, progress: accept.Progress,
+        ask: AskUndo | AskServiceRestart | AskScale | AskDown, progress: accept.Progress,
     ) -> ChangeView:  # fmt: skip
         base = keeper.state.base
         undoes, after = make()
-        plan = accept.plan_between(keeper, kind, after)
+        restarts = restart.restarted(keeper, ask, after) if isinstance(ask, AskServiceRestart) else frozenset()
+        plan = accept.plan_between(keeper, kind, after, restarts)
         latest = keeper.state.change
         if latest is not None and _is_there(keeper, plan, after):
             return show.change(keeper, int(latest.id))
-        digest, confirmed = (ask.digest, ask.confirmed) if isinstance(ask, AskUndo) else (None, True)
+        digest, confirmed = (
+            (ask.digest, ask.confirmed) if isinstance(ask, AskUndo | AskServiceRestart) else (None, True)
+        )
         if kind == "undo":
             plan = await accept.with_written(keeper, plan, after)
         accept.approve(plan, digest, confirmed)

@@ -12,7 +12,7 @@ from midair.model.project import Applied
 from midair.model.rollout import Rollout
 from midair.model.seen import Tally
 
-ChangeKind = Literal["up", "undo", "scale", "down", "restore", "flag"]
+ChangeKind = Literal["up", "undo", "scale", "restart", "down", "restore", "flag"]
 ChangePhase = Literal["pending", "progressing", "completed", "rolling_back", "rolled_back", "stuck", "superseded"]
 
 
@@ -33,6 +33,7 @@ class Change(msgspec.Struct, frozen=True):
     undoes: ChangeId | None = None
     takes_back: ChangeId | None = None  # whose flags, and nothing else, it brings back
     returns: tuple[str, ...] = ()  # services that go back to a revision that has passed in an earlier change
+    restarts: tuple[str, ...] = ()  # services whose replicas are replaced by others of the same revision
     begun: tuple[str, ...] = ()  # services whose rollout was begun, in order
     waiting_since: Moment | None = None  # for a dependency, with nothing else going on
     ended_at: Moment | None = None

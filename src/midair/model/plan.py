@@ -16,6 +16,7 @@ class LiveService(msgspec.Struct, frozen=True):
     failing: bool = False  # stuck, or its replicas have given up: an unchanged file tries again
     reason: str = ""  # why it fails, for people
     stopped: bool = False  # a replica was stopped by hand: an `up` starts it again
+    done: tuple[str, ...] = ()  # revisions that did all their work, and are not run again
     own_volumes: tuple[str, ...] = ()  # where its replicas keep data in volumes without a name
     long_lived: bool = False  # it had WebSockets or event streams in the last day, as far as the router knows
 
@@ -51,6 +52,7 @@ class PlanStep(msgspec.Struct, frozen=True):
     replicas_before: int = 0
     replicas_after: int = 0
     waits_for: tuple[str, ...] = ()  # services that must be there first
+    restarts: bool = False  # every replica is replaced by one of the same revision
 
 
 class Confirmation(msgspec.Struct, frozen=True):

@@ -147,6 +147,8 @@ class Rollout(msgspec.Struct, frozen=True):
     waits: tuple[Waiting, ...] = ()
     replaces_running: bool = False  # replicas of the last good revision were seen to run
     done: tuple[Done, ...] = ()  # one-shots of every revision, oldest first
+    done_before: tuple[Done, ...] = ()  # of the goal's revision, before they were to run again
+    replaces: tuple[ReplicaId, ...] = ()  # of the goal's revision: a restart has others of the same revision instead
     by_number: bool = False  # replicas were seen to keep data of their own, which goes on in the next of their number
 
     @property

@@ -24,6 +24,7 @@ from midair.plan.merge import emptied, scaled
 from midair.plan.refuse import of_name
 from midair.plan.render import render
 from midair.plan.repeated import with_repeated
+from midair.plan.restart import restarted
 from midair.plan.revision import limits_of, revision_of
 from midair.plan.summary import summary
 
@@ -38,6 +39,7 @@ __all__ = [
     "order_of",
     "releases_left",
     "render",
+    "restarted",
     "revision_of",
     "runs_beside",
     "scaled",

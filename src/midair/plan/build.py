@@ -17,7 +17,9 @@ from midair.plan.merge import merge
 from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
+DONE = "completed before, is not run again"
 NO_MONITOR = ", no monitor: it has passed before"
+_RESTART = (FieldChange("(restart)", "changed", "replace", "every replica is replaced by one of the same revision"),)
 _NOTHING = Applied(Project("", {}), {})
 
 
@@ -63,16 +65,22 @@ def between(
     live: Mapping[str, LiveService] | None = None,
     *,
     returns: Set[str] = frozenset(),
+    restarts: Set[str] = frozenset(),
 ) -> Plan:
-    """The plan from one state to another, with no file: for undo, scale and down.
+    """The plan from one state to another, with no file: for undo, scale, restart and down.
 
-    `returns`: services that go back to a revision that has passed.
+    `returns`: services that go back to a revision that has passed. `restarts`: services whose replicas are all
+    replaced, also by others of the same revision.
     """
     old, new = before or _NOTHING, moving(before, _noted(after, live or {}))
-    steps = (*_forward(old, new, live or {}, returns), *_removals(old, new))
+    steps = (*_forward(old, new, live or {}, returns, restarts), *_removals(old, new))
     changed = tuple(step for step in steps if step.kind != "keep")
     exchanged = {
-        name: exchange.on_return(service) if name in returns else service
+        name: exchange.on_return(service)
+        if name in returns
+        else exchange.on_restart(service)
+        if name in restarts
+        else service
         for name, service in new.project.services.items()
     }
     return Plan(
@@ -84,7 +92,7 @@ def between(
         confirmations=confirm.of_steps(changed, old.project.services, exchanged),
         refusals=(*refuse.of_steps(changed), *refuse.of_moves(old, new)),
         flags=flag_plan.lines(old.flags, new.flags),
-        digest=_digest(before, after),
+        digest=_digest(before, after, restarts),
     )
 
 
@@ -133,11 +141,11 @@ def _restarts_with(service: Service) -> list[str]:
 
 
 def _forward(
-    old: Applied, new: Applied, live: Mapping[str, LiveService], returns: Set[str]
+    old: Applied, new: Applied, live: Mapping[str, LiveService], returns: Set[str], restarts: Set[str]
 ) -> tuple[PlanStep, ...]:  # fmt: skip
     services = new.project.services
     return tuple(
-        _change(name, old, new, live.get(name), returns=name in returns)
+        _change(name, old, new, live.get(name), returns=name in returns, restarts=name in restarts)
         if name in old.project.services
         else _addition(name, new)
         for name in order.in_order(services)
@@ -157,12 +165,15 @@ def _addition(name: str, new: Applied) -> PlanStep:
     )
 
 
-def _change(name: str, old: Applied, new: Applied, live: LiveService | None, *, returns: bool) -> PlanStep:
+def _change(
+    name: str, old: Applied, new: Applied, live: LiveService | None, *, returns: bool, restarts: bool
+) -> PlanStep:  # fmt: skip
     earlier, service = old.project.services[name], new.project.services[name]
     first, second = old.revisions[name], new.revisions[name]
-    changes = _changes(earlier, service, first, second) + _recovery(live)
+    changes = _changes(earlier, service, first, second) + _recovery(live) + (_RESTART if restarts else ())
     found = heaviest(changes) if changes else None
-    exchanged = exchange.on_return(service) if returns else service
+    exchanged = exchange.on_return(service) if returns else exchange.on_restart(service) if restarts else service
+    is_done = live is not None and second.id in live.done and not restarts
     if found == "replace" and exchange.has_gap(exchanged):
         found = "recreate"
     return PlanStep(
@@ -170,12 +181,13 @@ def _change(name: str, old: Applied, new: Applied, live: LiveService | None, *, 
         kind="change" if changes else "keep",
         field_class=found,
         changes=changes,
-        how=_how(earlier, exchanged, found) + (NO_MONITOR if returns and found in MAKES_A_REVISION else ""),
+        how=DONE if is_done else _how(earlier, exchanged, found, passed=returns),
         before=first.id,
         after=second.id,
         replicas_before=earlier.replicas,
         replicas_after=service.replicas,
         waits_for=order.waits_for(service, new.project.services),
+        restarts=restarts,
     )
 
 
@@ -220,9 +232,9 @@ def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:
     return (FieldChange("(state)", "changed", "live", cause),)
 
 
-def _how(earlier: Service, service: Service, found: str | None) -> str:
+def _how(earlier: Service, service: Service, found: str | None, *, passed: bool) -> str:
     if found in MAKES_A_REVISION:
-        return exchange.in_words(service)
+        return exchange.in_words(service) + (NO_MONITOR if passed else "")
     if found is not None and earlier.replicas != service.replicas:
         return f"{earlier.replicas} → {_count(service.replicas)}"
     return {"live": "no replica touched", "resize": "in place", "reload": "reloaded"}.get(found or "", "")
@@ -252,9 +264,10 @@ def _count(replicas: int) -> str:
     return "1 replica" if replicas == 1 else f"{replicas} replicas"
 
 
-def _digest(before: Applied | None, after: Applied) -> str:
+def _digest(before: Applied | None, after: Applied, restarts: Set[str]) -> str:
     flags = [before.flags if before is not None else {}, after.flags]
-    return digest_of([_identity(before), _identity(after), *(flags if any(flags) else [])])[:_DIGITS]
+    more = [*(flags if any(flags) else []), *sorted(restarts)]
+    return digest_of([_identity(before), _identity(after), *more])[:_DIGITS]
 
 
 def _identity(applied: Applied | None) -> list[tuple[str, RevisionId, list[object]]] | None:

@@ -68,6 +68,15 @@ def on_return(service: Service) -> Service:
     return msgspec.structs.replace(service, update=update, strategy=strategy)
 
 
+def on_restart(service: Service) -> Service:
+    """The service as its replicas are replaced by others of the same revision: one after the other, without steps."""
+    if service.strategy.kind not in SIDE_BY_SIDE:
+        return service
+    update = msgspec.structs.replace(service.update, order=order_of(service))
+    strategy = msgspec.structs.replace(service.strategy, kind="rolling")
+    return msgspec.structs.replace(service, update=update, strategy=strategy)
+
+
 def at_a_time(service: Service) -> int:
     """How many replicas are exchanged together."""
     if ends_first(service) or service.update.parallelism == 0:

@@ -24,6 +24,8 @@ def summary(plan: Plan, folder: str = "", now_in: str = "") -> str:
 
 def _step(step: PlanStep) -> str:
     fields = list(dict.fromkeys(_field(change.path) for change in step.changes))
+    if step.restarts and len(step.changes) == 1:
+        return f"{step.service} restarted"
     if step.kind != "change" or not fields:
         return f"{step.service} {_WORDS[step.kind]}"
     return f"{step.service}: {_listed(fields, ', ')}"

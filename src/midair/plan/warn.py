@@ -98,7 +98,8 @@ def of_steps(
 ) -> tuple[str, ...]:
     """What the steps of a plan mean for those who use the services."""
     begun = [services[step.service] for step in steps if starts_replicas(step)]
-    exchanged = [services[step.service] for step in steps if step.kind == "change" and starts_replicas(step)]
+    is_exchanged = [step.kind == "change" and (starts_replicas(step) or step.restarts) for step in steps]
+    exchanged = [services[step.service] for step, exchanged in zip(steps, is_exchanged, strict=True) if exchanged]
     found: list[str] = []
     for service in begun:
         found += _of_start(service)

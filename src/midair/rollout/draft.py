@@ -6,7 +6,7 @@ import msgspec
 
 from midair.model.action import Action
 from midair.model.event import Event, PhaseChanged
-from midair.model.ids import ReplicaId
+from midair.model.ids import ReplicaId, revision_of
 from midair.model.moment import Moment, Span
 from midair.model.project import Update
 from midair.model.rollout import Phase, Rollout, Step
@@ -17,7 +17,7 @@ from midair.rollout.phase import check_move
 FIELDS = (
     "phase", "goal", "policy", "back", "alone", "reason", "phase_at", "waiting_since", "waited_s", "reached", "step",
     "step_at", "promoted", "asked", "created", "draining", "stopping", "restarting", "failures", "replicas",
-    "by_number", "reachable", "waits", "replaces_running", "done",
+    "by_number", "reachable", "waits", "replaces_running", "done", "done_before", "replaces",
 )  # fmt: skip
 _FIELDS_OF = attrgetter(*FIELDS)
 TROUBLE_FIRST_S = 0.5  # wait after the first failure of an action
@@ -58,6 +58,8 @@ class Draft:
         self.failures = rollout.failures
         self.replicas = rollout.replicas
         self.done = rollout.done
+        self.done_before = rollout.done_before
+        self.replaces = rollout.replaces
         self.by_number = rollout.by_number
         self.reachable = rollout.reachable
         self.waits = rollout.waits
@@ -72,6 +74,10 @@ class Draft:
     def monitor_s(self) -> Span:
         """How long a new replica is watched after it was ready. A revision that has passed is not watched again."""
         return 0.0 if self.goes_back else self.policy.update.monitor_s
+
+    def is_new(self, replica: ReplicaId) -> bool:
+        """Whether a replica is what the rollout goes to: of the goal's revision, and none that a restart replaces."""
+        return revision_of(replica) == self.goal.revision and replica not in self.replaces
 
     @property
     def is_numbered(self) -> bool:

@@ -10,18 +10,17 @@ _RANK = {"ready": 0, "starting": 1, "unhealthy": 2, "stopping": 3, "exited": 4}
 
 
 class Fleet:
-    """Replicas sorted by what they are to the rollout. `new` are of the goal's revision, `old` of any other."""
+    """Replicas sorted by what they are to the rollout. `new` are what it goes to, `old` all others."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self.new: list[ReplicaSeen] = []
         self.old: list[ReplicaSeen] = []
         self.ending: list[ReplicaSeen] = []  # a stop was asked for
-        revision = draft.goal.revision
         for replica in draft.replicas:
             if replica.id in draft.stopping:
                 self.ending.append(replica)
-            elif revision is not None and revision_of(replica.id) == revision:
+            elif draft.is_new(replica.id):
                 self.new.append(replica)
             else:
                 self.old.append(replica)

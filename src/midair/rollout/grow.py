@@ -38,8 +38,7 @@ def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
     for replica in kept:
         if replica.state != "exited" or is_left_alone(draft, replica):
             continue
-        is_new = replica.id.split("/", 2)[1] == draft.goal.revision
-        policy = draft.policy if is_new else draft.rollout.stable_policy
+        policy = draft.policy if draft.is_new(replica.id) else draft.rollout.stable_policy
         if is_done(replica, policy):
             continue
         entry = _entry(draft, replica, policy.restart)

@@ -15,10 +15,9 @@ def judge_failures(draft: Draft) -> None:
     _note_running(draft)
     if draft.back or draft.phase in ("completed", "stuck") or not draft.created:
         return
-    revision = draft.goal.revision
     known = {(one.replica, one.attempt): one for one in draft.failures}
     for replica in draft.replicas:
-        if replica.id not in draft.created or replica.id in draft.stopping or revision_of(replica.id) != revision:
+        if replica.id not in draft.created or replica.id in draft.stopping or not draft.is_new(replica.id):
             continue
         if replica.since < draft.rollout.started_at:  # what it did before is no failure of this change
             continue
@@ -36,8 +35,8 @@ def judge_failures(draft: Draft) -> None:
 def _note_running(draft: Draft) -> None:
     """Remember that the last good revision ran, and did not end when its work was done."""
     stable = draft.rollout.stable.revision
-    if not draft.replaces_running and stable is not None and stable != draft.goal.revision:
-        old = [one for one in draft.replicas if revision_of(one.id) == stable]
+    if not draft.replaces_running and stable is not None:
+        old = [one for one in draft.replicas if revision_of(one.id) == stable and not draft.is_new(one.id)]
         draft.replaces_running = any(one.state in ("ready", "unhealthy") for one in old)
 
 

@@ -29,7 +29,7 @@ def notice(draft: Draft, replicas: tuple[ReplicaSeen, ...]) -> None:
             _tell(draft, replica, before)
     for gone in known.values():
         _forget(draft, gone.id, gone)
-    draft.replicas = replicas
+    draft.replicas = with_done(draft, replicas) if known else replicas  # what failed hides its record until it is gone
 
 
 def _what(replica: ReplicaSeen) -> tuple[object, ...]:
@@ -54,6 +54,7 @@ def _forget(draft: Draft, gone: ReplicaId, last: ReplicaSeen) -> None:
     if gone in draft.created:
         draft.created = tuple(one for one in draft.created if one != gone)
     draft.draining = tuple(one for one in draft.draining if one.replica != gone)
+    draft.replaces = tuple(one for one in draft.replaces if one != gone)  # the next of this name is another replica
     draft.restarting = tuple(one for one in draft.restarting if one.replica != gone)
 
 

@@ -124,7 +124,7 @@ def _with_ports(record: Reached, expected: tuple[Expected, ...], replica: Replic
 
 def _old_ports(draft: Draft) -> set[int]:
     """Ports at which replicas of other revisions listen."""
-    old = [one for one in draft.reachable if revision_of(one.replica) != draft.goal.revision]
+    old = [one for one in draft.reachable if not draft.is_new(one.replica)]
     return {port for one in old for port in one.ports}
 
 

@@ -2,7 +2,6 @@
 
 from midair.model.action import ResizeReplica
 from midair.model.event import ReplicaResized
-from midair.model.ids import revision_of
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft, find
 from midair.rollout.judge import fail
@@ -33,5 +32,5 @@ def resize_kept(draft: Draft, kept: list[ReplicaSeen]) -> int:
 
 def _is_wrong(draft: Draft, replica: ReplicaSeen) -> bool:
     """Whether it is to have other limits: what is on its way out keeps those it has."""
-    stays = revision_of(replica.id) == draft.goal.revision and replica.state not in ("stopping", "exited")
+    stays = draft.is_new(replica.id) and replica.state not in ("stopping", "exited")
     return stays and replica.resize

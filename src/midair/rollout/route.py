@@ -6,7 +6,6 @@ import msgspec
 
 from midair.model.action import SetRoutes
 from midair.model.event import RoutesAsked
-from midair.model.ids import revision_of
 from midair.model.project import Port
 from midair.model.seen import ReplicaSeen, Route
 from midair.rollout.draft import UNKNOWN_S, Draft
@@ -100,7 +99,7 @@ def _wanted(draft: Draft, routes: tuple[Route, ...], ports: tuple[Port, ...]) ->
 
 def _routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> tuple[Route, ...]:
     ready = sorted((one for one in kept if one.state == "ready" and one.address), key=lambda one: one.id)
-    new = [one for one in ready if revision_of(one.id) == draft.goal.revision]
+    new = [one for one in ready if draft.is_new(one.id)]
     old = [one for one in ready if one not in new]
     if weight is None or not new or not old:
         return tuple([Route(one.id, one.address) for one in ready])

@@ -6,7 +6,6 @@ fleet that returns a Target; it changes nothing.
 
 import msgspec
 
-from midair.model.ids import revision_of
 from midair.model.moment import Moment
 from midair.rollout.draft import Draft
 from midair.rollout.fleet import Fleet, passes_at
@@ -41,13 +40,18 @@ def target(draft: Draft, fleet: Fleet) -> Target:
         return _rolling(draft, fleet)
     if alone:
         return _recreate(draft, fleet)
-    if draft.goes_back:
+    if draft.goes_back or restarts(draft):
         return _rolling(draft, fleet)
     if kind == "canary":
         return _canary(draft, fleet)
     if kind == "blue-green":
         return _blue_green(draft, fleet)
     return _rolling(draft, fleet)
+
+
+def restarts(draft: Draft) -> bool:
+    """Whether replicas are replaced by others of a revision that has passed: steps would prove nothing."""
+    return bool(draft.replaces) and draft.goal.revision == draft.rollout.stable.revision
 
 
 def at_a_time(draft: Draft) -> int:
@@ -117,7 +121,7 @@ def _is_beside_another(fleet: Fleet) -> bool:
 
 def _is_begun_elsewhere(draft: Draft) -> bool:
     """Whether a replica of another revision is being started. What data it keeps is known when it was seen."""
-    return any(revision_of(one) != draft.goal.revision for one in draft.seen.starting)
+    return any(not draft.is_new(one) for one in draft.seen.starting)
 
 
 def _blue_green(draft: Draft, fleet: Fleet) -> Target:
@@ -165,7 +169,7 @@ def _canary_step(draft: Draft, fleet: Fleet) -> tuple[int, Moment | None]:
 
 def _weight_now(draft: Draft) -> int | None:
     """The weight of the step that a paused strategy is at."""
-    if draft.goes_back:
+    if draft.goes_back or restarts(draft):
         return None
     if draft.policy.strategy.kind == "blue-green":
         return 100 if draft.step else 0

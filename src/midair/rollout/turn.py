@@ -9,6 +9,12 @@ def turn_round(draft: Draft, reason: str) -> None:
     assert not draft.back, "a rollback is never rolled back"
     draft.move("rolling_back", reason)
     draft.alone = "recreate" in (draft.policy.strategy.kind, draft.rollout.stable_policy.strategy.kind)
+    before = {one.replica for one in draft.done_before}
+    # What a restart has not replaced yet is as good as what it has, but for those that failed.
+    failed = {one.id for one in draft.replicas if one.state in ("exited", "unhealthy")} | before
+    draft.replaces = tuple(one for one in draft.created if one in failed)
+    draft.done = (*draft.done_before, *(one for one in draft.done if one.replica not in before))
+    draft.done_before = ()
     draft.goal = draft.rollout.stable
     draft.policy = draft.rollout.stable_policy
     draft.back = draft.goes_back = True

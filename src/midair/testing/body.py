@@ -19,6 +19,7 @@ class Body:
         self.quality = quality
         self.state: ReplicaState = "exited"
         self.attempt = 0
+        self.made_at: Moment = 0.0
         self.since = 0.0
         self.ready_at: Moment | None = None
         self.address = ""

@@ -17,7 +17,7 @@ from midair.model.seen import Seen
 from midair.rollout import with_reach
 from midair.rollout.phase import MOVES
 from midair.testing.body import Body
-from midair.testing.check_change import all_or_nothing, dependencies_come_first
+from midair.testing.check_change import all_or_nothing, dependencies_come_first, restarts_replace_all
 from midair.testing.check_return import goes_back, monitor_of, pace_of, settings_of, what_returns_is_quick
 from midair.testing.violation import Violation
 from midair.testing.world import World
@@ -95,6 +95,7 @@ class Checks:
         dependencies_come_first(change, step, after)
         if step.change.phase != change.phase and step.change.phase in ("completed", "rolled_back"):
             all_or_nothing(step, after)
+            restarts_replace_all(step, after, self.world)
 
     # Safety
 

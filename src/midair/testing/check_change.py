@@ -2,8 +2,10 @@
 
 from midair.change.depend import holds
 from midair.model.change import Change, ChangeStep
+from midair.model.ids import revision_of
 from midair.model.rollout import Rollout
 from midair.testing.violation import Violation
+from midair.testing.world import World
 
 
 def dependencies_come_first(change: Change, step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
@@ -32,3 +34,13 @@ def all_or_nothing(step: ChangeStep, rollouts: dict[str, Rollout]) -> None:
         for name, revision_ in change.after.revisions.items():
             if rollouts[name].goal.revision != revision_.id:
                 raise Violation("all or nothing", f"{name} was forgotten")
+
+
+def restarts_replace_all(step: ChangeStep, rollouts: dict[str, Rollout], world: World) -> None:
+    """A completed restart leaves no replica that was ready before it was asked for."""
+    change = step.change
+    for name in change.restarts if change.phase == "completed" else ():
+        for body in world.bodies[name].values():
+            before = body.ready_at is not None and max(body.made_at, body.ready_at) < change.created_at
+            if before and body.state != "exited" and revision_of(body.id) == rollouts[name].goal.revision:
+                raise Violation("a restart replaces every replica", f"{body.id} is of {body.made_at}")

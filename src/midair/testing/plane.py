@@ -1,5 +1,7 @@
 """A simulated control plane: observes, advances, commits, performs; and dies where the chooser says."""
 
+from collections.abc import Iterable
+
 from midair import change as changes
 from midair import rollout as rollouts
 from midair.engine.adopt import adopted
@@ -52,13 +54,14 @@ class Plane:
         """The change under way, or the last one."""
         return self.history[-1] if self.history else None
 
-    def accept(self, after: Applied, undoes: Change | None = None) -> None:
+    def accept(self, after: Applied, undoes: Change | None = None, restarts: Iterable[str] = ()) -> None:
         """Take a change; one that is under way is superseded."""
         now, previous = self.world.now, self.change
         self._adopt(after)
         change = changes.accept(
             self.applied, after, None, previous, number=len(self.history) + 1, now=now,
-            kind="undo" if undoes else "up", undoes=undoes.id if undoes else None,
+            kind="undo" if undoes else "restart" if restarts else "up", undoes=undoes.id if undoes else None,
+            restarts=restarts,
             returns=changes.returning(self.history, after) if undoes else (),
         )  # fmt: skip
         if previous is not None and previous.ended_at is None:
@@ -82,6 +85,15 @@ class Plane:
             return
         assert target.before is not None
         self.accept(target.before, target)
+
+    def restart(self) -> None:
+        """Replace every replica of what was asked for last by one of the same revision."""
+        change = self.change
+        goes_on = change is not None and change.phase in ("pending", "progressing")
+        base = change.after if change is not None and goes_on else self.applied
+        if base is not None and base.revisions:
+            self.checks.marks["a restart"] += 1
+            self.accept(base, restarts=tuple(base.revisions))
 
     def wish(self, service: str, wish: Wish) -> bool:
         """Store an operator's wish; False when it makes no sense now."""

@@ -26,6 +26,7 @@ from midair.rollout.fleet import Fleet
 from midair.testing.plane import Plane
 
 advance = import_module("midair.rollout.advance")  # the package's own `advance` is the function
+begin_module = import_module("midair.rollout.begin")
 change_advance = import_module("midair.change.advance")
 
 Patch = tuple[Any, str, Any]  # where, what, by what
@@ -252,6 +253,7 @@ BUGS: dict[str, list[Patch]] = {
     "leave a front behind": [(advance, "keep_front", _never_remove_a_front)],
     "end before the front is fit": [(advance, "is_front_settled", _always(True))],
     "take routes for settled before the front has them": [(route, "has_front", _always(False))],
+    "restart nothing": [(begin_module, "_replaced", _always(()))],
     "go back one by one": [(strategy, "at_a_time", _go_back_one_by_one)],
     "watch again what has passed": [(Draft, "monitor_s", property(lambda self: self.update.monitor_s))],
     "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],

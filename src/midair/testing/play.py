@@ -17,6 +17,7 @@ from midair.testing.scenario import (
     with_more,
     with_moves,
     with_paces,
+    with_restarts,
     with_worse,
 )
 from midair.testing.violation import Violation
@@ -89,6 +90,8 @@ class Play:
             self.plane.accept(ask.applied)
         elif ask.undo:
             self.plane.undo()
+        elif ask.restart:
+            self.plane.restart()
         elif ask.wish is not None:
             self.plane.wish(ask.service, ask.wish)
         if self.asks:
@@ -172,6 +175,7 @@ def play_seed(seed: int, tell: Callable[[str], None] | None = None) -> Play:
     scenario, short = with_more(scenario, more), more.pick(8, "short lives") == 7
     scenario = with_moves(with_worse(with_data(scenario, more), more), Seeded(seed + 2 * MORE))
     scenario = with_paces(with_fronts(scenario, Seeded(seed + 3 * MORE)), Seeded(seed + 4 * MORE))
+    scenario = with_restarts(scenario, Seeded(seed + 5 * MORE))
     play = Play(scenario, chooser, tell)
     play.plane.dies_after_each_commit = short
     play.world.reaches = more.pick(6, "an older router") < 5

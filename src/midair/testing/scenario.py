@@ -28,11 +28,12 @@ from midair.testing.world import TOO_LITTLE
 
 
 class Ask(NamedTuple):
-    """Something that is asked for at a moment: another state, an undo, or a wish about one service."""
+    """Something that is asked for at a moment: another state, an undo, a restart, or a wish about one service."""
 
     after_s: Span  # since the one before
     applied: Applied | None = None
     undo: bool = False
+    restart: bool = False
     service: str = ""
     wish: Wish | None = None
 
@@ -132,6 +133,15 @@ def _paced(state: Applied, names: set[str]) -> Applied:
         for name, service in state.project.services.items()
     }
     return msgspec.structs.replace(state, project=msgspec.structs.replace(state.project, services=services))
+
+
+def with_restarts(scenario: Scenario, chooser: Chooser) -> Scenario:
+    """The same, in some cases with a restart of everything somewhere in between."""
+    if chooser.pick(4, "restart") != 3:
+        return scenario
+    asks, place = list(scenario.asks), 1 + chooser.pick(len(scenario.asks), "when")
+    asks.insert(place, Ask((40.0, 90.0, 0.5, 3.0)[chooser.pick(4, "pause before it")], restart=True))
+    return scenario._replace(asks=asks)
 
 
 def with_moves(scenario: Scenario, chooser: Chooser) -> Scenario:

@@ -258,6 +258,7 @@ class World:
         if body is None:
             quality = self.quality[revision_of(action.replica)]
             body = self.bodies[service][action.replica] = Body(action.replica, quality)
+            body.made_at = self.now
         elif body.state != "exited" or body.attempt >= action.attempt:
             return
         self.ports += 1

@@ -45,6 +45,17 @@ class AskUndo(msgspec.Struct, frozen=True):
     why: str = ""  # in their words, for the history
 
 
+class AskServiceRestart(msgspec.Struct, frozen=True):
+    """Replace every replica of services by one of the same revision."""
+
+    services: tuple[str, ...] = ()  # none: all, but for jobs that have completed
+    digest: str | None = None  # of the plan that was shown; None: whatever it takes
+    confirmed: bool = False
+    by: str = ""
+    token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
+    why: str = ""  # in their words, for the history
+
+
 class AskScale(msgspec.Struct, frozen=True):
     """Change replica counts."""
 

@@ -16,7 +16,7 @@ class ChangeView(msgspec.Struct, frozen=True):
 
     id: int
     project: str
-    kind: str  # up, undo, scale, down, restore
+    kind: str  # up, undo, scale, restart, down, restore, flag
     phase: str  # pending progressing completed rolling_back rolled_back stuck superseded
     summary: str
     created_at: Moment
