@@ -1,6 +1,8 @@
 """A name leads to its service at every port, before, during and after a change: called from inside the project."""
 
 import json
+import os
+import signal
 import time
 from contextlib import contextmanager
 
@@ -88,3 +90,82 @@ def test_ports_that_nobody_named_are_counted_once_known(place, engine):
             eventually(lambda before=before: place.client.counts("shop").total.accepted > before + 10)
         assert failures(report) == {}
     assert place.client.counts("shop").total.lost == 0
+
+
+def ask(engine, host, *kinds, network="shop_default"):
+    """What one call of each kind gets from a container in the network: a word, or "" for no answer."""
+    script = (
+        "import asyncio, sys; sys.argv = ['', 'x']; sys.path.insert(0, '/')\n"
+        "exec(open('/caller.py').read().rpartition('asyncio.run')[0])\n"
+        "async def once(kind):\n"
+        "    try:\n"
+        "        async with asyncio.timeout(2):\n"
+        "            return await (kind.udp() if kind.kind == 'udp' else kind.stream_call())\n"
+        "    except Exception: return ''\n"
+        f"async def all(): print(json.dumps([await once(Kind({host!r}, *k.split(':'))) for k in {kinds!r}]))\n"
+        "asyncio.run(all())"
+    )
+    return json.loads(engine.docker("run", "--rm", "--network", network, IMAGE, "python3", "-c", script))
+
+
+def front(engine, service="api"):
+    """The front of a service, inspected."""
+    return json.loads(engine.docker("inspect", f"shop-{service}-front"))[0]
+
+
+def runs(engine, service="api"):
+    found = engine.docker("ps", "-q", "--filter", f"name=shop-{service}-front", "--filter", "status=running")
+    return bool(found)
+
+
+def test_front_comes_back_whatever_becomes_of_it(place, engine):
+    place.write(compose({"api": api()}))
+    place.midair("up", expect=0, timeout=200)
+    address = front(engine)["NetworkSettings"]["Networks"]["shop_default"]["IPAddress"]
+    with calls(engine, "api", "tcp:9100", "tcp-kept:9100", "udp-kept:8125", "http:8000") as report:
+        os.kill(place.status().router.pid, signal.SIGKILL)
+        time.sleep(1)
+    assert failures({kind: found for kind, found in report.items() if not kind.startswith("http")}) == {}
+    assert len(failures(report).get("http:8000", [])) <= 1, "the request that was inside it"
+    for command in (("kill",), ("pause",), ("rm", "-f")):
+        engine.docker(*command, "shop-api-front")
+        eventually(lambda: runs(engine) and ask(engine, "api", "http:8000", "tcp:9100", "udp:8125") == ["one"] * 3)
+        assert front(engine)["NetworkSettings"]["Networks"]["shop_default"]["IPAddress"] == address
+
+
+def test_name_leads_nowhere_that_compose_would_not(place, engine):
+    place.write(compose({"api": api(ports=("tcp:9100", "tcp:127.0.0.1@9200", "udp:8125", "http:8000"))}))
+    place.midair("up", expect=0, timeout=200)
+    assert ask(engine, "api", "http:8000", "tcp:9100", "udp:8125", "tcp:9200") == ["one", "one", "one", ""]
+    address = front(engine)["NetworkSettings"]["Networks"]["shop_default"]["IPAddress"]
+    engine.docker("network", "create", "stranger")
+    try:
+        assert ask(engine, address, "http:8000", "tcp:9100", "udp:8125", network="stranger") == [""] * 3
+    finally:
+        engine.docker("network", "rm", "stranger")
+    settings = front(engine)["HostConfig"]
+    assert settings["CapDrop"] == ["ALL"]
+    assert sorted(name.removeprefix("CAP_") for name in settings["CapAdd"]) == ["NET_ADMIN", "NET_BIND_SERVICE"]
+    assert settings["PortBindings"] in ({}, None)
+    assert settings["NetworkMode"] == "shop_default"
+
+
+def test_every_name_leads_to_the_service_on_every_network(place, engine):
+    engine.docker("network", "create", "proxied")
+    networks = {"default": {"aliases": ["backend"]}, "proxied": {"aliases": ["shop-api-outside"]}}
+    shared = {"networks": {"proxied": {"external": True, "name": "proxied"}}}
+    try:
+        place.write(compose({"api": api(networks=networks)}, **shared))
+        place.midair("up", expect=0, timeout=200)
+        with (
+            calls(engine, "backend", "http:8000", "tcp:9100", "udp:8125") as inside,
+            calls(engine, "shop-api-outside", "http:8000", "tcp:9100", "udp:8125", network="proxied") as outside,
+        ):
+            place.write(compose({"api": api("two", networks=networks)}, **shared))
+            place.midair("up", expect=0)
+        for report in (inside, outside):
+            assert failures(report) == {}
+            assert all(found["words"] == ["one", "two"] for found in report.values()), report
+        place.midair("down", expect=0)
+    finally:
+        engine.docker("network", "rm", "proxied", check=False)

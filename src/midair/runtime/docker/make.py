@@ -12,12 +12,14 @@ from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import StartReplica
 from midair.model.ids import FOREIGN, service_of
 from midair.model.project import Project, Revision
-from midair.runtime.docker import images, shared
+from midair.runtime.docker import images
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import anonymous_volumes, attempt_of, is_foreign, replica_of
 from midair.runtime.docker.files import Files
+from midair.runtime.docker.front.addresses import hosts_for
 from midair.runtime.docker.limits import IN_PLACE
 from midair.runtime.docker.names import Names, taken_names
+from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.translate import (
     Placement,
@@ -73,10 +75,11 @@ class Maker:
         taken = await taken_names(self._engine)
         number = self._names.number(service.name, self._containers.current(), taken)
         placement = self._placement(revision, project)
+        placement.hosts |= hosts_for(service, placement)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
         declared = await images.volumes(self._engine, image) - (body["HostConfig"].get("Tmpfs") or {}).keys()
         body["HostConfig"]["Mounts"] = with_inherited(body["HostConfig"]["Mounts"], volumes, declared)
-        await shared.ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
+        await ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
         name = self._names.name(service, number, taken)
         endpoints = network_endpoints(service, placement)
         try:

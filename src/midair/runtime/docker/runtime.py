@@ -33,9 +33,11 @@ from midair.runtime.docker.files import Files, unavailable
 from midair.runtime.docker.front.body import KEEPERS, fronted
 from midair.runtime.docker.front.fronts import Fronts
 from midair.runtime.docker.front.image import remove_unused
+from midair.runtime.docker.front.names import names_of
 from midair.runtime.docker.last_words import LastWords
 from midair.runtime.docker.make import Maker
 from midair.runtime.docker.names import taken_names
+from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.notes import Notes
 from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.readiness import Readiness
@@ -118,11 +120,11 @@ class DockerRuntime:
         await asyncio.to_thread(self._files.keep, project)
         made: list[str] = []
         try:
-            await shared.ensure_networks(self._engine, project, made, project.services.values())
+            await ensure_networks(self._engine, project, made, project.services.values())
             await shared.ensure_volumes(self._engine, project)
             if self._desktop:
                 return {}  # the gateways of its networks are inside its machine, where the router is not
-            return await shared.names_of(self._engine, project, fronted(project))
+            return await names_of(self._engine, project, fronted(project), self._project)
         except RuntimeTrouble:
             for network in made:  # nothing comes of it
                 with suppress(RuntimeTrouble):

@@ -65,22 +65,23 @@ def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
     """
     if caller.fields.get("network_mode"):
         return {}
-    mine = {network_name(key, settings, placement) for key, settings in _networks(caller)}
+    mine = {network_name(key, settings, placement) for key, settings in networks_of(caller)}
     found: dict[str, str] = {}
     owners: Counter[str] = Counter()
     for service in placement.project.services.values():
         names: dict[str, str] = {}
-        for key, settings in _networks(service):
+        for key, settings in networks_of(service):
             network = network_name(key, settings, placement)
             address = service.front.addresses.get(network) if service.front is not None else None
             if network in mine:
                 names |= {name: address or "" for name in names_on(service, settings) if not names.get(name)}
-        owners.update(names)
+        owners.update(names.keys())
         found |= names
     return {name: str(ip_interface(found[name]).ip) for name in found if owners[name] == 1 and found[name]}
 
 
-def _networks(service: Service) -> list[tuple[str, dict[str, Any] | None]]:
+def networks_of(service: Service) -> list[tuple[str, dict[str, Any] | None]]:
+    """The networks of a service, by their keys in the file, with its settings there."""
     if service.fields.get("network_mode"):
         return []
     return list((service.fields.get("networks") or {"default": None}).items())

@@ -5,10 +5,12 @@ Field names on the right are those of the Docker Engine API v1.41.
 
 import json
 from hashlib import sha256
+from ipaddress import ip_interface
 from typing import Any
 
 from midair.model.project import Project, Service
 from midair.runtime.docker.container import COMPOSE, FRONT, FRONT_SPEC
+from midair.runtime.docker.front.addresses import names_on, networks_of
 from midair.runtime.docker.translate import Placement, network_name
 
 INSIDE = "/run/front"  # where the router's folder for keepers is mounted
@@ -45,13 +47,11 @@ def endpoints(service: Service, placement: Placement) -> dict[str, dict[str, Any
     """The engine's network name → endpoint settings: every name that the service has there."""
     addresses = service.front.addresses if service.front is not None else {}
     found: dict[str, dict[str, Any]] = {}
-    for key, settings in (service.fields.get("networks") or {"default": None}).items():
+    for key, settings in networks_of(service):
         name = network_name(key, settings, placement)
-        own = service.fields.get("container_name")
-        names = [service.name, *((settings or {}).get("aliases") or []), *([own] if own else [])]
-        endpoint: dict[str, Any] = {"Aliases": list(dict.fromkeys(names))}
+        endpoint: dict[str, Any] = {"Aliases": names_on(service, settings)}
         if name in addresses:
-            endpoint["IPAMConfig"] = {"IPv4Address": addresses[name]}
+            endpoint["IPAMConfig"] = {"IPv4Address": str(ip_interface(addresses[name]).ip)}
         found[name] = endpoint
     return found
 

@@ -9,11 +9,11 @@ from aiodocker.exceptions import DockerError
 from midair.model.action import FrontAction, MakeFront
 from midair.model.project import Project, Service
 from midair.model.seen import FrontSeen
-from midair.runtime.docker import shared
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import FRONT, FRONT_SPEC
 from midair.runtime.docker.front.body import endpoints, front_body, front_name, spec, unfit
 from midair.runtime.docker.front.image import command, ensure_image
+from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.translate import Placement
 from midair.runtime.docker.watch import Containers
 
@@ -61,7 +61,7 @@ class Fronts:
     async def _make(self, service: Service, placement: Placement) -> None:
         project = placement.project
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        await shared.ensure_networks(self._engine, project, [], (service,))
+        await ensure_networks(self._engine, project, [], (service,))
         image, name = await ensure_image(self._engine), front_name(project.name, service.name)
         body = front_body(service, placement, image, command(service.name), str(self._folder))
         async with trouble(f'make the front of "{service.name}"'):
