@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from tests.docker import engine as engines
 from tests.e2e.place import free_port
 
+from midair.errors import BuildTrouble
 from midair.model.project import Build, Revision, Service
 from midair.runtime.docker.builds import Builds
 from midair.runtime.docker.client import connect
@@ -69,12 +72,14 @@ def test_image_of_the_first_midair_is_kept_until_an_edit(engine, tmp_path):
             old = f"midair/shop-web:{before[:16]}"
             await asyncio.sleep(1.1)  # the engine says to the second when an image was made
             engine.docker("build", "-q", "-t", old, "--label", "com.docker.compose.project=shop", str(context))
-            assert await builds.fingerprint(web) == old == await builds.prepare(web, print)
+            known = Revision(id="1", service=web, release=old)
+            assert await builds.fingerprint(web, known) == old
+            assert await builds.fingerprint(web) != old
             engine.docker("rmi", old)
-            assert await builds.fetch(Revision(id="1", service=web, release=old), print) == ""
+            assert await builds.fetch(known, print) == ""
             assert label(engine, old) == "v1"
             (context / "Dockerfile").write_text("FROM scratch\nLABEL version=v2\n")
-            assert await builds.fingerprint(web) not in (None, old)
+            assert await builds.fingerprint(web, known) != old
 
     asyncio.run(run())
 
@@ -99,3 +104,45 @@ def test_git_url_is_fetched_by_the_engine(engine, tmp_path):
             asyncio.run(run())
         finally:
             served.terminate()
+
+
+def test_inline_dockerfile_gets_secrets_and_labels(engine, tmp_path):
+    (tmp_path / "context").mkdir()
+    (tmp_path / "token").write_text("of a file")
+    reads = "open('/run/secrets/one').read() + open('/run/secrets/two').read()"
+    mounts = "--mount=type=secret,id=one --mount=type=secret,id=two"
+    inline = f"FROM {engines.IMAGE}\nRUN {mounts} python3 -c \"open('/both', 'w').write({reads})\"\n"
+    settings = {"dockerfile_inline": inline, "labels": {"version": "v1"}, "tags": ["shop-test:extra"]}
+    secrets = {"one": str(tmp_path / "token"), "two": ""}
+    web = service(tmp_path / "context", dockerfile=None, settings=settings, secrets=secrets)
+    web = replace(web, contents={"build.two": "0"})
+
+    async def run():
+        async with builds_on(engine, tmp_path) as builds:
+            with pytest.raises(BuildTrouble, match='value of build secret "two"'):
+                await builds.prepare(web, print)
+            tag = await builds.prepare(web, print, contents={"0": b" and of a variable"})
+            assert label(engine, tag) == label(engine, "shop-test:extra") == "v1"
+            assert (
+                engine.docker("run", "--rm", tag, "python3", "-c", "print(open('/both').read())")
+                == "of a file and of a variable"
+            )
+            engine.docker("rmi", "shop-test:extra")
+
+    asyncio.run(run())
+
+
+def test_setting_without_an_option_is_refused_by_name(engine, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    web = service(tmp_path, settings={"cache_to": ["type=local,dest=/tmp"]})
+
+    async def run():
+        async with builds_on(engine, tmp_path) as builds:
+            if await builds._builder() == "buildx":
+                pytest.skip("the docker command has the plugin")
+            (line,) = await builds.unsupported(web)
+            assert 'web": the docker command has no option for build.cache_to; install the buildx plugin' in line
+            with pytest.raises(BuildTrouble, match=r"build\.cache_to"):
+                await builds.prepare(web, print)
+
+    asyncio.run(run())

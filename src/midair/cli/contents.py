@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from midair.errors import FileRefused, Problem
 from midair.model.project import Project, Service
+from midair.spec.building import secret_id
 
 KINDS = ("configs", "secrets")
 LARGEST = 1_000_000  # bytes of one config or secret: what Swarm and Kubernetes take, roughly
@@ -31,6 +32,11 @@ def with_contents(project: Project, variables: Mapping[str, str]) -> Project:
                 problems.append(Problem(f"{kind}.{name}", f"cannot be read: {said}", _place(entry, project)))
             else:
                 held |= {f"{kind}.{name}": content} if content is not None else {}
+    for name, variable in sorted(_build_secrets(project).items()):
+        if variable in variables:
+            held[name] = variables[variable].encode()
+        else:
+            problems.append(Problem(name, f'cannot be read: variable "{variable}" is not set', _place({}, project)))
     if problems:
         raise FileRefused(tuple(problems))
     if not held:
@@ -39,6 +45,17 @@ def with_contents(project: Project, variables: Mapping[str, str]) -> Project:
     services = {name: _with_digests(service, digests) for name, service in project.services.items()}
     captured = {digests[name]: content for name, content in held.items()}
     return replace(project, services=services, captured=captured)
+
+
+def _build_secrets(project: Project) -> dict[str, str]:
+    """Variables whose values are secrets of builds, by the name of the secret's content in its service."""
+    return {
+        f"build.{secret_id(entry)}": str(variable)
+        for service in project.services.values()
+        if service.runtime != "process"
+        for entry in (service.fields.get("build") or {}).get("secrets") or ()
+        if (variable := ((project.fields.get("secrets") or {}).get(entry["source"]) or {}).get("environment"))
+    }
 
 
 def _used(project: Project, kind: str) -> set[str]:
@@ -54,6 +71,7 @@ def _with_digests(service: Service, digests: Mapping[str, str]) -> Service:
     if service.runtime == "process":
         return service
     names = [f"{kind}.{entry['source']}" for kind in KINDS for entry in service.fields.get(kind) or ()]
+    names += [f"build.{name}" for name, path in (service.build.secrets if service.build else {}).items() if not path]
     return replace(service, contents={name: digests[name] for name in names if name in digests})
 
 

@@ -61,11 +61,14 @@ def _take_over(service: str, replicas: tuple[ReplicaSeen, ...]) -> str:
 async def _with_advice(keeper: Keeper, plan: Plan, after: Applied) -> Plan:
     """The plan, with what the runtimes know of what it starts anew."""
     advice: list[str] = []
+    refusals: list[str] = []
     for name in _new(plan):
         revision = after.revisions[name]
         runtime = keeper.world.runtimes.get(revision.service.runtime)  # one that nothing has needed yet is left closed
-        advice += await runtime.advise(revision.service, revision.release) if runtime is not None else ()
-    return replace(plan, warnings=(*plan.warnings, *advice))
+        if runtime is not None:
+            advice += await runtime.advise(revision.service, revision.release)
+            refusals += await runtime.unsupported(revision.service)
+    return replace(plan, warnings=(*plan.warnings, *advice), refusals=(*plan.refusals, *refusals))
 
 
 async def with_written(keeper: Keeper, plan: Plan, after: Applied) -> Plan:
@@ -179,7 +182,9 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
             progress(progress_view(keeper.project, keeper.clock(), name, line))
 
         runtime = await keeper.world.runtime(service.runtime)
-        releases[name] = await runtime.prepare(service, tell, after.project.shell)
+        releases[name] = await runtime.prepare(
+            service, tell, after.project.shell, release=releases[name], contents=after.project.captured
+        )
     return releases
 
 
@@ -300,7 +305,9 @@ def _was_made(keeper: Keeper, revision: Revision) -> bool:
 
 
 async def _fingerprint(keeper: Keeper, service: Service) -> str | None:
-    return await (await keeper.world.runtime(service.runtime)).fingerprint(service)
+    base = keeper.state.base
+    known = base.revisions.get(service.name) if base is not None else None
+    return await (await keeper.world.runtime(service.runtime)).fingerprint(service, known)
 
 
 async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -> Iterable[str]:

@@ -46,6 +46,8 @@ class Build(msgspec.Struct, frozen=True):
     args: dict[str, str] = {}
     command: str | None = None  # x-midair.build: a shell command run inside the snapshot
     ignore: tuple[str, ...] = ()  # more ignore rules, in .gitignore syntax
+    settings: dict[str, Any] = {}  # the rest of Compose's `build` in canonical form, with absolute paths
+    secrets: dict[str, str] = {}  # by the id that a Dockerfile names: an absolute path, or "" for a variable's value
 
 
 class HealthCheck(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ class Hook(msgspec.Struct, frozen=True):
     environment: dict[str, str] = {}
     working_dir: str | None = None
     user: str | None = None
+    privileged: bool = False
 
 
 class Dependency(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 
 from midair.model.ids import RevisionId
 from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
-from midair.model.project import Applied, Project, Revision, Service
+from midair.model.project import Applied, Hook, Project, Revision, Service
 from midair.plan import confirm, exchange, note, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
@@ -217,9 +217,18 @@ def _classified(difference: Difference, earlier: Service, service: Service) -> F
 
 def _settings(service: Service) -> Service:
     """What midair acts on, without the canonical form that `diff` has compared, and what the runtime added."""
+    build = service.build
+    if build is not None:
+        build = msgspec.structs.replace(build, settings={}, secrets={})
     return msgspec.structs.replace(
-        service, fields={}, extension={}, names=(), own_volumes=(), links=(), shared_place="", moves=False, front=None
-    )
+        service, fields={}, extension={}, names=(), own_volumes=(), links=(), shared_place="", moves=False, front=None,
+        build=build, pre_stop=_plainly(service.pre_stop), post_start=_plainly(service.post_start),
+    )  # fmt: skip
+
+
+def _plainly(hooks: tuple[Hook, ...]) -> tuple[Hook, ...]:
+    """Hooks as states on record have them, from before they had rights of their own."""
+    return tuple(msgspec.structs.replace(hook, privileged=False) for hook in hooks)
 
 
 def _recovery(live: LiveService | None) -> tuple[FieldChange, ...]:

@@ -9,6 +9,7 @@ from midair.model.project import Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
 
 Progress = Callable[[str], None]  # takes one line for people
+_NONE: Mapping[str, bytes] = {}
 
 
 class Runtime(Protocol):
@@ -53,15 +54,21 @@ class Runtime(Protocol):
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` (in the loop) whenever a replica's state has changed."""
 
-    async def fingerprint(self, service: Service) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
         """Content id of the code the service would run now (`build`), or None when it has none. Makes nothing.
+
+        `known` is the revision in force: code that is the same as its own has its content id.
 
         Raises BuildTrouble when the code cannot be read."""
 
-    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
+    async def prepare(
+        self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
+        release: str | None = None, contents: Mapping[str, bytes] = _NONE,
+    ) -> str | None:  # fmt: skip
         """Make the release that `fingerprint` names: snapshot, then its build command. Idempotent.
 
-        `shell` is the environment of the shell that asked (`Project.shell`).
+        `shell` is the environment of the shell that asked (`Project.shell`), `release` what `fingerprint` returned,
+        `contents` what secrets of the build hold, by digest.
 
         Raises BuildTrouble; nothing that runs is touched."""
 
@@ -89,6 +96,9 @@ class Runtime(Protocol):
 
     async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
         """What a person should know before replicas of it are started, a line each. Fetches and makes nothing."""
+
+    async def unsupported(self, service: Service) -> tuple[str, ...]:
+        """What the service asks for and this machine cannot do, a line each: a plan that starts it is refused."""
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """(replica id, path) of the current log file of each replica of the service, newest replica last."""

@@ -12,10 +12,13 @@ from midair.model.project import Build
 from midair.source import ignore
 from midair.source.reader import Digests, changed_ns, digest_of, is_file, is_folder, read_context, read_lines, rules_of
 from midair.source.tree import Entry, Tree, context_digest
+from midair.spec.paths import is_remote
 
 Made = TypeVar("Made")
 
 _OWN = (".git",)
+_FIRST = 3  # of a recipe: what the first midair passed on
+_SAME_RESULT = ("cache_from", "cache_to", "no_cache", "no_cache_filter", "pull")
 _ATTEMPTS = 5  # while files come and go
 
 
@@ -44,7 +47,17 @@ class Contexts:
     def _digest(self, build: Build) -> str:
         tree, beside = self._read(build)
         digests = {name: digest_of(path) for name, path in beside.items()}
+        for name, place in (build.settings.get("additional_contexts") or {}).items():
+            if not is_remote(place):
+                digests[f"context {name}"] = self._further(Path(place))
         return context_digest(_recipe(build), tree, self._digests.read(tree), digests)
+
+    def _further(self, root: Path) -> str:
+        """The content id of another context of the same build."""
+        path = root / ".dockerignore"
+        rules = rules_of(lambda: ignore.for_context(read_lines(path) or [], _OWN), path)
+        tree = read_context(root, rules, self._outside)
+        return context_digest([], tree, self._digests.read(tree))
 
     def _before(self, build: Build) -> Before:
         root = Path(build.context)
@@ -58,21 +71,22 @@ class Contexts:
         now, beside = self._read(build)
         changed = [_changed_ns(entry) for entry in _leaves(now) if entry.path not in counted]
         changed += [changed_ns(path) for path in beside.values()]
-        return Before(context_digest(_recipe(build), tree, digests), max(changed, default=0) / 1e9)
+        return Before(context_digest(_recipe(build)[:_FIRST], tree, digests), max(changed, default=0) / 1e9)
 
     def _read(self, build: Build) -> tuple[Tree, dict[str, Path]]:
         """The context, and the files that count beside what is in it."""
         root = Path(build.context)
         dockerfile = root / (build.dockerfile or "Dockerfile")
-        own = dockerfile.with_name(f"{dockerfile.name}.dockerignore")  # comes before the context's
-        path = next((path for path in (own, root / ".dockerignore") if is_file(path)), None)
+        is_inline = bool(build.settings.get("dockerfile_inline"))
+        own = [] if is_inline else [dockerfile.with_name(f"{dockerfile.name}.dockerignore")]  # comes first
+        path = next((path for path in (*own, root / ".dockerignore") if is_file(path)), None)
         lines = (read_lines(path) if path is not None else None) or []
         rules = rules_of(lambda: ignore.for_context(lines, (*build.ignore, *_OWN)), path or root)
         tree = read_context(root, rules, self._outside)
-        if not is_file(dockerfile):
+        if not is_inline and not is_file(dockerfile):
             raise BuildTrouble(f'cannot read Dockerfile "{dockerfile}": no such file', hint="check build.dockerfile")
         counted = {str(root / entry.path) for entry in tree.files}
-        files = {"Dockerfile": dockerfile} | ({"ignore file": path} if path is not None else {})
+        files = ({} if is_inline else {"Dockerfile": dockerfile}) | ({"ignore file": path} if path is not None else {})
         return tree, {name: path for name, path in files.items() if posixpath.normpath(path) not in counted}
 
 
@@ -92,7 +106,9 @@ def _steadily(build: Build, read: Callable[[], Made]) -> Made:
 
 def _recipe(build: Build) -> list[Any]:
     """The settings of a build, as they are part of its digest."""
-    return [build.dockerfile, build.target, build.args]
+    settings = {name: value for name, value in build.settings.items() if name not in _SAME_RESULT}
+    more = [settings, sorted(build.secrets)] if settings or build.secrets else []
+    return [build.dockerfile, build.target, build.args, *more]
 
 
 def _leaves(tree: Tree) -> list[Entry]:

@@ -54,13 +54,14 @@ def release_digest(tree: Tree, digests: dict[str, str], *more: str) -> str:
 def context_digest(recipe: list[Any], tree: Tree, digests: dict[str, str], beside: dict[str, str] | None = None) -> str:
     """The content id of a Docker build: its settings, its context, and the digests of files beside the context."""
     total = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode())
-    for entry, following in zip(tree.entries, (*tree.entries[1:], None), strict=True):
+    filled = {posixpath.dirname(entry.path) for entry in tree.entries}
+    for entry in tree.entries:
         if entry.kind == "link":
             line = f"{entry.path}->{entry.target}"
         elif entry.kind == "file":
             line = f"{entry.path}:{entry.mode:o}:{digests[entry.path]}"
-        elif following is None or not following.path.startswith(f"{entry.path}/"):
-            line = f"{entry.path}/:{entry.mode:o}"  # an empty folder: another one shows by what is in it
+        elif entry.path not in filled:
+            line = f"{entry.path}/:{entry.mode:o}"  # an empty folder: others show by what is in them
         else:
             continue
         total.update(_bytes(f"{line}\0"))

@@ -73,7 +73,7 @@ def _project(
         service_own = canonical(SERVICE_EXTENSION, said) if said is not None else {}
         if "trusted_proxies" in own:
             service_own.setdefault("trusted_proxies", own["trusted_proxies"])
-        services[key] = typed.service(key, fields["services"][key], service_own, folder, runtime)
+        services[key] = typed.service(key, fields["services"][key], service_own, folder, runtime, fields.get("secrets"))
     return Project(
         name=name,
         named=named,

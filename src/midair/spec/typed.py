@@ -5,9 +5,10 @@ from typing import Any, Literal
 from midair.model import project as model
 from midair.model.protocol import likely_protocol
 from midair.spec import extension
+from midair.spec.building import build_of
 from midair.spec.extension import span
 from midair.spec.links import links_of, place_of
-from midair.spec.paths import is_remote, join_path
+from midair.spec.paths import join_path
 from midair.spec.table.common import signal_name
 
 _HTTP = ("http", "http1", "http/1.1", "ws")
@@ -15,8 +16,11 @@ _HTTP = ("http", "http1", "http/1.1", "ws")
 _CONDITIONS: dict[str, Literal["any", "on-failure", "none"]] = {"none": "none", "on-failure": "on-failure"}
 
 
-def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str, runtime: str) -> model.Service:
-    """The typed service. `fields` is its canonical form, `own` its `x-midair`."""
+def service(
+    name: str, fields: dict[str, Any], own: dict[str, Any], folder: str, runtime: str,
+    secrets: dict[str, Any] | None = None,
+) -> model.Service:  # fmt: skip
+    """The typed service. `fields` is its canonical form, `own` its `x-midair`, `secrets` those of the whole file."""
     deploy = fields.get("deploy", {})
     ports = _ports(fields, own)
     has_releases = own.get("runtime", runtime) == "process" and "build" in fields
@@ -25,7 +29,7 @@ def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str,
         runtime=own.get("runtime", runtime),
         replicas=deploy.get("replicas", fields.get("scale", 1)),
         image=fields.get("image"),
-        build=_build(fields, own, folder),
+        build=build_of(fields, own, folder, secrets or {}),
         entrypoint=_words(fields["entrypoint"]),
         command=_words(fields["command"]),
         environment={key: value for key, value in fields.get("environment", {}).items() if value is not None},
@@ -57,22 +61,6 @@ def service(name: str, fields: dict[str, Any], own: dict[str, Any], folder: str,
 
 def _words(value: list[str] | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(value)
-
-
-def _build(fields: dict[str, Any], own: dict[str, Any], folder: str) -> model.Build | None:
-    said = fields.get("build")
-    if said is None:
-        return None
-    extra = own.get("build", {})
-    context = said["context"]
-    return model.Build(
-        context=context if is_remote(context) else join_path(folder, context),
-        dockerfile=said.get("dockerfile"),
-        target=said.get("target"),
-        args={key: value or "" for key, value in said.get("args", {}).items()},
-        command=extra.get("command"),
-        ignore=tuple(extra.get("ignore", ())),
-    )
 
 
 def _working_dir(fields: dict[str, Any], runtime: str, folder: str) -> str | None:
@@ -152,6 +140,7 @@ def _hook(said: dict[str, Any]) -> model.Hook:
         environment=environment,
         working_dir=said.get("working_dir"),
         user=said.get("user"),
+        privileged=said.get("privileged", False),
     )
 
 

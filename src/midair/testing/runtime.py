@@ -20,6 +20,8 @@ from midair.model.project import Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
 from midair.runtime.base import Progress
 
+_NONE: Mapping[str, bytes] = {}
+
 
 class Behaviour(msgspec.Struct, frozen=True):
     """What a replica does by itself. Spans count from its start, but for `unhealthy_after_s` and `stops_after_s`."""
@@ -152,14 +154,17 @@ class FakeRuntime:
         for nudge in self._nudges:
             nudge()
 
-    async def fingerprint(self, service: Service) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
         """Content id of the service's `machine.code`."""
         if service.build is None:
             return None
         code = self.machine.code.get(service.name, "")
         return hashlib.sha256(f"{service.build.context}\n{code}".encode()).hexdigest()[:16]
 
-    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
+    async def prepare(
+        self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
+        release: str | None = None, contents: Mapping[str, bytes] = _NONE,
+    ) -> str | None:  # fmt: skip
         """Make the release, unless `machine.build_trouble` forbids it."""
         release = await self.fingerprint(service)
         if release is None:
@@ -186,6 +191,10 @@ class FakeRuntime:
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """What `machine.reasons` says."""
         return self.machine.reasons.get(service.name, ())
+
+    async def unsupported(self, service: Service) -> tuple[str, ...]:
+        """Nothing: it can do everything."""
+        return ()
 
     async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
         """Nothing that the plan does not know."""

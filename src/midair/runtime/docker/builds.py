@@ -1,12 +1,16 @@
-"""Images that midair builds: named by what the build reads, made by BuildKit through the docker command."""
+"""Images that midair builds: named by what the build reads, made through the docker command."""
 
 import asyncio
 import os
+import re
 import shutil
-from contextlib import suppress
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiodocker
 
@@ -14,12 +18,16 @@ from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.project import Build, Revision, Service
 from midair.runtime.base import Progress
 from midair.runtime.docker import images
+from midair.runtime.docker.build_command import Builder, arguments, chosen, missing
 from midair.runtime.docker.client import trouble
 from midair.source.context import Contexts
 from midair.spec.paths import is_remote
 
 _TAGS = "midair"  # images that midair built are midair/PROJECT-SERVICE:CONTENT
 _DIGITS = 16
+_NONE: Mapping[str, bytes] = {}
+_WITHOUT_BUILDKIT = 23  # from this version of the docker command on, BuildKit is the plugin's
+_BUILDX_HINT = "install the buildx plugin of docker, or remove what needs it"
 
 
 class Builds:
@@ -29,25 +37,41 @@ class Builds:
         self._client = client
         self._project = project
         self._contexts = contexts
+        self._known_builder: Builder | None = None
         self._host = host  # as DOCKER_HOST names it; "": where the docker command looks by itself
 
-    async def fingerprint(self, service: Service) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
         """What the service would run now: an image's content, or for one to be built its tag.
+
+        `known` is the revision in force: an image that the first midair built for it goes on under its tag.
 
         Raises BuildTrouble when the context cannot be read, or the registry has to be asked and does not say.
         """
         if service.build is None:
             return await images.fingerprint(self._client, service)
-        return await self._tag(service, service.build)
+        return await self._tag(service, service.build, known)
 
-    async def prepare(self, service: Service, progress: Progress) -> str | None:
-        """Make the image be there, and pin it: its content, or the tag of what was built."""
+    async def prepare(
+        self, service: Service, progress: Progress, release: str | None = None, contents: Mapping[str, bytes] = _NONE
+    ) -> str | None:
+        """Make the image be there, and pin it: its content, or the tag of what was built.
+
+        `release` is what `fingerprint` returned for it, `contents` what secrets hold, by digest.
+        """
         if service.build is None:
             return await images.prepare(self._client, service, progress)
-        tag = await self._tag(service, service.build)
+        tag = release or await self._tag_now(service, service.build)
         if await images.inspect(self._client, tag) is None:
-            await self._build(service, service.build, tag, progress)
+            await self._build(service, service.build, tag, progress, contents)
         return tag
+
+    async def unsupported(self, service: Service) -> tuple[str, ...]:
+        """Settings of its build that the docker command has no option for, in one line."""
+        build = service.build
+        if build is None or not (build.settings or build.secrets):
+            return ()
+        names = missing(chosen(await self._builder(), build), build)
+        return (f"{_unsupported(service, names)}; {_BUILDX_HINT}",) if names else ()
 
     async def fetch(self, revision: Revision, progress: Progress) -> str:
         """Have the image of an earlier revision. Returns why that cannot be, else ""."""
@@ -61,7 +85,7 @@ class Builds:
                 await images.pull(self._client, wanted, progress)
                 return ""
             if service.build is not None and wanted in await self._tags(service, service.build):
-                await self._build(service, service.build, wanted, progress)
+                await self._build(service, service.build, wanted, progress, {})
                 return ""
         except BuildTrouble as error:
             return f"{removed}, and cannot be had again: {error.message}"
@@ -79,14 +103,16 @@ class Builds:
                     async with trouble(f'remove image "{tag}"'):
                         await self._client.images.delete(tag)
 
-    async def _tag(self, service: Service, build: Build) -> str:
+    async def _tag(self, service: Service, build: Build, known: Revision | None) -> str:
         """The tag that names the content of the build, or that of an image which the first midair built from it."""
         tag = await self._tag_now(service, build)
-        if is_remote(build.context) or await images.inspect(self._client, tag) is not None:
+        if known is None or known.release in (None, tag) or is_remote(build.context):
+            return tag
+        if known.service.fields.get("build") != service.fields.get("build"):
             return tag
         before = await asyncio.to_thread(self._contexts.before, build)
         older = self._named(service, before.digest)
-        image = await images.inspect(self._client, older) if older != tag else None
+        image = await images.inspect(self._client, older) if older == known.release else None
         return older if image is not None and before.changed_s < _made_s(image) else tag
 
     async def _tags(self, service: Service, build: Build) -> tuple[str, ...]:
@@ -104,37 +130,80 @@ class Builds:
     def _named(self, service: Service, digest: str) -> str:
         return f"{_TAGS}/{self._project}-{service.name}:{digest[:_DIGITS]}".lower()
 
-    async def _build(self, service: Service, build: Build, tag: str, progress: Progress) -> None:
-        """`docker build` with BuildKit. Raises BuildTrouble with the last lines."""
-        environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"}
+    async def _build(
+        self, service: Service, build: Build, tag: str, progress: Progress, contents: Mapping[str, bytes]
+    ) -> None:
+        """Run the docker command. Raises BuildTrouble with the last lines."""
+        builder = chosen(await self._builder(), build)
+        if names := missing(builder, build):
+            raise BuildTrouble(f"cannot build {_unsupported(service, names)}", hint=_BUILDX_HINT)
+        environment = {**os.environ, "DOCKER_BUILDKIT": str(int(builder != "classic")), "BUILDKIT_PROGRESS": "plain"}
         environment |= {"DOCKER_HOST": self._host} if self._host else {}
-        process = await asyncio.create_subprocess_exec(
-            docker_command(), *arguments(self._project, build, tag), env=environment, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        assert process.stdout is not None
-        last: list[str] = []
-        async for line in process.stdout:
-            text = line.decode(errors="replace").rstrip()
-            if text:
-                progress(text)
-                last = [*last[-7:], text]
-        if await process.wait() != 0:
+        inline = build.settings.get("dockerfile_inline")
+        with _secret_files(service, build, contents) as secrets:
+            process = await asyncio.create_subprocess_exec(
+                docker_command(), *arguments(self._project, build, tag, builder, secrets), env=environment,
+                stdin=asyncio.subprocess.PIPE if inline else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            )  # fmt: skip
+            if inline and process.stdin is not None:
+                process.stdin.write(str(inline).encode())
+                process.stdin.close()
+            last = await _shown(process, progress)
+        if process.returncode != 0:
             detail = "\n".join(last)
             raise BuildTrouble(f'cannot build "{service.name}": docker build ended with {process.returncode}\n{detail}')
 
+    async def _builder(self) -> Builder:
+        """What the docker command builds with."""
+        if self._known_builder is None:
+            self._known_builder = await asyncio.to_thread(_builder_of, docker_command())
+        assert self._known_builder is not None
+        return self._known_builder
 
-def arguments(project: str, build: Build, tag: str) -> list[str]:
-    """What the docker command is given to build an image."""
-    given = ["build", "--tag", tag, "--label", f"com.docker.compose.project={project}"]
-    for name, value in build.args.items():
-        given += ["--build-arg", f"{name}={value}"]
-    if build.dockerfile:
-        inside = build.dockerfile if is_remote(build.context) else str(Path(build.context, build.dockerfile))
-        given += ["--file", inside]
-    if build.target:
-        given += ["--target", build.target]
-    return [*given, build.context]
+
+async def _shown(process: asyncio.subprocess.Process, progress: Progress) -> list[str]:
+    """Pass on what a process prints until it has ended. Returns the last lines."""
+    assert process.stdout is not None
+    last: list[str] = []
+    async for line in process.stdout:
+        text = line.decode(errors="replace").rstrip()
+        if text:
+            progress(text)
+            last = [*last[-7:], text]
+    await process.wait()
+    return last
+
+
+@contextmanager
+def _secret_files(service: Service, build: Build, contents: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
+    """The file of each secret, by id: its own, or one with the value of a variable, for as long as the build takes."""
+    with TemporaryDirectory(prefix="midair-") as folder:  # which its owner alone may enter
+        files = dict(build.secrets)
+        for name in (name for name, path in build.secrets.items() if not path):
+            content = contents.get(service.contents.get(f"build.{name}", ""))
+            if content is None:
+                raise BuildTrouble(
+                    f'cannot build "{service.name}": the value of build secret "{name}" is not at hand',
+                    hint="run midair up where its variable is set",
+                )
+            path = Path(folder, sha256(name.encode()).hexdigest())
+            path.write_bytes(content)
+            files[name] = str(path)
+        yield files
+
+
+def _builder_of(command: str) -> Builder:
+    if subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0:
+        return "buildx"
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+)\.", version)
+    return "buildkit" if found is not None and int(found[1]) < _WITHOUT_BUILDKIT else "classic"
+
+
+def _unsupported(service: Service, names: list[str]) -> str:
+    listed = ", ".join(f"build.{name}" for name in names)
+    return f'"{service.name}": the docker command has no option for {listed}'
 
 
 def docker_command() -> str:

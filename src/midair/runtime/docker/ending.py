@@ -22,6 +22,7 @@ async def run_hook(client: aiodocker.Docker, container: str, hook: Hook) -> None
             environment={**hook.environment},
             workdir=hook.working_dir,
             user=hook.user or "",
+            privileged=hook.privileged,
         )
         async with execution.start(detach=False) as stream:
             last = b""

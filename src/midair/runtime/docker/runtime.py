@@ -48,6 +48,8 @@ from midair.runtime.docker.watch import Containers
 from midair.source.context import Contexts
 from midair.source.reader import Digests
 
+_NONE: Mapping[str, bytes] = {}
+
 
 class DockerRuntime:
     """Runs the replicas of one project as containers. See `runtime.base.Runtime`."""
@@ -189,13 +191,20 @@ class DockerRuntime:
         """Call `nudge` whenever a container's state has changed."""
         self._listeners.append(nudge)
 
-    async def fingerprint(self, service: Service) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
         """The image that the service would run now."""
-        return await self._built.fingerprint(service)
+        return await self._built.fingerprint(service, known)
 
-    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
+    async def prepare(
+        self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
+        release: str | None = None, contents: Mapping[str, bytes] = _NONE,
+    ) -> str | None:  # fmt: skip
         """Pull or build, and pin."""
-        return await self._built.prepare(service, progress)
+        return await self._built.prepare(service, progress, release, contents)
+
+    async def unsupported(self, service: Service) -> tuple[str, ...]:
+        """Settings of a build that the docker command at hand has no option for."""
+        return await self._built.unsupported(service)
 
     async def fetch(self, revision: Revision, progress: Progress) -> str:
         """Pull or build what was removed, where that leads to the same image."""

@@ -29,6 +29,9 @@ from midair.runtime.process.user import find_user
 _LOG_LOOK_S = 10.0  # between two looks at the sizes of logs
 
 
+_NONE: Mapping[str, bytes] = {}
+
+
 class ProcessRuntime:
     """Runs replicas as processes that need nobody: see `replica` for one, `spawn` for how they begin."""
 
@@ -106,11 +109,14 @@ class ProcessRuntime:
         """Call `nudge` whenever a replica's state has changed."""
         self._nudges.append(nudge)
 
-    async def fingerprint(self, service: Service) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
         """Content id of the code in the service's build directory."""
         return await self._releases.fingerprint(service)
 
-    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None) -> str | None:
+    async def prepare(
+        self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
+        release: str | None = None, contents: Mapping[str, bytes] = _NONE,
+    ) -> str | None:  # fmt: skip
         """Make the release of the service's build directory as it is now."""
         return await self._releases.prepare(service, progress, shell)
 
@@ -138,6 +144,10 @@ class ProcessRuntime:
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Reasons why the service could not be started here."""
         return await asyncio.to_thread(check.reasons, service, shell)
+
+    async def unsupported(self, service: Service) -> tuple[str, ...]:
+        """Nothing that the plan does not know: a machine is like any other here."""
+        return ()
 
     async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
         """Nothing that the plan does not know."""

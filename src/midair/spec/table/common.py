@@ -114,6 +114,7 @@ BUILD = mapping(
         "cache_from": TEXTS,
         "cache_to": TEXTS,
         "no_cache": flag(),
+        "no_cache_filter": sequence(text(), short=short.one_as_list),
         "additional_contexts": dictionary(text(), short=short.pairs),
         "network": text(),
         "provenance": scalar(),
