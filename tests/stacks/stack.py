@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.docker import composev2
 from tests.docker.waiting import eventually
 from tests.e2e.place import LOAD, free_port
 
@@ -35,6 +37,20 @@ class Stack:
         """`midair up`, which must not find anything to ask."""
         return self.place.midair("up", expect=expect, timeout=timeout)
 
+    def compose(self, *words):
+        """Docker Compose in the folder of the project."""
+        environment = {**self.place.environment, "DOCKER_HOST": self.engine.host}
+        done = subprocess.run(
+            [composev2.command(), *words],
+            cwd=self.place.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     @contextmanager
     def load(self, **options):
         """Users outside and inside for as long as the block lasts; yields their reports, complete afterwards."""
@@ -62,6 +78,7 @@ class Stack:
         return json.loads(self.engine.docker("logs", container).splitlines()[-1])
 
     def end(self):
-        """Remove the callers."""
+        """Remove the callers. What midair printed is shown with pytest's -rP."""
+        print("\n".join(self.place.log))
         if self.callers:
             self.engine.docker("rm", "-f", *self.callers)

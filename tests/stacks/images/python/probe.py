@@ -1,13 +1,33 @@
-"""What the load client asks for beside an app's own pages, for Flask."""
+"""What the load client asks for beside an app's own pages, for Flask, and the ways in which an app may be BROKEN."""
 
 import os
+import signal
+import threading
 import time
 
 from flask import Response, request
 
+BROKEN = os.environ.get("BROKEN", "")
+
+
+def break_down():
+    """Fail as new code does: at its start, silently, or a little later."""
+    if BROKEN == "exits":
+        raise SystemExit("cannot find the settings")
+    if BROKEN == "hangs":
+        time.sleep(3600)
+    if BROKEN == "dies":
+        threading.Timer(3, os.kill, (1, signal.SIGTERM)).start()
+
 
 def add_pages(app, version):
     """/slow, /stream, /healthz, and the version in a header of every answer."""
+    break_down()
+
+    @app.before_request
+    def fail():
+        if BROKEN == "errors" and request.path == "/":
+            raise RuntimeError("a mistake in the new code")
 
     @app.after_request
     def name_version(answer):
@@ -30,4 +50,4 @@ def add_pages(app, version):
 
     @app.get("/healthz")
     def healthz():
-        return ("sick\n", 500) if os.environ.get("BROKEN") == "unhealthy" else "ok\n"
+        return ("sick\n", 500) if BROKEN == "unhealthy" else "ok\n"

@@ -8,7 +8,6 @@ import redis
 from flask import Flask, request
 
 VERSION = "v1"
-BROKEN = os.environ.get("BROKEN", "")
 
 app = Flask(__name__)
 cache = redis.Redis.from_url(os.environ["REDIS_URL"])
