@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from midair import errors
-from midair.cli import out, story, when
+from midair.cli import complete, out, story, when
 from midair.cli.session import Session, json_option, pass_session, project_option
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @project_option
 @click.option("-f", "--follow", is_flag=True, help="Go on with events as they happen.")
 @click.option("--after", type=int, metavar="NUMBER", help="Only events with a higher number.")
-@click.option("--change", type=int, metavar="CHANGE", help="Only events of this change.")
+@click.option(
+    "--change", type=int, metavar="CHANGE", shell_complete=complete.changes, help="Only events of this change."
+)
 @json_option
 @pass_session
 def command(session: Session, follow: bool, after: int | None, change: int | None, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from midair import errors
-from midair.cli import out, when
+from midair.cli import complete, out, when
 from midair.cli.flag_read import read_definition, read_users
 from midair.cli.group import Group
 from midair.cli.session import Session, json_option, pass_session, project_option, who, why_option
@@ -57,7 +57,7 @@ create_option = click.option("--create", is_flag=True, help="Create the flag if 
 
 def _switch(act: Any, short: str, text: str) -> None:
     @command.command(name=act, short_help=short, help=text)
-    @click.argument("key", metavar="FLAG")
+    @click.argument("key", metavar="FLAG", shell_complete=complete.flags)
     @why_option
     @project_option
     @json_option
@@ -104,7 +104,7 @@ def _row(flag: FlagView) -> tuple[str, ...]:
 
 
 @command.command(short_help="One flag in full")
-@click.argument("key", metavar="FLAG")
+@click.argument("key", metavar="FLAG", shell_complete=complete.flags)
 @project_option
 @json_option
 @pass_session
@@ -132,8 +132,8 @@ def get(session: Session, key: str, as_json: bool) -> None:
 
 
 @command.command(name="set", short_help="One variant for everyone, shares of users, or a whole definition")
-@click.argument("key", metavar="FLAG")
-@click.argument("values", metavar="[VARIANT | VARIANT=PERCENT...]", nargs=-1)
+@click.argument("key", metavar="FLAG", shell_complete=complete.flags)
+@click.argument("values", metavar="[VARIANT | VARIANT=PERCENT...]", nargs=-1, shell_complete=complete.variants)
 @create_option
 @click.option("--from", "source", metavar="FILE", help="The definition, as flagd writes it (JSON or YAML; - is stdin).")
 @click.option("--owner", metavar="NAME", help="Who looks after it.")
@@ -178,7 +178,7 @@ def _share(text: str) -> tuple[str, float]:
 
 
 @command.command(short_help="Grow a share of users step by step")
-@click.argument("key", metavar="FLAG")
+@click.argument("key", metavar="FLAG", shell_complete=complete.flags)
 @create_option
 @click.option("--to", type=float, default=100.0, show_default=True, metavar="PERCENT", help="Where it ends.")
 @click.option("--steps", default="1,5,10,25,50", show_default=True, metavar="LIST", help="Percent on the way.")
@@ -239,8 +239,8 @@ def _percent(key: str, part: str) -> float:
 
 
 @command.command(short_help="Change a flag at a time to come")
-@click.argument("key", metavar="FLAG")
-@click.argument("values", metavar="[VARIANT | VARIANT=PERCENT...]", nargs=-1)
+@click.argument("key", metavar="FLAG", shell_complete=complete.flags)
+@click.argument("values", metavar="[VARIANT | VARIANT=PERCENT...]", nargs=-1, shell_complete=complete.variants)
 @click.option("--at", metavar="TIME", help="When, such as 2027-01-31T09:00:00Z.")
 @click.option("--clear", is_flag=True, help="Drop all that is scheduled.")
 @why_option
@@ -271,7 +271,7 @@ def schedule(
 
 
 @command.command(short_help="Who changed what, when and why")
-@click.argument("key", metavar="[FLAG]", default="")
+@click.argument("key", metavar="[FLAG]", default="", shell_complete=complete.flags)
 @click.option("-n", "--last", type=int, default=20, show_default=True, metavar="COUNT", help="Only the newest.")
 @project_option
 @json_option
@@ -289,7 +289,7 @@ def history(session: Session, key: str, last: int, as_json: bool) -> None:
 
 
 @command.command(short_help="Take the last change of flags back, and nothing else")
-@click.argument("key", metavar="[FLAG]", default="")
+@click.argument("key", metavar="[FLAG]", default="", shell_complete=complete.flags)
 @why_option
 @project_option
 @json_option

@@ -2,14 +2,14 @@
 
 import click
 
-from midair.cli import out, when
+from midair.cli import complete, out, when
 from midair.cli.session import Session, json_option, pass_session, project_option
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "bright_green")
 
 
 @click.command(short_help="What replicas printed")
-@click.argument("service", required=False)
+@click.argument("service", required=False, shell_complete=complete.services)
 @project_option
 @click.option("-f", "--follow", is_flag=True, help="Go on with lines as they are printed.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), metavar="LINES", help="Show only the last LINES lines.")

@@ -16,7 +16,7 @@ GROUPS = {
     "Change": ("up", "plan", "undo", "scale", "restart", "flag", "rename", "down"),
     "Look": ("status", "ps", "watch", "logs", "events", "history"),
     "Steer a change": ("pause", "resume", "promote", "abort", "hold", "release"),
-    "midair itself": ("demo", "doctor", "daemon", "router", "serve", "version"),
+    "midair itself": ("demo", "doctor", "daemon", "router", "serve", "completion", "version"),
 }
 STEERING = GROUPS["Steer a change"]
 

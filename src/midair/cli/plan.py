@@ -2,7 +2,7 @@
 
 import click
 
-from midair.cli import out, planned
+from midair.cli import complete, out, planned
 from midair.cli.session import Session, file_options, json_option, pass_session
 from midair.errors import Refused
 
@@ -10,7 +10,7 @@ PENDING = 2
 
 
 @click.command(short_help="Show what up would do, before anything is touched")
-@click.argument("services", metavar="[SERVICE]...", nargs=-1)
+@click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.file_services)
 @file_options
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when there is something to do.")
 @json_option

@@ -3,12 +3,12 @@
 import click
 
 from midair import errors
-from midair.cli import out, when
+from midair.cli import complete, out, when
 from midair.cli.session import Session, file_options, json_option, pass_session
 
 
 @click.command(short_help="A line for each replica")
-@click.argument("services", metavar="[SERVICE]...", nargs=-1)
+@click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.services)
 @file_options
 @json_option
 @pass_session

@@ -4,13 +4,13 @@ import os
 
 import click
 
-from midair.cli import out
+from midair.cli import complete, out
 from midair.cli.session import Session, json_option, pass_session, who
 from midair.view.status import ProjectSummary
 
 
 @click.command(short_help="Give a project another name")
-@click.argument("old")
+@click.argument("old", shell_complete=complete.projects)
 @click.argument("new")
 @json_option
 @pass_session

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from midair import errors
-from midair.cli import out, planned
+from midair.cli import complete, out, planned
 from midair.cli.follow import see_to
 from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Run another number of replicas")
-@click.argument("counts", metavar="SERVICE=REPLICAS...", nargs=-1, required=True)
+@click.argument(
+    "counts", metavar="SERVICE=REPLICAS...", nargs=-1, required=True, shell_complete=complete.replica_counts
+)
 @file_options
 @click.option("-y", "--yes", is_flag=True, help="Agree to leaving a service without a replica.")
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from midair import __version__, errors
-from midair.cli import out, place
+from midair.cli import complete, out, place
 
 if TYPE_CHECKING:
     from midair.client import Client
@@ -131,7 +131,13 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
 def project_option(command: F) -> F:
     """-p, for commands that only need to know which project."""
     return click.option(
-        "-p", "--project-name", metavar="NAME", expose_value=False, callback=_keep("name"), help="Project name."
+        "-p",
+        "--project-name",
+        metavar="NAME",
+        expose_value=False,
+        callback=_keep("name"),
+        help="Project name.",
+        shell_complete=complete.projects,
     )(command)
 
 
@@ -140,6 +146,7 @@ def file_options(command: F) -> F:
     for option in (
         click.option(
             "--env-file", metavar="FILE", multiple=True, expose_value=False, callback=_keep("env_files"),
+            shell_complete=complete.files,
             help="Read variables from FILE instead of .env.",
         ),
         click.option(
@@ -149,6 +156,7 @@ def file_options(command: F) -> F:
         project_option,
         click.option(
             "-f", "--file", metavar="FILE", multiple=True, expose_value=False, callback=_keep("files"),
+            shell_complete=complete.files,
             help="Compose file; several are merged in order.",
         ),
     ):  # fmt: skip

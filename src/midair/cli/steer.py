@@ -2,7 +2,7 @@
 
 import click
 
-from midair.cli import out
+from midair.cli import complete, out
 from midair.cli.session import Session, file_options, json_option, pass_session
 from midair.view.ask import WishName
 
@@ -37,7 +37,7 @@ def _command(wish: WishName) -> click.Command:
     short, more, done = HELP[wish]
 
     @click.command(wish, short_help=short.rstrip("."), help=f"{short}\n\n{more}\n\n\b\nExample:\n  midair {wish} web")
-    @click.argument("service")
+    @click.argument("service", shell_complete=complete.services)
     @file_options
     @json_option
     @pass_session

@@ -2,13 +2,13 @@
 
 import click
 
-from midair.cli import planned
+from midair.cli import complete, planned
 from midair.cli.follow import see_to, stay
 from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 
 
 @click.command(short_help="Go back to the state before a change")
-@click.argument("change", type=int, required=False)
+@click.argument("change", type=int, required=False, shell_complete=complete.undoable)
 @file_options
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")

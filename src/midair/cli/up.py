@@ -6,7 +6,7 @@ from collections.abc import Callable
 import click
 import msgspec
 
-from midair.cli import out, planned
+from midair.cli import complete, out, planned
 from midair.cli.commit import commit_of
 from midair.cli.follow import follow, stay
 from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
@@ -16,7 +16,7 @@ from midair.view.event import EventView
 
 
 @click.command(short_help="Make what runs equal to the Compose file")
-@click.argument("services", metavar="[SERVICE]...", nargs=-1)
+@click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.file_services)
 @file_options
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
