@@ -59,7 +59,7 @@ def test_long_lived_connections_are_told_by_how_they_end(web, project, applied):
     live = {"web": LiveService(replicas=3, ready=3, long_lived=True)}
     patient = replace(web, drain=Drain(long_lived="wait"))
     assert "closed politely" in warnings(project, replace(web, user="app"), applied(web), live)
-    assert "waits for WebSockets" in warnings(project, replace(patient, user="app"), applied(patient), live)
+    assert "waits for long-lived connections" in warnings(project, replace(patient, user="app"), applied(patient), live)
 
 
 def test_long_lived_connections_nobody_has_are_no_warning(web, project, applied):
@@ -105,9 +105,19 @@ def test_a_gap_needs_a_yes_only_when_requests_cannot_be_held_for_so_long(db, pro
     assert confirmations(project, replace(patient, user="db"), applied(patient)) == []
 
 
-def test_tcp_clients_keep_connections_so_a_gap_lasts_as_long_as_the_drain(db, project, applied):
+def test_gap_lasts_for_the_drain_only_where_connections_are_waited_for(db, project, applied):
     served = replace(db, ports=(Port(5432, 5432, protocol="tcp"),))
-    assert confirmations(project, replace(served, user="db"), applied(served)) == [("gap", "db")]
+    patient = replace(served, drain=Drain(long_lived="wait"))
+    assert confirmations(project, replace(served, user="db"), applied(served)) == []
+    assert confirmations(project, replace(patient, user="db"), applied(patient)) == [("gap", "db")]
+
+
+def test_closing_at_once_is_announced_where_requests_are_held(db, project, applied):
+    served = replace(db, ports=(Port(80, 80), Port(5432, 5432, protocol="tcp")))
+    live = {"db": LiveService(replicas=1, ready=1, long_lived=True)}
+    text = warnings(project, replace(served, user="db"), applied(served), live)
+    assert "db: WebSockets and streams to the old replicas are closed politely at once" in text
+    assert "db: TCP connections are closed once they are idle; clients connect again" in text
 
 
 @pytest.mark.parametrize(

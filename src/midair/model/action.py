@@ -62,8 +62,10 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
     """Make these the routes of a service. A router refuses a generation older than one it has seen.
 
     A replica that was in the routes and is not any more drains: requests inside it go on, none begins. At the drain
-    timeout the router closes long-lived connections politely if `long_lived` is "close". With `hold` and no routes new
-    requests wait because nothing is ready; with `hold` and routes they wait because an operator wants it.
+    timeout the router closes long-lived connections politely if `long_lived` is "close". In those that are `leaving`
+    WebSockets and event streams are closed by a time of their own, and connections that only carry bytes once they are
+    idle. With `hold` and no routes new requests wait because nothing is ready; with `hold` and routes they wait
+    because an operator wants it.
     """
 
     service: str
@@ -78,6 +80,9 @@ class SetRoutes(msgspec.Struct, frozen=True, tag="set-routes"):
     stick_by: str | None = None
     trusted_proxies: tuple[str, ...] = ()  # networks; (): no proxy is known, and forwarding headers are added to
     front: bool = False  # the service has a front: nothing is in force before its rules are
+    leaving: tuple[ReplicaId, ...] = ()  # not routed, and to be stopped
+    websocket_s: Span | None = None  # for WebSockets of those; None: the drain timeout
+    stream_s: Span | None = None  # for event streams of those; None: the drain timeout
 
     @property
     def key(self) -> str:

@@ -92,12 +92,12 @@ def has_gap(service: Service) -> bool:
 
 
 def longest_gap(service: Service) -> Span:
-    """How long a gap can be by what the file says: the old replica's drain and grace, then the new one's start.
+    """How long a gap can be by what the file says: the old replica's grace, then the new one's start.
 
-    Requests end by themselves, long before the drain deadline; TCP clients keep their connections for as long as
-    they can.
+    Requests end by themselves, long before the drain deadline, and what does not is closed when the hold begins, unless
+    it is to be waited for.
     """
-    drain = service.drain.timeout_s if any(port.protocol == "tcp" for port in service.ports) else 0.0
+    drain = service.drain.timeout_s if service.drain.long_lived == "wait" else 0.0
     check = service.healthcheck
     return drain + service.stop_grace_s + (check.start_period_s if check is not None else 0.0)
 

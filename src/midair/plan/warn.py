@@ -190,17 +190,20 @@ def _of_connections(services: list[Service], long_lived: frozenset[str]) -> tupl
     tcp: list[str] = []
     for service in services:
         protocols = {port.protocol for port in service.ports}
+        carries_bytes = "tcp" in protocols or any(port.protocol == "tcp" for port in service.names)
         has_http = "http" in protocols and service.name in long_lived
-        if has_http and service.drain.long_lived == "wait":
+        if service.drain.long_lived == "wait" and (has_http or carries_bytes):
             waiting.append(service.name)
-        elif has_http:
-            politely.setdefault(span(service.drain.timeout_s), []).append(service.name)
-        if "tcp" in protocols:
+            continue
+        if has_http:
+            when = "at once" if exchange.has_gap(service) else f"after {span(service.drain.timeout_s)}"
+            politely.setdefault(when, []).append(service.name)
+        if carries_bytes:
             tcp.append(service.name)
     found = [
-        f"{', '.join(names)}: WebSockets and streams that are open for {timeout} more are closed politely"
-        for timeout, names in politely.items()
+        f"{', '.join(names)}: WebSockets and streams to the old replicas are closed politely {when}"
+        for when, names in politely.items()
     ]
-    found += [f"{', '.join(waiting)}: waits for WebSockets and streams for as long as they last"] if waiting else []
-    found += [f"{', '.join(tcp)}: TCP connections end with the replica; clients connect again"] if tcp else []
+    found += [f"{', '.join(waiting)}: waits for long-lived connections for as long as they last"] if waiting else []
+    found += [f"{', '.join(tcp)}: TCP connections are closed once they are idle; clients connect again"] if tcp else []
     return tuple(found)

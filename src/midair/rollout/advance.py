@@ -51,7 +51,7 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     start_missing(draft, fleet, wanted)
     restart_ended(draft, kept)
     resizing = resize_kept(draft, kept)
-    ask_routes(draft, kept, wanted.weight)
+    ask_routes(draft, kept, leaving, wanted.weight)
     retire(draft, leaving, fleet.ending)
     ask_reach(draft, seen.replicas)
     report_waits(draft)

@@ -6,6 +6,7 @@ import msgspec
 
 from midair.model.action import SetRoutes
 from midair.model.event import RoutesAsked
+from midair.model.ids import ReplicaId
 from midair.model.project import Port
 from midair.model.seen import ReplicaSeen, Route
 from midair.rollout.draft import UNKNOWN_S, Draft
@@ -15,12 +16,13 @@ ASK_AGAIN_S = 1.0  # while the router says yes and nothing comes into force; whe
 TAKE_OVER_S = 0.05  # between two attempts to listen on a port that is being left
 
 
-def ask_routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> None:
-    """Ask for routes to exactly those replicas that are ready and stay."""
+def ask_routes(draft: Draft, kept: list[ReplicaSeen], leaving: list[ReplicaSeen], weight: int | None) -> None:
+    """Ask for routes to exactly those replicas that are ready and stay, and name those that leave."""
     if not draft.uses_routes:
         return
     routes = _routes(draft, kept, weight)
     wanted = _wanted(draft, routes, ports=_free_ports(counted_ports(draft, kept, routes), kept))
+    wanted = _with_leaving(draft, wanted, leaving)
     seen = draft.seen.route
     overtaken = seen is not None and seen.settled > draft.generation  # by one that this state does not remember
     if draft.asked is None or overtaken or wanted != draft.asked:
@@ -95,6 +97,29 @@ def _wanted(draft: Draft, routes: tuple[Route, ...], ports: tuple[Port, ...]) ->
         trusted_proxies=policy.trusted_proxies,
         front=has_front(draft),
     )
+
+
+def _with_leaving(draft: Draft, wanted: SetRoutes, leaving: list[ReplicaSeen]) -> SetRoutes:
+    """The same with those that are to be stopped and have, or may have, connections.
+
+    While requests are held for them, nothing is waited for that does not end by itself. Routes that only name some
+    more, which were stopped since, are as good.
+    """
+    asked = draft.asked
+    inside = draft.seen.route.open if draft.seen.route is not None else {}
+    known = {*asked.leaving, *(route.replica for route in asked.routes)} if asked is not None else set()
+    names = tuple(sorted(one.id for one in leaving if one.id in known or inside.get(one.id)))
+    if asked is not None and asked.leaving and set(names) <= set(asked.leaving):
+        stay = {one.id for one in draft.replicas} - set(draft.stopping) - set(names)
+        same = _named(draft, wanted, asked.leaving)
+        if same == asked and not stay.intersection(asked.leaving):
+            return asked
+    return _named(draft, wanted, names) if names else wanted
+
+
+def _named(draft: Draft, wanted: SetRoutes, names: tuple[ReplicaId, ...]) -> SetRoutes:
+    span = 0.0 if wanted.hold and not wanted.routes else None
+    return msgspec.structs.replace(wanted, leaving=names, websocket_s=span, stream_s=span)
 
 
 def _routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> tuple[Route, ...]:

@@ -35,6 +35,7 @@ class Body:
         self.published = False  # something else made it, and published its port past the router
         self.own_volumes: tuple[str, ...] = ()
         self.requests: list[Moment] = []  # when each request inside ends
+        self.idle = 0  # connections inside that never end by themselves, and on which nobody waits for an answer
         self.image: ReplicaSeen | None = None  # as seen, until something changes
 
     def become(self, state: ReplicaState, now: Moment) -> None:
@@ -50,6 +51,11 @@ class Body:
                 own_volumes=self.own_volumes,
             )  # fmt: skip
         return self.image
+
+    @property
+    def inside(self) -> int:
+        """Requests and connections."""
+        return len(self.requests) + self.idle
 
     @property
     def due(self) -> Moment:

@@ -114,6 +114,8 @@ class Checks:
             if since is None or self.world.now < since + self.drains[service]:
                 raise Violation("no request is cut", f"{inside} in {body.id}")
             self.marks["requests were cut at the drain deadline"] += 1
+        if body.idle and self.world.reaches:
+            raise Violation("nothing idle is waited for", f"{body.idle} in {body.id}")
 
     def no_request_goes_where_it_was_stopped(self, service: str, replica: ReplicaId, body: Body | None) -> None:
         """The routes in force never lead to a replica that midair ended; one that died by itself is another matter."""

@@ -256,6 +256,7 @@ BUGS: dict[str, list[Patch]] = {
     "restart nothing": [(begin_module, "_replaced", _always(()))],
     "go back one by one": [(strategy, "at_a_time", _go_back_one_by_one)],
     "watch again what has passed": [(Draft, "monitor_s", property(lambda self: self.update.monitor_s))],
+    "wait for what is idle": [(route, "_with_leaving", lambda draft, wanted, leaving: wanted)],
     "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],
 }
 

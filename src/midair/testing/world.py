@@ -136,7 +136,7 @@ class World:
         table = self.tables[service]
         if table.unreachable_until > self.now:
             return replicas, None
-        open_now = {name: len(body.requests) for name, body in bodies.items() if body.requests}
+        open_now = {name: body.inside for name, body in bodies.items() if body.inside}
         settled = table.settled
         failing = tuple([one.replica for one in settled.routes if self._refuses(bodies.get(one.replica), one.address)])
         return replicas, RouteSeen(
@@ -250,8 +250,7 @@ class World:
         self.tell(f"      ! the router forgets {service}")
         self.tables[service] = Table()
         for body in self.bodies[service].values():
-            self.lost += len(body.requests)
-            body.requests = []
+            self._lose(body)
 
     def _start(self, service: str, action: StartReplica) -> None:
         body = self.bodies[service].get(action.replica)
@@ -281,15 +280,18 @@ class World:
         body = self.bodies[service].get(action.replica)
         if body is None or body.state in ("exited", "stopping"):
             return
-        self.on_stop(service, body, len(body.requests))
-        self.lost += len(body.requests)
-        self.cut += len(body.requests)
-        body.requests = []
+        self.on_stop(service, body, body.inside)
+        self.cut += body.inside
+        self._lose(body)
         body.stop_asked = True
         body.become("stopping", self.now)
         body.ready_due = body.sick_due = FOREVER
         body.end_code = 0
         body.end_due = self.now + (8.0 if self.chooser.fault("a replica ends slowly") else 0.2)
+
+    def _lose(self, body: Body) -> None:  # idle connections are counted when they end
+        self.accepted, self.lost = self.accepted + body.idle, self.lost + body.inside
+        body.requests, body.idle = [], 0
 
     def _turn(self, body: Body) -> None:
         if min(body.shut_due, body.open_due) <= self.now:
@@ -326,8 +328,7 @@ class World:
             body.end_code = 0 if body.quality == "job" else 3
 
     def _end(self, body: Body, code: int) -> None:
-        self.lost += len(body.requests)
-        body.requests = []
+        self._lose(body)
         body.exit_code = code
         body.become("exited", self.now)
         body.ready_due = body.sick_due = body.end_due = body.open_due = body.shut_due = FOREVER
@@ -355,7 +356,14 @@ class World:
                     table.out_since[route.replica] = self.now
             for replica in within:
                 table.out_since.pop(replica, None)
+            self._close_idle(name, routes)
             table.settled = routes
+
+    def _close_idle(self, name: str, routes: SetRoutes) -> None:
+        """What is idle in a replica that leaves is closed. An older router knows of none that does."""
+        for body in self.bodies[name].values() if self.reaches else ():
+            if body.id in routes.leaving:
+                self.accepted, self.answered, body.idle = self.accepted + body.idle, self.answered + body.idle, 0
 
     def _arrive(self, name: str, table: Table) -> None:
         """New requests go where the routes in force say."""
@@ -377,6 +385,7 @@ class World:
                 self.accepted -= 1
                 self.waiting += 1  # refused: the router lets it wait
             elif is_there and body is not None:
+                body.idle = max(body.idle, int(table.turn % 7 == 3))
                 body.requests.append(self.now + REQUEST_S[self.chooser.pick(5, "length of a request")])
             else:
                 self.lost += 1

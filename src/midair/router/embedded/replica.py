@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from midair.model.ids import ReplicaId, revision_of
 from midair.router.embedded.counts import LONG_LIVED_AT
+from midair.router.embedded.ending import Ending, Ends, Inside
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.upstream import Upstream
 
@@ -17,21 +18,10 @@ _PROBE_FIRST_S, _PROBE_MAX_S = 0.25, 4.0
 _FAILURES_TO_EJECT = 2
 
 
-class Inside(Protocol):
-    """A connection to a replica with something in it."""
-
-    @property
-    def is_long_lived(self) -> bool:
-        """Whether a WebSocket or an event stream is open on it."""
-
-    def end_politely(self) -> None:
-        """The drain deadline has passed."""
-
-
 class Replica:
     """A replica at one address. It drains once no route leads to it."""
 
-    __slots__ = ("address", "connections", "count", "drained_by", "draining", "ejected", "failures", "host", "hub",
+    __slots__ = ("address", "connections", "count", "draining", "ejected", "ending", "failures", "host", "hub",
                  "id", "open", "pending", "pools", "port", "refuses", "revision", "service", "weight")  # fmt: skip
 
     def __init__(self, service: "Service", replica: ReplicaId, address: str) -> None:
@@ -50,7 +40,7 @@ class Replica:
         self.connections: set[Inside] = set()
         self.count = self.hub.book.count(service.name, self.revision, {other.revision for other in service.replicas()})
         self.draining = False
-        self.drained_by: asyncio.TimerHandle | None = None
+        self.ending = Ending(self)
         self.failures = 0  # connections refused in a row
         self.ejected = False
         self.refuses = False  # it is ejected because it refuses connections, and not because it is slow to take them
@@ -94,7 +84,7 @@ class Replica:
             idle.pop(0).drop()
         return None
 
-    def drain(self, timeout_s: float, politely: bool) -> None:
+    def drain(self, ends: Ends) -> None:
         """No request begins here any more."""
         self.draining = True
         for upstream in [upstream for pool in self.pools.values() for upstream in pool]:
@@ -102,25 +92,19 @@ class Replica:
         self.pools.clear()
         for upstream in self.pending:  # the address of one that is gone may never say no
             self.hub.loop.call_soon(self._give_up_on, upstream)
-        self.end_by(timeout_s, politely)
+        self.end(ends)
 
-    def end_by(self, timeout_s: float, politely: bool) -> None:
-        """End what is long-lived shortly before a deadline."""
-        loop = self.hub.loop
-        deadline = loop.time() + timeout_s - min(1.0, timeout_s / 10)
-        if not self.open or not politely or (self.drained_by is not None and self.drained_by.when() <= deadline):
-            return
-        if self.drained_by is not None:
-            self.drained_by.cancel()
-        self.drained_by = loop.call_at(deadline, self._end_long_lived)
+    def end(self, ends: Ends) -> None:
+        """End what would never end by itself."""
+        if self.open:
+            self.ending.begin(ends)
 
     def undrain(self) -> None:
         """Routed again. Whether it takes connections by now was not looked at while it drained."""
         if self.draining:
             self.draining = self.ejected = False
-        if self.drained_by is not None and not self.hub.retiring:
-            self.drained_by.cancel()
-            self.drained_by = None
+        if not self.hub.retiring:
+            self.ending.call_off()
 
     def left(self) -> None:
         """A request has left."""
@@ -209,7 +193,3 @@ class Replica:
             upstream = Upstream(self, port)
             if await self.connect(upstream, port):
                 upstream.rest()
-
-    def _end_long_lived(self) -> None:
-        for connection in list(self.connections):
-            connection.end_politely()

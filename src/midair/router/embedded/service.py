@@ -6,6 +6,7 @@ from typing import Protocol
 from midair.model.action import SetRoutes
 from midair.model.ids import ReplicaId
 from midair.model.seen import RouteSeen
+from midair.router.embedded.ending import ends_of
 from midair.router.embedded.forwarding import Trust
 from midair.router.embedded.hub import Hub
 from midair.router.embedded.replica import Replica
@@ -62,7 +63,7 @@ class Service:
         gone = {key: replica for key, replica in self._replicas.items() if key not in routed}
         for replica in gone.values():
             replica.weight = 0
-            replica.drain(action.drain_timeout_s, action.long_lived == "close")
+            replica.drain(ends_of(action, replica.id))
         self._replicas = routed | {key: replica for key, replica in gone.items() if replica.open}
         self._leave(action)
         self.action = action
@@ -176,7 +177,7 @@ class Service:
     def retire(self) -> None:
         """A successor takes over: what is long-lived ends as if its replicas drained."""
         for replica in self._replicas.values():
-            replica.end_by(self.action.drain_timeout_s, self.action.long_lived == "close")
+            replica.end(ends_of(self.action))
 
     def look(self, now: float) -> None:
         """Close what has been pooled for too long."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from midair.router.embedded.connection import is_stuck
 from midair.router.embedded.counts import ABORTED, ACCEPTED, CONNECTIONS, LOST, REFUSED, RETRIED, STATUS
+from midair.router.embedded.ending import Kind, is_idle
 
 if TYPE_CHECKING:
     from midair.router.embedded.listen import Listener
@@ -33,6 +34,8 @@ class TcpDownstream(asyncio.Protocol):
         self._early = b""  # came before a replica was found
         self._closed = False
         self._half = False  # one direction has ended
+        self._silent = True  # nothing has passed in either direction
+        self._answered_at = 0.0  # when the last bytes went to the client; 0: it has sent some since
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -64,6 +67,7 @@ class TcpDownstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.upstream is not None:
+            self._silent, self._answered_at = False, 0.0
             self.upstream.transport.write(data)
             return
         self._early += data
@@ -77,6 +81,28 @@ class TcpDownstream(asyncio.Protocol):
         if self.upstream is not None:
             self.upstream.transport.write_eof()
         return True
+
+    def answer(self, data: bytes) -> None:
+        """Pass on what the replica sends."""
+        self._silent, self._answered_at = False, time.monotonic()
+        self.transport.write(data)
+
+    def end_idle(self, idle_s: float) -> None:
+        """Close it if nobody waits for an answer. If nobody has ever said anything, another replica may as well."""
+        upstream = self.upstream
+        if upstream is None or self._half or self.stalled:
+            return
+        if not is_idle(self._answered_at, idle_s, self.transport, upstream.transport):
+            return
+        self.upstream = None
+        upstream.transport.close()
+        if self._silent and (self.service.action.hold or self.service.table.replicas):
+            self._leave()
+            self.waits_since = self.wait_until = 0.0
+            self.dispatch()
+            return
+        self._end(_ANSWERED)
+        self.transport.close()
 
     def upstream_ended(self) -> bool:
         """The replica sends no more. True: it may still be sent to."""
@@ -133,6 +159,8 @@ class TcpDownstream(asyncio.Protocol):
     def _begin(self, upstream: "TcpUpstream", replica: "Replica") -> None:
         self.upstream = upstream
         replica.count[CONNECTIONS] += 1
+        self._silent = self._silent and not self._early
+        self._answered_at = 0.0 if self._early else time.monotonic()
         upstream.transport.write(self._early)
         if self._half:
             upstream.transport.write_eof()
@@ -140,10 +168,15 @@ class TcpDownstream(asyncio.Protocol):
             self.transport.resume_reading()
         self._early = b""
 
-    def _not_taken(self, replica: "Replica") -> None:
+    def _leave(self) -> None:
+        """It is with no replica, and counted nowhere."""
         self.leave_queue()
-        self._replica = None
-        replica.left()
+        if self._replica is not None:
+            replica, self._replica = self._replica, None
+            replica.left()
+
+    def _not_taken(self, replica: "Replica") -> None:
+        self._leave()
         self._attempts += 1
         if self._attempts < len(self.service.table.replicas):
             replica.count[RETRIED] += 1
@@ -176,7 +209,7 @@ class TcpUpstream(asyncio.Protocol):
         self._replica.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        self._client.transport.write(data)
+        self._client.answer(data)
 
     def eof_received(self) -> bool:
         return self._client.upstream is self and self._client.upstream_ended()
@@ -199,5 +232,15 @@ class TcpUpstream(asyncio.Protocol):
         """How long it lasts is not known of any protocol but HTTP."""
         return False
 
-    def end_politely(self) -> None:
+    @property
+    def kind(self) -> Kind:
+        """Bytes of a protocol that is not known."""
+        return "bytes"
+
+    def end_politely(self, reply_s: float) -> None:
         """Nothing polite can be said in a protocol that is not known: the replica says it when it stops."""
+
+    def end_idle(self, idle_s: float) -> None:
+        """Close it if nobody waits for an answer."""
+        if self._client.upstream is self:
+            self._client.end_idle(idle_s)

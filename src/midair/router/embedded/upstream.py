@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from midair.router.embedded.answer import Answer, BadAnswer, find_head, without_chunks
 from midair.router.embedded.body import BadChunk, Chunks
+from midair.router.embedded.ending import Kind
 from midair.router.embedded.head import HEAD_MAX_BYTES
 from midair.router.embedded.sockets import is_quiet
 
@@ -37,7 +38,7 @@ class Upstream(asyncio.Protocol):
         self.reusable = True
         self.spoke = False  # part of an answer has come
         self.stream = False  # the answer is an event stream
-        self.ending = False  # the drain deadline has passed: end it where that can be done cleanly
+        self.ending = False  # to be ended where that can be done cleanly
         self.bodyless = False  # the last answer may have none; a replica that sends one all the same sends it later
         self.idle_since = 0.0
 
@@ -152,16 +153,31 @@ class Upstream(asyncio.Protocol):
         """Whether a WebSocket or an event stream is open on it."""
         return self.state == TUNNEL or (self.stream and self.client is not None)
 
-    def end_politely(self) -> None:
-        """The drain deadline has passed: close what goes on for ever, where no frame or event is cut."""
+    @property
+    def kind(self) -> Kind:
+        """What goes on in it: a request, unless its answer lasts."""
+        client = self.client
+        if client is None:
+            return "request"
+        if self.state == TUNNEL and client.tunnel is not None:
+            return "websocket" if client.tunnel.framed else "bytes"
+        return "stream" if self.stream else "request"
+
+    def end_politely(self, reply_s: float) -> None:
+        """Close what goes on for ever, where no frame or event is cut."""
         client = self.client
         if client is None:
             return
         if self.state == TUNNEL and client.tunnel is not None:
-            client.tunnel.end_politely()
+            client.tunnel.end_politely(reply_s)
         elif self.stream:
             self.ending = True
             self._end_stream(client)
+
+    def end_idle(self, idle_s: float) -> None:
+        """Close an upgraded connection on which nobody waits for an answer."""
+        if self.client is not None and self.client.tunnel is not None:
+            self.client.tunnel.end_idle(idle_s)
 
     def _read_head(self, client: "Downstream", data: bytes) -> None:
         if self.buffer:
