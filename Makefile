@@ -81,6 +81,12 @@ fresh-bookworm:
 fresh-sid:
 	tools/fresh.sh sid python3,python3-venv "make unit || $(AGAIN)"
 
+newest: $(READY) engine ## calls by name and the runtime's contract on the newest Docker engine that Debian has
+	@command -v mmdebstrap >/dev/null || { apt-get update -q >/dev/null && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends mmdebstrap >/dev/null; }
+	tools/newest_engine.sh $(BIN)/python -m pytest \
+	  tests/docker/test_docker_fronts.py tests/docker/test_docker_contract.py tests/docker/test_docker_volumes.py $(ARGS)
+
 boot:            ## systemd in an emulated machine: install, restart under load, reboot (four minutes; not part of CI)
 	@for program in mmdebstrap qemu-system-x86_64 mke2fs; do command -v $$program >/dev/null || missing=1; done; \
 	test -z "$$missing" || { apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
