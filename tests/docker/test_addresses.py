@@ -2,9 +2,10 @@
 
 import pytest
 
+from midair.model.fronts import fronted
 from midair.model.project import Dependency, Front, Project, Service
 from midair.runtime.docker.front.addresses import choose, hosts_for, lower_half, subnet_of
-from midair.runtime.docker.front.body import endpoints, fronted, spec, unfit
+from midair.runtime.docker.front.body import endpoints, spec, unfit
 from midair.runtime.docker.translate import Placement
 
 NETWORK = {"IPAM": {"Config": [{"Subnet": "10.9.0.0/24", "IPRange": "10.9.0.0/25", "Gateway": "10.9.0.1"}]}}

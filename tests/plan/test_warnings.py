@@ -269,3 +269,39 @@ def test_build_args_have_an_effect_with_a_build_command(web, project):
     fields = {"build": {"context": ".", "args": {"A": "1"}}}
     assert "build.args" in warnings(project, replace(web, fields=fields))
     assert "build.args" not in warnings(project, replace(web, fields=fields, extension={"build": {"command": "make"}}))
+
+
+def test_first_plan_counts_fronts_and_their_memory(web, db, project, applied):
+    two = [replace(service, runtime="docker", image="x") for service in (web, db)]
+    first = build(None, project(*two), {})[0].notes
+    assert "names lead to 2 fronts, small containers of about 10 MB of memory each" in first
+    changed = replace(two[0], user="app")
+    texts = [build(before, project(service), {})[0].notes
+             for before, service in ((None, two[0]), (applied(two[0]), changed), (None, web))]  # fmt: skip
+    assert ["front" in "".join(notes) for notes in texts] == [True, False, False]
+
+
+def test_service_without_a_front_is_told_its_cost(web, project, applied):
+    none = replace(web, runtime="docker", image="x", extension={"front": "none"})
+    assert "calls by its name go past the router" in warnings(project, none)
+    assert "names lead to" not in warnings(project, none)
+    alone = replace(none, fields={"network_mode": "host"})
+    assert "calls by its name" not in warnings(project, alone)
+
+
+def test_front_that_is_opted_out_of_replaces_replicas(web, project, applied):
+    docker = replace(web, runtime="docker", image="x")
+    made, _ = build(applied(docker), project(replace(docker, extension={"front": "none"})), {})
+    assert [(change.path, change.field_class) for change in made.steps[0].changes] == [("x-midair.front", "replace")]
+
+
+@pytest.mark.parametrize("where", ["aliases", "container_name"])
+def test_name_that_dns_cannot_carry_is_refused(web, project, applied, where):
+    long = "n" * 64
+    fields = {"container_name": long} if where == "container_name" else {"networks": {"default": {"aliases": [long]}}}
+    docker = replace(web, runtime="docker", image="x", fields=fields)
+    [reason] = build(None, project(docker), {})[0].refusals
+    assert reason == f'web: name "{long}" has 64 characters, and DNS allows 63'
+    assert build(applied(docker), project(docker), {})[0].refusals == (), "it runs as it did before"
+    dotted = replace(docker, fields={"networks": {"default": {"aliases": [f"{long[1:]}.{long[1:]}"]}}})
+    assert build(None, project(dotted), {})[0].refusals == ()

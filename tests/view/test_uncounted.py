@@ -17,6 +17,11 @@ HTTP, UDP = Port(80, 8000), Port(53, 53, protocol="udp")
         (Service("dns", ports=(UDP,)), ("dns is reached past the router",)),
         (Service("web", ports=(HTTP, UDP)), ("web is reached past the router at its UDP ports",)),
         (Service("web", "docker", fields={"network_mode": "host"}), ("web is reached past the router",)),
+        (
+            Service("web", "docker", ports=(HTTP,), extension={"front": "none"}),
+            ("web is reached past the router by its name",),
+        ),
+        (Service("web", extension={"front": "none"}), ()),
         (Service("web", fields={"network_mode": "host"}, ports=(HTTP,)), ()),
     ],
 )

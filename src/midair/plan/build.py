@@ -7,7 +7,7 @@ import msgspec
 from midair.model.ids import RevisionId
 from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
 from midair.model.project import Applied, Hook, Project, Revision, Service
-from midair.plan import confirm, exchange, note, order, own_port, refuse, warn
+from midair.plan import confirm, exchange, fronts, note, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
 from midair.plan.diff import Difference, diff
@@ -51,8 +51,19 @@ def build(
     return (
         msgspec.structs.replace(
             plan,
-            warnings=(*project.warnings, *plan.warnings, *warn.of_file(own), *warn.of_shared(before, project)),
-            refusals=(*plan.refusals, *refuse.of_file(own), *refuse.of_ports(after.project.services.values())),
+            warnings=(
+                *project.warnings,
+                *plan.warnings,
+                *warn.of_file(own),
+                *warn.of_shared(before, project),
+            ),
+            notes=(*plan.notes, *fronts.of_new(plan.steps, after.project)),
+            refusals=(
+                *plan.refusals,
+                *refuse.of_file(own),
+                *fronts.refused(plan.steps, after.project),
+                *refuse.of_ports(after.project.services.values()),
+            ),
             drift=(*merged.drift, *flags.drift),
         ),
         after,

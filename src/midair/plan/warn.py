@@ -9,6 +9,7 @@ from midair.model.protocol import is_usual_for_http, likely_protocol
 from midair.plan import exchange, own_port
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
+from midair.plan.fronts import cost_of_none
 from midair.plan.links import databases
 from midair.plan.table import GROUPS, row_of
 
@@ -141,6 +142,8 @@ def _of_start(service: Service) -> Iterable[str]:
     name = service.name
     if service.runtime == "process" and service.build is None:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
+    if cost := cost_of_none(service):
+        yield cost
     is_mapped = service.own_port is not None and own_port.own_port(service).note
     if service.runtime == "process" and not is_mapped and (fixed := _fixed_port(service)):
         yield f"{name}: its command names port {fixed}; each replica has to listen on $PORT instead"

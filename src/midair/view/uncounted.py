@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from midair.model.change import Change
+from midair.model.fronts import opts_out
 from midair.model.project import Service
 from midair.model.seen import Tally
 
@@ -15,6 +16,8 @@ def uncounted(services: Iterable[Service]) -> tuple[str, ...]:
 def _why(service: Service) -> str:
     if service.runtime != "process" and service.fields.get("network_mode") == "host":
         return f"{service.name} is reached past the router"
+    if service.runtime == "docker" and opts_out(service):
+        return f"{service.name} is reached past the router by its name"
     protocols = {port.protocol for port in service.ports}
     if "udp" not in protocols:
         return ""

@@ -12,6 +12,7 @@ from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
 from midair.model.action import FrontAction, RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.fronts import fronted
 from midair.model.ids import FOREIGN, ReplicaId, service_of
 from midair.model.plan import Written
 from midair.model.project import Hook, Names, Project, Revision, Service
@@ -30,7 +31,7 @@ from midair.runtime.docker.container import (
 )
 from midair.runtime.docker.ending import end, run_hook
 from midair.runtime.docker.files import Files, unavailable
-from midair.runtime.docker.front.body import KEEPERS, fronted
+from midair.runtime.docker.front.body import KEEPERS
 from midair.runtime.docker.front.fronts import Fronts
 from midair.runtime.docker.front.image import remove_unused
 from midair.runtime.docker.front.names import names_of

@@ -44,6 +44,7 @@ SERVICE = mapping(
         "on_change": dictionary(text()),
         "port": choice("own", "literal"),
         "protocol": choice("http", "tcp"),
+        "front": choice("none"),
         "trusted_proxies": PROXIES,
         "shared": ONE_OR_MORE,
         "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),

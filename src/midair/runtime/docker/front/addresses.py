@@ -10,6 +10,7 @@ from hashlib import sha256
 from ipaddress import IPv4Network, ip_address, ip_interface, ip_network
 from typing import Any
 
+from midair.model.fronts import names_on, networks_of
 from midair.model.project import Project, Service
 from midair.runtime.docker.translate import Placement, network_name
 
@@ -51,13 +52,6 @@ def subnet_of(project: Project, network: str) -> str | None:
     return next((str(ip_interface(address).network) for address in found if address), None)
 
 
-def names_on(service: Service, settings: Mapping[str, Any] | None) -> list[str]:
-    """Every name that a service has on one of its networks."""
-    own = service.fields.get("container_name")
-    found = [service.name, *((settings or {}).get("aliases") or []), *([own] if own else [])]
-    return list(dict.fromkeys(found))
-
-
 def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
     """Names and fixed addresses for the hosts file of a caller, which are found also while the engine is away.
 
@@ -78,10 +72,3 @@ def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
         owners.update(names.keys())
         found |= names
     return {name: str(ip_interface(found[name]).ip) for name in found if owners[name] == 1 and found[name]}
-
-
-def networks_of(service: Service) -> list[tuple[str, dict[str, Any] | None]]:
-    """The networks of a service, by their keys in the file, with its settings there."""
-    if service.fields.get("network_mode"):
-        return []
-    return list((service.fields.get("networks") or {"default": None}).items())

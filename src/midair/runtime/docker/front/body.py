@@ -1,4 +1,4 @@
-"""Which services have a front, and the container it is, as bodies of the engine's API. Pure.
+"""The container that is a front, as bodies of the engine's API. Pure.
 
 Field names on the right are those of the Docker Engine API v1.41.
 """
@@ -8,34 +8,14 @@ from hashlib import sha256
 from ipaddress import ip_interface
 from typing import Any
 
-from midair.model.project import Project, Service
+from midair.model.fronts import names_on, networks_of
+from midair.model.project import Service
 from midair.runtime.docker.container import COMPOSE, FRONT, FRONT_SPEC
-from midair.runtime.docker.front.addresses import names_on, networks_of
 from midair.runtime.docker.translate import Placement, network_name
 
 INSIDE = "/run/front"  # where the router's folder for keepers is mounted
 KEEPERS = "fronts"  # that folder's name in the folder of the project
 GRACE_S = 1
-
-
-def fronted(project: Project) -> tuple[Service, ...]:
-    """The services that get a front: those that others can call by a name."""
-    finished = {
-        name
-        for service in project.services.values()
-        for name, needed in service.depends_on.items()
-        if needed.condition == "service_completed_successfully"
-    }
-    return tuple(
-        service
-        for name, service in project.services.items()
-        if service.runtime == "docker" and name not in finished and opts_in(service)
-    )
-
-
-def opts_in(service: Service) -> bool:
-    """Whether it has networks of its own, and the file does not ask for names without a front."""
-    return not service.fields.get("network_mode") and service.extension.get("front") != "none"
 
 
 def front_name(project: str, service: str) -> str:

@@ -9,10 +9,11 @@ import aiodocker
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
+from midair.model.fronts import networks_of
 from midair.model.project import Front, Names, Project, Service
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import COMPOSE
-from midair.runtime.docker.front.addresses import choose, networks_of
+from midair.runtime.docker.front.addresses import choose
 from midair.runtime.docker.networks import network
 from midair.runtime.docker.translate import Placement, named_port, network_name, target_ports
 
