@@ -3,9 +3,12 @@
 import pytest
 
 from midair.model.fronts import fronted
+from midair.model.ids import replica_id
 from midair.model.project import Dependency, Front, Project, Service
 from midair.runtime.docker.front.addresses import choose, hosts_for, lower_half, subnet_of
 from midair.runtime.docker.front.body import endpoints, spec, unfit
+from midair.runtime.docker.front.links import links_for
+from midair.runtime.docker.names import Named, renames
 from midair.runtime.docker.translate import Placement
 
 NETWORK = {"IPAM": {"Config": [{"Subnet": "10.9.0.0/24", "IPRange": "10.9.0.0/25", "Gateway": "10.9.0.1"}]}}
@@ -93,3 +96,57 @@ def test_jobs_and_services_without_networks_have_no_front():
     plain = Service(name="plain", runtime="process")
     found = fronted(placement(job, host, web, plain).project)
     assert [one.name for one in found] == ["web"]
+
+
+def test_links_lead_to_the_front_of_their_service():
+    db = service("db", "10.9.0.200/24", container_name="shop-db", hostname="data")
+    far = service("far", "10.9.0.201/24", networks={"back": None})
+    plain = Service(name="plain", runtime="docker")
+    web = service("web", links=["db:database", "plain:p", "far"], external_links=["other_1:other"])
+    found = links_for(web, placement(db, far, plain, web))
+    assert found == {
+        "shop_default": [
+            "other_1:other", "shop-db-front:database", "plain:p", "shop-db-front:shop-db", "shop-db-front:data",
+        ]
+    }  # fmt: skip
+    assert hosts_for(web, placement(db, far, plain, web))["database"] == "10.9.0.200"
+
+
+def test_hostname_of_another_service_is_no_link():
+    db = service("db", "10.9.0.200/24", hostname="web")
+    assert links_for(service("caller"), placement(db, service("web", "10.9.0.201/24"))) == {}
+
+
+OLD, NEW = replica_id("api", "aaaaaaaa", 0), replica_id("api", "bbbbbbbb", 0)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ([Named("o", OLD, "shop-api", 1, True, True)], []),
+        ([Named("o", OLD, "shop-api", 1, False, False)], []),
+        ([Named("o", OLD, "shop-api", 1, True, True), Named("n", NEW, "shop-api-2", 2, True, False)],
+         [("o", "shop-api-1")]),
+        ([Named("o", OLD, "shop-api-1", 1, True, True), Named("n", NEW, "shop-api-2", 2, True, True)], []),
+        ([Named("n", NEW, "shop-api-2", 2, True, False)], []),
+        ([Named("n", NEW, "shop-api-2", 2, True, True)], [("n", "shop-api")]),
+        ([Named("o", OLD, "shop-api", 1, False, False), Named("n", NEW, "shop-api-2", 2, True, True)],
+         [("o", "shop-api-1"), ("n", "shop-api")]),
+        ([Named("a", OLD, "shop-api-1", 1, True, True), Named("b", OLD, "shop-api", 2, True, True)], []),
+    ],
+)  # fmt: skip
+def test_container_name_is_with_the_replica_that_stays(known, expected):
+    api = service("api", "10.9.0.200/24", container_name="shop-api")
+    taken = {entry.name for entry in known}
+    assert renames("shop", api, known, taken) == expected
+
+
+def test_container_name_of_a_stranger_is_left_to_it():
+    api = service("api", "10.9.0.200/24", container_name="shop-api")
+    assert renames("shop", api, [Named("n", NEW, "shop-api-2", 2, True, True)], {"shop-api"}) == []
+
+
+def test_container_name_stays_in_use_without_a_front():
+    api = Service(name="api", runtime="docker", fields={"container_name": "shop-api"})
+    both = [Named("o", OLD, "shop-api", 1, True, True), Named("n", NEW, "shop-api-2", 2, True, True)]
+    assert renames("shop", api, both, {"shop-api", "shop-api-2"}) == []

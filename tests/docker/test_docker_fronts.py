@@ -170,3 +170,27 @@ def test_every_name_leads_to_the_service_on_every_network(place, engine):
         place.midair("down", expect=0)
     finally:
         engine.docker("network", "rm", "proxied", check=False)
+
+
+def run_python(engine, container, code):
+    return engine.docker("exec", container, "python3", "-c", code).strip()
+
+
+def test_container_name_and_links_lead_through_a_change(place, engine):
+    word = "import os; print(os.environ['WORD'])"
+    services = {"api": api(container_name="shop-api", hostname="data"), "web": api(links=["api:backend"])}
+    place.write(compose(services))
+    place.midair("up", expect=0, timeout=200)
+    assert run_python(engine, "shop-api", word) == "one"
+    with calls(engine, "shop-api", "http:8000", "tcp:9100", "udp:8125") as report:
+        place.write(compose(services | {"api": api("two", container_name="shop-api", hostname="data")}))
+        assert 'name "shop-api" moves' in place.midair("plan", expect=0).out
+        place.midair("up", expect=0)
+    assert failures(report) == {}
+    assert run_python(engine, "shop-api", word) == "two"
+    [web] = engine.docker("ps", "-q", "--filter", "label=com.docker.compose.service=web",
+                          "--filter", "label=com.docker.compose.oneoff=False").split()  # fmt: skip
+    address = front(engine)["NetworkSettings"]["Networks"]["shop_default"]["IPAddress"]
+    for name in ("api", "backend", "shop-api", "data"):
+        found = run_python(engine, web, f"import socket; print(*socket.gethostbyname_ex({name!r})[2])")
+        assert found == address, name

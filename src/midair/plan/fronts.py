@@ -30,6 +30,13 @@ def cost_of_none(service: Service) -> str:
     )
 
 
+def of_exchange(service: Service) -> Iterable[str]:
+    """Callers of other projects find the replica that has the container name beside the front."""
+    name = service.fields.get("container_name")
+    if name and name != service.name and service.runtime == "docker" and networks_of(service) and not opts_out(service):
+        yield f'{service.name}: name "{name}" moves to the new replica: callers in other projects may lose a connection'
+
+
 def refused(steps: Iterable[PlanStep], project: Project) -> Iterable[str]:
     """Names that no caller could look up."""
     touched = {step.service for step in steps if step.kind != "keep"}

@@ -6,10 +6,9 @@ from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService, PlanStep
 from midair.model.project import Applied, Project, RuntimeName, Service
 from midair.model.protocol import is_usual_for_http, likely_protocol
-from midair.plan import exchange, own_port
+from midair.plan import exchange, fronts, own_port
 from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
-from midair.plan.fronts import cost_of_none
 from midair.plan.links import databases
 from midair.plan.table import GROUPS, row_of
 
@@ -108,7 +107,7 @@ def of_steps(
         if step.kind == "add" or (step.kind == "change" and step.before == FOREIGN):
             found += _of_protocols(services[step.service])
     for service in exchanged:
-        found += _of_exchange(service)
+        found += [*_of_exchange(service), *fronts.of_exchange(service)]
     long_lived = frozenset(name for name, seen in live.items() if seen.long_lived)
     return tuple(found) + _of_connections(exchanged, long_lived)
 
@@ -142,7 +141,7 @@ def _of_start(service: Service) -> Iterable[str]:
     name = service.name
     if service.runtime == "process" and service.build is None:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
-    if cost := cost_of_none(service):
+    if cost := fronts.cost_of_none(service):
         yield cost
     is_mapped = service.own_port is not None and own_port.own_port(service).note
     if service.runtime == "process" and not is_mapped and (fixed := _fixed_port(service)):

@@ -24,8 +24,8 @@ NETWORK = Group(
         row("dns_opt", "named replace replace replace", _FIXED, shown=True),
         row("dns_search", "named replace replace replace", _FIXED, shown=True),
         row("extra_hosts", "named replace replace replace", _FIXED, shown=True),
-        row("links", "named named named named", _FIXED, shown=True, docker=NOT_PASSED),
-        row("external_links", "named named named named", _FIXED, shown=True, docker=NOT_PASSED),
+        row("links", "named live named named", "replicas that start from now on have it", shown=True),
+        row("external_links", "named live named named", "replicas that start from now on have it", shown=True),
     ),
 )
 

@@ -17,6 +17,7 @@ from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import anonymous_volumes, attempt_of, is_foreign, replica_of
 from midair.runtime.docker.files import Files
 from midair.runtime.docker.front.addresses import hosts_for
+from midair.runtime.docker.front.links import links_for
 from midair.runtime.docker.limits import IN_PLACE
 from midair.runtime.docker.names import Names, taken_names
 from midair.runtime.docker.networks import ensure_networks
@@ -80,8 +81,13 @@ class Maker:
         declared = await images.volumes(self._engine, image) - (body["HostConfig"].get("Tmpfs") or {}).keys()
         body["HostConfig"]["Mounts"] = with_inherited(body["HostConfig"]["Mounts"], volumes, declared)
         await ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
-        name = self._names.name(service, number, taken)
+        has_front = service.name in self._containers.fronts()
+        name = self._names.name(service, number, taken, has_front=has_front)
         endpoints = network_endpoints(service, placement)
+        for network, links in links_for(service, placement).items():
+            endpoints[network]["Links"] = links
+        if first := next(iter(endpoints), None):
+            body["NetworkingConfig"] = {"EndpointsConfig": {first: endpoints[first]}}
         try:
             await self._create(name, body, endpoints)
         finally:

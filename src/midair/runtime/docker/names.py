@@ -1,11 +1,16 @@
-"""Names of new containers: Compose's own form with the first free number, beside whatever else is on the engine."""
+"""Names of containers: Compose's own form with the first free number, beside whatever else is on the engine.
+
+A `container_name` is a name in the engine's DNS as well, which leads past the front to the container that has it. So a
+replica has it alone: it is taken from the old one when its successor exists, and given to that when the old is gone.
+"""
 
 from collections.abc import Container, Iterable
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiodocker
 
+from midair.model.ids import ReplicaId, revision_of
 from midair.model.project import Service
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import COMPOSE
@@ -35,10 +40,48 @@ class Names:
         """The container is there, or will not be."""
         self._promised.discard(number)
 
-    def name(self, service: Service, number: int, taken: Container[str]) -> str:
-        """`container_name` if it is free now, else Compose's own form."""
+    def name(self, service: Service, number: int, taken: Container[str], *, has_front: bool) -> str:
+        """`container_name` if it is free now, else Compose's own form.
+
+        A service that has a front already is being called: a new replica gets the name when it is ready.
+        """
         wanted = service.fields.get("container_name")
-        return str(wanted) if wanted and wanted not in taken else container_name(self._project, service.name, number)
+        is_free = wanted and wanted not in taken and not has_front
+        return str(wanted) if is_free else container_name(self._project, service.name, number)
+
+
+class Named(NamedTuple):
+    """One container of a service, with its name."""
+
+    id: str
+    replica: ReplicaId
+    name: str
+    number: int
+    lives: bool
+    ready: bool
+
+
+def renames(project: str, service: Service, known: list[Named], taken: Container[str]) -> list[tuple[str, str]]:
+    """Container and new name, in this order, so that the right one of a service has its `container_name`. Pure.
+
+    That is the one that has it, or the first that is ready; with a front none, while another revision lives.
+    """
+    wanted = service.fields.get("container_name")
+    living = sorted((entry for entry in known if entry.lives), key=lambda entry: entry.number)
+    if not wanted or not living:
+        return []
+    heirs = [entry for entry in living if entry.name == wanted] + [entry for entry in living if entry.ready]
+    is_settled = service.front is None or len({revision_of(entry.replica) for entry in living}) == 1
+    heir = heirs[0] if heirs and is_settled else None
+    found = []
+    for entry in known:
+        if entry.name == wanted and entry is not heir:
+            names = (container_name(project, service.name, n) for n in count(max(1, entry.number)))
+            found.append((entry.id, next(name for name in names if name not in taken)))
+    is_ours = wanted not in taken or any(entry.name == wanted for entry in known)
+    if heir is not None and heir.name != wanted and is_ours:
+        found.append((heir.id, str(wanted)))
+    return found
 
 
 async def taken_names(client: aiodocker.Docker) -> dict[str, str]:

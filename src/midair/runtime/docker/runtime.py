@@ -38,6 +38,7 @@ from midair.runtime.docker.front.names import names_of
 from midair.runtime.docker.last_words import LastWords
 from midair.runtime.docker.make import Maker
 from midair.runtime.docker.names import taken_names
+from midair.runtime.docker.naming import Naming
 from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.notes import Notes
 from midair.runtime.docker.post_start import PostStart
@@ -69,6 +70,7 @@ class DockerRuntime:
         self._watched: Containers | None = None
         self._maker: Maker | None = None
         self._fronts: Fronts | None = None
+        self._naming: Naming | None = None
         self._readiness = Readiness(clock, self._nudge, self._folder / "docker.json", self._execute)
         self._ending: dict[ReplicaId, asyncio.Task[None]] = {}
         self._not_ended: dict[ReplicaId, RuntimeTrouble] = {}  # why, for those that are asked again
@@ -104,12 +106,15 @@ class DockerRuntime:
         )  # fmt: skip
         await self._watched.open(self._nudge, self._restore)
         self._volumes.note(self._watched.current())
+        self._naming = Naming(self._client, self._watched, lambda: self._project, self._ready)
 
     async def close(self) -> None:
         """Let go. Containers go on."""
         for task in self._ending.values():
             task.cancel()
         await asyncio.gather(*self._ending.values(), return_exceptions=True)
+        if self._naming is not None:
+            await self._naming.close()
         await self._readiness.close()
         if self._post_start is not None:
             await self._post_start.close()
@@ -175,6 +180,9 @@ class DockerRuntime:
             await self._resize(action)
         else:
             await self._remove(action)
+            if self._naming is not None:
+                with suppress(RuntimeTrouble):  # tried again when something is new
+                    await self._naming.settle()
 
     async def written(self, release: str) -> Written:
         """Nothing: what a container writes beside its volumes goes with it, as people who use containers expect."""
@@ -292,7 +300,13 @@ class DockerRuntime:
         assert self._watched is not None, "open() comes first"
         return self._watched
 
+    def _ready(self) -> set[ReplicaId]:
+        seen = (self._seen(container) for container in self._containers.current() if not is_left(container))
+        return {replica.id for replica in seen if replica.state == "ready"}
+
     def _nudge(self) -> None:
+        if self._naming is not None:
+            self._naming.changed()
         for listener in self._listeners:
             listener()
 

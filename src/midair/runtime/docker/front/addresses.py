@@ -71,4 +71,8 @@ def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
                 names |= {name: address or "" for name in names_on(service, settings) if not names.get(name)}
         owners.update(names.keys())
         found |= names
+    for link in caller.fields.get("links") or []:
+        target, _, alias = str(link).partition(":")
+        if alias and owners[target] == 1:
+            found[alias], owners[alias] = found[target], 1
     return {name: str(ip_interface(found[name]).ip) for name in found if owners[name] == 1 and found[name]}
