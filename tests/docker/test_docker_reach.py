@@ -55,6 +55,10 @@ def test_reason_of_what_is_not_ready_is_said(place, image):
     deaf = place.midair("up", expect=3, timeout=60)
     assert "connection refused" in deaf.out
     assert "listens on 127.0.0.1 inside the container" in deaf.err
+    write(place, web=web | {"environment": {"AT": "7000"}})
+    elsewhere = place.midair("up", expect=3, timeout=60)
+    assert "connection refused" in elsewhere.err
+    assert ": it listens on 7000" in elsewhere.err
     crashes = {"environment": {"AT": "none"}}
     write(place, web=web | crashes)
     crashed = place.midair("up", expect=3, timeout=60)
@@ -63,4 +67,15 @@ def test_reason_of_what_is_not_ready_is_said(place, image):
     write(place, web=web | check)
     sick = place.midair("up", expect=3, timeout=60)
     assert "its check ended with code 3: database is locked" in sick.err
+    for check, reason in (
+        ("import time; time.sleep(60)", '"python3" did not end within 1s'),
+        ("raise ValueError(7)", '"python3" ended with code 1: ValueError: 7'),
+    ):
+        test = {"test": ["CMD", "python3", "-c", check], "interval": "300ms", "timeout": "1s", "retries": 1}
+        write(place, web=web | {"healthcheck": test})
+        assert reason in place.midair("up", expect=3, timeout=60).err
+    missing = {"test": ["CMD", "curl", "localhost"], "interval": "300ms", "retries": 1}
+    write(place, web=web | {"healthcheck": missing})
+    reason = '"curl" could not be run: exec: "curl": executable file not found in $PATH,'
+    assert reason in place.midair("up", expect=3, timeout=60).err
     assert place.service("web").serving == 1

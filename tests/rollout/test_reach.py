@@ -231,3 +231,5 @@ def test_listener_on_loopback_alone_is_named():
     desk.report(NEW, **{"8000": "refused"})
     seen = desk.look(desk.see(OLD), desk.see(NEW, loopback=(8000,)))[NEW]
     assert seen.detail == "connection refused: it listens on 127.0.0.1 inside the container"
+    elsewhere = desk.look(desk.see(OLD), desk.see(NEW, listens=(3000,), loopback=(9229,)))[NEW]
+    assert elsewhere.detail == "connection refused: it listens on 3000 and 9229"

@@ -74,3 +74,17 @@ ERROR:    Application startup failed. Exiting.
 )
 def test_line_that_names_the_error_is_quoted(text, line):
     assert error_line(text) == line
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        'INFO:     127.0.0.1:35466 - "GET /healthz HTTP/1.1" 200 OK',
+        "[2026-01-01 10:00:00 +0000] [7] [INFO] Booting worker with pid: 7",
+        '10.0.0.1 - - [01/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 304 0 "-" "curl/8.5"',
+        "2026/01/01 10:00:00 [notice] 1#1: start worker processes",
+    ],
+)
+def test_lines_of_a_healthy_server_are_no_reason(ordinary):
+    assert error_line(ordinary) == ""
+    assert error_line(f"the disk is full\n{ordinary}") == "the disk is full"

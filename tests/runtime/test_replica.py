@@ -4,19 +4,21 @@ import errno
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import time
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.runtime.place import printed, prove, service, shell, written
 
 from midair.daemon.flags import FlagService
 from midair.errors import RuntimeTrouble
 from midair.model.action import RemoveReplica, StartReplica
 from midair.model.ids import replica_id
-from midair.model.project import Hook, Port, Revision, Service
+from midair.model.project import HealthCheck, Hook, Port, Ready, Revision, Service
 from midair.runtime.process import record
 from midair.runtime.process.layout import Layout
 from midair.testing.runtime_contract import eventually
@@ -234,6 +236,22 @@ def test_a_post_start_hook_that_fails_ends_the_replica_as_failed(harness):
             assert seen.exit_code == 1
             assert seen.detail == 'post_start failed: "/bin/sh" ended with code 4: no migration'
             assert seen.ready_at is None
+
+    prove(claim)
+
+
+def test_reason_names_the_port_that_is_listened_on(harness):
+    async def claim():
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # The shell stays: the process that listens is not the leader.
+        script = f"{sys.executable} -m http.server --bind 127.0.0.1 {port}; true"
+        for checked in ({}, {"ready": Ready(http="/")}, {"healthcheck": HealthCheck(("CMD-SHELL", "exit 7"))}):
+            async with harness.open() as runtime:
+                wrong = replace(shell(harness, script), ports=(Port(8000, 8000),), **checked)
+                seen = await harness.start(runtime, wrong, until="starting")
+                seen = await eventually(runtime, seen.id, lambda seen: "it listens" in seen.detail)
+                assert seen.detail.endswith(f": it listens on {port}, not on $PORT")
 
     prove(claim)
 

@@ -33,6 +33,14 @@ class ReplicaSeen(msgspec.Struct, frozen=True):
     own_volumes: tuple[str, ...] = ()  # where it keeps data in volumes made for its number alone; its successor's too
 
 
+def listens_elsewhere(port: int, listens: tuple[int, ...], loopback: tuple[int, ...]) -> str:
+    """Where a container that refuses connections at a port listens instead, for people. "" where that is not known."""
+    if port in loopback:
+        return ": it listens on 127.0.0.1 inside the container"
+    others = sorted({*listens, *loopback} - {port})
+    return f": it listens on {' and '.join(map(str, others))}" if others and port not in listens else ""
+
+
 class FrontSeen(msgspec.Struct, frozen=True):
     """The front of one service, as the runtime sees it."""
 

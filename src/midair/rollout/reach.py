@@ -20,7 +20,7 @@ from midair.model.action import Candidate, ReachReplicas
 from midair.model.ids import FOREIGN, revision_of
 from midair.model.protocol import is_usual_for_http
 from midair.model.rollout import Expected, Policy, Reached, Rollout
-from midair.model.seen import Reach, ReplicaSeen, RouteSeen
+from midair.model.seen import Reach, ReplicaSeen, RouteSeen, listens_elsewhere
 from midair.rollout.draft import Draft
 
 SILENT_S = 10.0  # after which a replica passes that listens on no port of its image
@@ -214,7 +214,7 @@ def _reason(policy: Policy, replica: ReplicaSeen, entries: list[Reach]) -> str:
     found = [one for one in sorted(entries, key=lambda one: one.port not in enough) if one.reason]
     if not found:
         return replica.detail or "the router has not connected to it yet"
-    hint = ": it listens on 127.0.0.1 inside the container" if found[0].port in replica.loopback else ""
+    hint = listens_elsewhere(found[0].port, replica.listens, replica.loopback)
     return found[0].reason + (hint if found[0].state == "refused" else "")
 
 

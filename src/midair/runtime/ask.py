@@ -19,7 +19,7 @@ async def ask_tcp(port: int, timeout_s: Span, host: str = _HERE) -> str:
         async with asyncio.timeout(timeout_s):
             _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError) as error:
-        return f"nothing accepts connections on PORT {port}: {_why(error, timeout_s)}"
+        return f"nothing accepts connections on port {port}: {_why(error, timeout_s)}"
     await _hang_up(writer)
     return ""
 

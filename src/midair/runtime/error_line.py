@@ -16,10 +16,14 @@ _SPEAKS_OF_IT = re.compile(r"\b(?:FATAL|CRITICAL|PANIC|ERROR|EMERG|fatal|panic|e
 _SOUNDS_LIKE_IT = re.compile(
     r"\b(?:cannot|can't|could not|failed|denied|no such|not found|refused|invalid|missing)\b", re.I
 )
+# The log of a server that is well: levels below a warning, and requests that were answered.
+_IS_ORDINARY = re.compile(r"\b(?:INFO|DEBUG|TRACE|NOTICE|info|debug|notice)\b|HTTP/[\d.]+\"?\s+[123]\d\d\b")
 
 
 def error_line(text: str) -> str:
-    """The line that names the error, shortened; without one, the last line. "" when there is none."""
+    """The line that names the error, shortened; without one, the last that may. "" when there is none.
+
+    No line at all is better than one that says that all is well."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     if not lines:
         return ""
@@ -27,7 +31,10 @@ def error_line(text: str) -> str:
     named = [number for number, line in enumerate(lines) if number in of_tracebacks or _NAMES_IT.match(line)]
     spoken = [number for number, line in enumerate(lines) if _SPEAKS_OF_IT.search(line)]
     alike = [number for number, line in enumerate(lines) if _SOUNDS_LIKE_IT.search(line)]
-    best = named or spoken or alike or [len(lines) - 1]
+    others = [number for number, line in enumerate(lines) if not _IS_ORDINARY.search(line)]
+    best = named or spoken or alike or others
+    if not best:
+        return ""
     return lines[best[-1]].strip()[:LONGEST]
 
 

@@ -9,8 +9,10 @@ from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
 from midair.model.project import Hook
+from midair.runtime.check_name import check_name
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import stop_signal_of
+from midair.runtime.error_line import error_line
 
 
 async def run_hook(client: aiodocker.Docker, container: str, hook: Hook) -> None:
@@ -30,11 +32,10 @@ async def run_hook(client: aiodocker.Docker, container: str, hook: Hook) -> None
                 last = message.data
         code = (await execution.inspect()).get("ExitCode")
     if code is None:
-        raise RuntimeTrouble(f'cannot run hook "{hook.command[0]}": the container ended before it')
+        raise RuntimeTrouble(f"{check_name(hook.command)} did not end before the container")
     if code:
-        raise RuntimeTrouble(
-            f'cannot run hook "{hook.command[0]}": it ended with {code}: {last.decode()[-200:].strip()}'
-        )
+        line = error_line(last.decode(errors="replace"))
+        raise RuntimeTrouble(f"{check_name(hook.command)} ended with code {code}" + (f": {line}" if line else ""))
 
 
 async def end(client: aiodocker.Docker, container: str, signal: str, grace_s: float, hooks: tuple[Hook, ...]) -> None:

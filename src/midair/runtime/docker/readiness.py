@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +12,11 @@ from msgspec.structs import replace
 
 from midair.errors import RuntimeTrouble
 from midair.model.ids import ReplicaId, revision_of, service_of
+from midair.model.moment import format_span
 from midair.model.project import Ready
-from midair.model.seen import ReplicaSeen, ReplicaState
+from midair.model.seen import ReplicaSeen, ReplicaState, listens_elsewhere
 from midair.runtime.ask import ask_http, ask_tcp
+from midair.runtime.check_name import check_name, name_of_test
 from midair.runtime.docker.container import (
     ERROR_LINE,
     Kept,
@@ -33,6 +36,7 @@ Execute = Callable[[str, tuple[str, ...]], Awaitable[None]]  # a command in a co
 
 _NOT_YET = ("unhealthy", "starting")
 _LISTENING = Ready(tcp=True, interval_s=0.1)
+_TIMED_OUT = re.compile(r"Health check exceeded timeout \((\S+)\)")  # the engine's own words
 
 
 class Readiness:
@@ -110,12 +114,20 @@ class Readiness:
             resize=resize and state not in ("stopping", "exited"),
             published=is_foreign(container) and is_published(container),
             checked=kept.ready is not None or "Health" in ended,
-            detail=_detail(ended, state) or (_text(judge, kept, found.loopback) if judge and state in _NOT_YET else ""),
+            detail=_detail(ended, state, name_of_test(_test_of(container)))
+            or (_text(judge, kept, found) if judge and state in _NOT_YET else ""),
             listens=found.open,
             loopback=found.loopback,
             own_volumes=tuple(sorted(anonymous_volumes(container))),
             by_hand=by_hand,
         )
+
+    @staticmethod
+    def _detail_of(
+        container: dict[str, Any], state: ReplicaState, kept: Kept, found: Listening, judge: Judge | None
+    ) -> str:
+        text = _detail(container["State"], state, name_of_test(_test_of(container)))
+        return text or (_text(judge, kept, found) if judge is not None and state in _NOT_YET else "")
 
     def removed(self, replica: ReplicaId, exit_code: int) -> ReplicaSeen:
         """What the core is told about a replica whose container somebody removed after its end."""
@@ -181,7 +193,7 @@ class Readiness:
             except RuntimeTrouble as error:
                 return error.message
             except TimeoutError:
-                return f'"{check.command[0]}" did not end in time'
+                return f"{check_name(check.command)} did not end within {format_span(check.timeout_s)}"
             return ""
         host, _, port = addresses[0].rpartition(":")
         if check.http is not None:
@@ -216,29 +228,46 @@ def _write(file: Path, ready_at: dict[Key, float]) -> None:
         fresh.replace(file)
 
 
-def _text(judge: Judge, kept: Kept, loopback: tuple[int, ...]) -> str:
+def _text(judge: Judge, kept: Kept, found: Listening) -> str:
     """What the last question came to, with the reason that can be seen from here."""
-    ports = kept.ports or (kept.port,)
-    deaf = "refused" in judge.text and any(port in loopback for port in ports)
-    return f"{judge.text}: it listens on 127.0.0.1 inside the container" if deaf else judge.text
+    ports = [port for port in kept.ports or (kept.port,) if port]
+    if "refused" not in judge.text or not ports:
+        return judge.text
+    deaf = next((port for port in ports if port in found.loopback), ports[0])
+    return judge.text + listens_elsewhere(deaf, found.open, found.loopback)
 
 
-def _detail(state: dict[str, Any], seen: ReplicaState) -> str:
+def _test_of(container: dict[str, Any]) -> tuple[str, ...]:
+    """The check that the engine makes."""
+    return tuple((container.get("Config", {}).get("Healthcheck") or {}).get("Test") or ())
+
+
+def _detail(state: dict[str, Any], seen: ReplicaState, check: str) -> str:
     if state.get("OOMKilled"):
         return "out of memory"
     if state.get("Error"):
-        return str(state["Error"])
+        return _without_layers(str(state["Error"]))
     if seen == "exited":
         line = state.get(ERROR_LINE)
         return f"exited with code {state.get('ExitCode')}" + (f": {line}" if line else "")
     if seen in _NOT_YET:
-        return _answer_of_check((state.get("Health") or {}).get("Log") or [])
+        return _answer_of_check((state.get("Health") or {}).get("Log") or [], check)
     return ""
 
 
-def _answer_of_check(log: list[dict[str, Any]]) -> str:
-    """What the engine's own check said last, if it did not pass."""
+def _answer_of_check(log: list[dict[str, Any]], check: str) -> str:
+    """What the engine's own check said last, if it did not pass. Code -1: the engine ended it, or could not run it."""
     if not log or not log[-1].get("ExitCode"):
         return ""
-    line = error_line(str(log[-1].get("Output", "")))
-    return f"its check ended with code {log[-1]['ExitCode']}" + (f": {line}" if line else "")
+    code, output = log[-1]["ExitCode"], str(log[-1].get("Output", ""))
+    if timeout := _TIMED_OUT.match(output):
+        return f"{check} did not end within {timeout[1]}"
+    line = error_line(output)
+    if code == -1 and line:
+        return f"{check} could not be run: {_without_layers(line)}"
+    return f"{check} ended with code {code}" + (f": {line}" if line else "")
+
+
+def _without_layers(text: str) -> str:
+    """The error of a program that could not be started, without the names of the engine's layers around it."""
+    return text.strip().rpartition("container process: ")[2].removesuffix(": unknown")

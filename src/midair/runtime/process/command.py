@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from midair.model.moment import Span, format_span
+from midair.runtime.error_line import error_line
 from midair.runtime.process.child import start_child
 from midair.runtime.process.identity import Identity
 from midair.runtime.process.output import Output
@@ -25,6 +26,12 @@ class Command(msgspec.Struct, frozen=True):
     folder: Path
     timeout_s: Span
     user: User | None = None
+    name: str = ""  # in reasons; "": the program in quotes
+
+    @property
+    def called(self) -> str:
+        """What a reason calls it."""
+        return self.name or f'"{self.argv[0]}"'
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -43,11 +50,11 @@ async def run(command: Command, line: Callable[[str], None] | None = None) -> En
             identity = start_child(argv, command.environment, command.folder, command.user, output.writer)
             code = await _finish(identity, command.timeout_s)
     except (OSError, ValueError) as error:
-        return Ended(None, "", f'"{command.argv[0]}" could not be run: {_reason(error, command)}')
+        return Ended(None, "", f"{command.called} could not be run: {_reason(error, command)}")
     tail = output.tail
     if code is None:
-        return Ended(None, tail, f'"{command.argv[0]}" did not end within {format_span(command.timeout_s)}')
-    return Ended(code, tail, "" if code == 0 else f'"{command.argv[0]}" ended with code {code}' + _last_line(tail))
+        return Ended(None, tail, f"{command.called} did not end within {format_span(command.timeout_s)}")
+    return Ended(code, tail, "" if code == 0 else f"{command.called} ended with code {code}" + _quoted(tail))
 
 
 def _reason(error: OSError | ValueError, command: Command) -> str:
@@ -85,5 +92,6 @@ def _kill_group(pid: int) -> None:
         pass
 
 
-def _last_line(tail: str) -> str:
-    return f": {tail.splitlines()[-1][:200]}" if tail else ""
+def _quoted(tail: str) -> str:
+    line = error_line(tail)
+    return f": {line}" if line else ""

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from midair.model.project import HealthCheck, Ready
 from midair.runtime.ask import ask_http, ask_tcp
+from midair.runtime.check_name import check_name, name_of_test
 from midair.runtime.health import Kind
 from midair.runtime.process import command
 from midair.runtime.process.command import Command
@@ -22,14 +23,14 @@ def probe_of(kind: Kind, check: HealthCheck | Ready, base: Command, values: dict
     if kind == "running":
         return lambda: running(pid)
     if isinstance(check, HealthCheck):
-        argv = _test(check.test, values)
-        return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s))
+        argv, name = _test(check.test, values), name_of_test(check.test)
+        return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s, name=name))
     if check.http is not None:
         path = "/" + check.http.lstrip("/")
         return lambda: ask_http(port, path, check.timeout_s, host=check.host, headers=check.headers)
     if check.command:
-        argv = substituted(check.command, values)
-        return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s))
+        argv, name = substituted(check.command, values), check_name(check.command)
+        return lambda: ask_command(replace(base, argv=argv, timeout_s=check.timeout_s, name=name))
     return lambda: ask_tcp(port, check.timeout_s)
 
 

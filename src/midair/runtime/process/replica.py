@@ -20,6 +20,7 @@ from midair.runtime.process.checks import Checks
 from midair.runtime.process.identity import Identity, boot, is_alive, read_pid_file
 from midair.runtime.process.layout import Layout
 from midair.runtime.process.leftover import find_marked, kill_leftovers, kill_strays, members_of
+from midair.runtime.process.listening import listening
 from midair.runtime.process.record import FILE, Record, Stopping
 from midair.runtime.process.spawn import NOT_OURS, spawn
 from midair.runtime.process.watch import Watch, exit_code_of
@@ -284,7 +285,15 @@ class Replica:
             self._give_up(trouble.message)
             return
         pid = self.record.identity.pid if self.record.identity is not None else 0
-        await Checks(self.record, self.around.clock, self._judge).run(base, place.given(self.record), pid)
+        checks = Checks(self.record, self.around.clock, self._judge, self._listening)
+        await checks.run(base, place.given(self.record), pid)
+
+    async def _listening(self) -> tuple[int, ...]:
+        leader = self.record.identity
+        if leader is None:
+            return ()
+        members = await asyncio.to_thread(members_of, leader, self.mark)
+        return await asyncio.to_thread(listening, (leader.pid, *(stat.pid for stat in members)))
 
     def _judge(self, verdict: Verdict, text: str) -> None:
         known = self.record

@@ -1,0 +1,44 @@
+"""Where the processes of a replica listen, which is not always where they were asked to."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from midair.runtime.process.identity import PROC
+
+_LISTENS = "0A"
+
+
+def listening(pids: Iterable[int]) -> tuple[int, ...]:
+    """The TCP ports at which these processes listen, as far as this user may look."""
+    sockets: set[str] = set()
+    ports: dict[str, int] = {}
+    for pid in pids:
+        own = set(_sockets(PROC / str(pid) / "fd"))
+        if own and not ports:
+            ports = _listeners(PROC / str(pid) / "net")
+        sockets |= own
+    return tuple(sorted({ports[inode] for inode in sockets & ports.keys()}))
+
+
+def _sockets(folder: Path) -> Iterable[str]:
+    """Inodes of the open sockets of a process."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            with suppress(OSError):
+                target = os.readlink(folder / name)
+                if target.startswith("socket:["):
+                    yield target[len("socket:[") : -1]
+
+
+def _listeners(folder: Path) -> dict[str, int]:
+    """Ports that are listened on in a network, by the inode of the socket."""
+    found = {}
+    for kind in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for line in (folder / kind).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENS:
+                    found[fields[9]] = int(fields[1].rpartition(":")[2], 16)
+    return found
