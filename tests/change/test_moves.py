@@ -47,3 +47,14 @@ def test_a_service_that_waits_to_move_goes_back_with_the_change(board, state, ru
     assert board.advance().phase == "rolling_back"
     web = board.rollouts["web"]
     assert (web.goal, web.back, web.alone, web.policy.waits) == (Goal("w1", 1), True, True, False)
+
+
+def test_mover_whose_replicas_moved_already_is_not_waited_for(board, state, running):
+    before = running(state(db="d1", web="w1"))
+    board.accept(moving(state(db="d1", web="w2"), "db", "web"), before, number=2)
+    board.advance()
+    assert board.rollouts["db"].policy.waits
+    board.complete("db")
+    board.put("web", "progressing", replicas=())
+    board.advance()
+    assert not board.rollouts["db"].policy.waits

@@ -11,10 +11,12 @@ from midair.change.depend import unmet
 from midair.change.policy import goal_of, policy_of
 from midair.model.change import Change, ChangePhase, ChangeStep
 from midair.model.event import ChangeEnded, Event, PhaseChanged
+from midair.model.ids import revision_of
 from midair.model.moment import Moment
 from midair.model.rollout import Goal, Policy, Rollout
 from midair.plan.order import in_order
 from midair.rollout import begin, goes_on, settle, turn_back
+from midair.rollout.fleet import is_done
 from midair.rollout.phase import STEADY, UNDER_WAY
 
 ENDED: frozenset[ChangePhase] = frozenset({"completed", "rolled_back", "superseded"})
@@ -86,7 +88,7 @@ class _Draft:
             if name not in self.change.begun:
                 self._begin(name, goal_of(self.change.after, name), replace(self._policy_at_first(name), waits=True))
         waiting = [self.rollouts[name] for name in movers if self.rollouts[name].policy.waits]
-        return any(one.phase == "pending" or one.replicas for one in waiting)
+        return any(one.phase == "pending" or not _is_idle(one) for one in waiting)
 
     def _is_due(self, name: str) -> bool:
         """Whether a service is not as it is to be, and its rollout was not begun yet by this change."""
@@ -254,3 +256,9 @@ class _Draft:
     def _end(self, phase: ChangePhase, reason: str) -> None:
         self.change = replace(self.change, phase=phase, ended_at=self.now, reason=reason, waits_for="")
         self.events.append(ChangeEnded(self.change.id, phase, reason))
+
+
+def _is_idle(rollout: Rollout) -> bool:
+    """Whether nothing uses the files that are moved: those of the goal's revision are moved when it starts."""
+    old = [one for one in rollout.replicas if revision_of(one.id) != rollout.goal.revision]
+    return all(is_done(one, rollout.policy) for one in old)

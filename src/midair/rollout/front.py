@@ -17,8 +17,13 @@ def keep_front(draft: Draft, fleet: Fleet) -> None:
         if front is None or not front.fit:
             draft.act(MakeFront(draft.rollout.service))
             draft.wake(draft.now + UNKNOWN_S)
-    elif front is not None and not (fleet.old or fleet.ending):
+    elif front is not None and _is_left(draft) and not (fleet.old or fleet.ending):
         draft.act(RemoveFront(draft.rollout.service))
+
+
+def _is_left(draft: Draft) -> bool:
+    """Whether the routes without its replicas are in force: in the step that turns round, what was seen may be old."""
+    return draft.settled is not None and draft.goal == draft.rollout.goal
 
 
 def needs_front(draft: Draft) -> bool:

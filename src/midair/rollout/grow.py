@@ -35,8 +35,12 @@ def start_missing(draft: Draft, fleet: Fleet, target: Target) -> None:
 
 def restart_ended(draft: Draft, kept: list[ReplicaSeen]) -> None:
     """Bring back the replicas that ended and are to stay, each after its wait."""
+    has_new = any(draft.is_new(one.id) for one in draft.replicas)
+    is_alone = draft.policy.strategy.kind == "recreate" and has_new and not draft.back
     for replica in kept:
         if replica.state != "exited" or is_left_alone(draft, replica):
+            continue
+        if is_alone and not draft.is_new(replica.id):  # what ended is not brought back beside what took its place
             continue
         policy = draft.policy if draft.is_new(replica.id) else draft.rollout.stable_policy
         if is_done(replica, policy):

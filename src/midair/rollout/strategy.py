@@ -69,7 +69,7 @@ def at_a_time(draft: Draft) -> int:
 def _frozen(draft: Draft, fleet: Fleet) -> Target:
     """Paused: what is there stays; of the new ones no more than are there, or than fill a gap made for them."""
     recreates = draft.policy.strategy.kind == "recreate"
-    makes_gaps = recreates or draft.stops_first
+    makes_gaps = (recreates or draft.stops_first) and not draft.policy.waits
     had = min(draft.goal.replicas, draft.rollout.stable.replicas) if makes_gaps else 0
     new = min(max(len(fleet.new), had - len(fleet.old)), draft.goal.replicas)
     alive_max = fleet.alive if recreates and _is_beside_another(fleet) else max(fleet.alive, had)

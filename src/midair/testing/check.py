@@ -357,7 +357,7 @@ class Checks:
         old = [
             body.id
             for body in self.world.bodies[service].values()
-            if body.state in ("starting", "ready") and revision_of(body.id) != rollout.goal.revision
+            if body.state == "ready" and revision_of(body.id) != rollout.goal.revision
         ]
         if old or (rollout.policy.front and rollout.goal.revision is not None):
             raise Violation("no caller loses its name", f"the front of {service} is removed beside {old}")
