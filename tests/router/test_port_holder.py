@@ -35,6 +35,16 @@ def test_midair_router_is_named_with_its_home(tmp_path):
     )
 
 
+def test_several_routers_of_a_user_are_not_told_apart(tmp_path):
+    command = ("python", "-m", "midair.router.embedded", "/home/ann/midair/projects/shop", "--ready", "3")
+    proc = machine(tmp_path, uid=os.geteuid(), cmdline=command)
+    (proc / "78").mkdir()
+    (proc / "78" / "cmdline").write_text("\0".join(command).replace("shop", "blog"))
+    assert holder_of(8000, proc) == (
+        f"midair of user {USER} (one of projects blog, shop): to use it run MIDAIR_HOME=/home/ann/midair midair up"
+    )
+
+
 def test_other_users_listener_is_named_by_its_user(tmp_path):
     proc = machine(tmp_path, uid=1, cmdline=("nginx",))
     assert holder_of(8000, proc) == f"user {pwd.getpwuid(1).pw_name}"

@@ -9,6 +9,7 @@ import msgspec
 from midair import errors
 from midair.client.exchange import BrokenOff, Exchange
 from midair.client.home import SOCKET
+from midair.others import hint_of, user_name
 from midair.view.error import ErrorAnswer, ErrorView
 
 TIMEOUT_S = 60.0
@@ -30,9 +31,9 @@ class Transport:
                     return _checked(exchange.begin(method, url, {}, body), exchange)
             except (BrokenOff, ConnectionResetError, BrokenPipeError) as error:
                 if method != "GET" or time.monotonic() > deadline:
-                    raise _unreachable(error) from error
+                    raise _unreachable(error, self.path) from error
             except OSError as error:
-                raise _unreachable(error) from error
+                raise _unreachable(error, self.path) from error
             time.sleep(0.02)  # the daemon ended before it answered, which may have been for its successor
 
     def stream(
@@ -52,11 +53,11 @@ class Transport:
                     _checked(status, exchange)
                 yield from _events(exchange.lines())
         except ConnectionRefusedError as error:
-            raise _unreachable(error) from error
+            raise _unreachable(error, self.path) from error
         except ConnectionError:
             raise
         except OSError as error:
-            raise _unreachable(error) from error
+            raise _unreachable(error, self.path) from error
 
 
 def _checked(status: int, exchange: Exchange) -> bytes:
@@ -106,13 +107,36 @@ def _kinds() -> dict[str, type[errors.MidairError]]:
     return found
 
 
-def _unreachable(error: Exception) -> errors.DaemonTrouble:
+def _unreachable(error: Exception, path: Path) -> errors.DaemonTrouble:
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError, NotADirectoryError)):
+        hint = "run midair up, which starts it, or midair daemon start"
+        others = hint_of(_folder_name(), alone=False)
         return errors.DaemonTrouble(
-            "cannot reach the daemon: it is not running", hint="run midair up, which starts it, or midair daemon start"
+            "cannot reach the daemon: it is not running", hint=f"{others}; or {hint}" if others else hint
         )
     if isinstance(error, PermissionError):
-        return errors.DaemonTrouble("cannot reach the daemon: its socket belongs to another user")
+        return _of_another_user(path)
     if isinstance(error, TimeoutError):
         return errors.DaemonTrouble("cannot reach the daemon: it does not answer", hint="look into daemon.log")
     return errors.DaemonTrouble(f"cannot reach the daemon: {error or type(error).__name__}")
+
+
+def _of_another_user(path: Path) -> errors.DaemonTrouble:
+    for place in (path, *path.parents):
+        try:
+            user = user_name(place.stat().st_uid)
+        except OSError:
+            continue
+        return errors.DaemonTrouble(
+            f'cannot reach the daemon: "{path.parent}" belongs to user {user}',
+            hint=f"run it as that user: sudo -u {user} MIDAIR_HOME={path.parent} midair status",
+        )
+    return errors.DaemonTrouble("cannot reach the daemon: its socket belongs to another user")
+
+
+def _folder_name() -> str:
+    """What a project in this folder is called, mostly."""
+    try:
+        return Path.cwd().name
+    except OSError:
+        return ""

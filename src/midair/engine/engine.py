@@ -27,6 +27,7 @@ from midair.model.change import Change, ChangeKind
 from midair.model.ids import ChangeId
 from midair.model.plan import Plan
 from midair.model.project import Applied, Project
+from midair.others import hint_of
 from midair.router.base import Router
 from midair.runtime.base import Runtime
 from midair.store import Store
@@ -100,6 +101,8 @@ class Engine:
         if keeper is None or keeper.state.change is None:
             known = ", ".join(one.name for one in self.projects())
             hint = "start it with midair up" + (f", or say which project with -p: {known}" if known else "")
+            others = hint_of(project)
+            hint = f"{others}; or {hint}" if others else hint
             raise NotFound(f'cannot find project "{project}": it was never started here', hint=hint)
         return keeper
 

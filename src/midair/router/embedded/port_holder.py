@@ -1,30 +1,39 @@
 """Says who listens on a port that is taken: a user, a process, another user's midair."""
 
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-PROC = Path("/proc")
+from midair.others import PROC, Serving, routers, user_name
+
 _LISTENS = "0A"  # TCP_LISTEN, include/net/tcp_states.h
-_ROUTER = ("-m", "midair.router.embedded")
 
 
 def holder_of(port: int, proc: Path = PROC) -> str:
     """Who listens on a TCP port, for people, and how to use it if it is midair. Empty when unknown."""
     for uid, inode in _listeners(port, proc):
-        user = _user(uid)
         owned = _process_with(inode, proc)
-        router = next((found for found in _routers(uid, proc) if owned is None or owned[0] == found[0]), None)
-        if router is not None:
-            pid, folder = router
-            use = f"sudo -u {user} midair up" if uid != os.geteuid() else f"MIDAIR_HOME={folder.parents[1]} midair up"
-            return f"midair of user {user} (project {folder.name}, pid {pid}): to use it run {use}"
+        theirs = [router for router in routers(proc) if router.uid == uid]
+        found = [router for router in theirs if owned is None or owned[0] == router.pid]
+        if found:
+            return _midair(found)
         if owned is not None:
-            return f"{owned[1]} (pid {owned[0]}) of user {user}"
-        return f"user {user}"
+            return f"{owned[1]} (pid {owned[0]}) of user {user_name(uid)}"
+        return f"user {user_name(uid)}"
     return ""
+
+
+def _midair(found: list[Serving]) -> str:
+    """One router, or those of a user of which one has the port: which, only root and that user can see."""
+    first = found[0]
+    if len(found) == 1:
+        about = f"midair of user {first.user} (project {first.project}, pid {first.pid})"
+        return f"{about}: to use it run {first.command('up')}"
+    names = ", ".join(sorted({router.project for router in found}))
+    homes = {router.folder.parents[1] for router in found}
+    use = first.command("up") if len(homes) == 1 else f"sudo -u {first.user} midair up with its MIDAIR_HOME"
+    return f"midair of user {first.user} (one of projects {names}): to use it run {use}"
 
 
 def _listeners(port: int, proc: Path) -> Iterator[tuple[int, str]]:
@@ -37,18 +46,6 @@ def _listeners(port: int, proc: Path) -> Iterator[tuple[int, str]]:
                     yield int(fields[7]), fields[9]
 
 
-def _routers(uid: int, proc: Path) -> Iterator[tuple[int, Path]]:
-    """Routers of this user's midair: pid and folder, which is HOME/projects/NAME.
-
-    Which of several has the port, only root and that user can see.
-    """
-    for folder in proc.glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            words = (folder / "cmdline").read_text(errors="replace").split("\0")
-            if words[1:3] == list(_ROUTER) and folder.stat().st_uid == uid:
-                yield int(folder.name), Path(words[3])
-
-
 def _process_with(inode: str, proc: Path) -> tuple[int, str] | None:
     """The process that has this socket open, where this user may look."""
     for folder in proc.glob("[0-9]*"):
@@ -57,10 +54,3 @@ def _process_with(inode: str, proc: Path) -> tuple[int, str] | None:
                 if os.readlink(descriptor) == f"socket:[{inode}]":
                     return int(folder.name), (folder / "comm").read_text(errors="replace").strip()
     return None
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
