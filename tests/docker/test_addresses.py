@@ -64,7 +64,8 @@ def test_hosts_file_holds_names_of_shared_networks_alone():
         name="db", runtime="docker", front=Front({"shop_back": "10.7.0.200/24"}), fields={"networks": {"back": None}}
     )
     known = placement(api, db, service("web"))
-    assert hosts_for(service("web"), known) == dict.fromkeys(("api", "backend", "shop-api"), "10.9.0.200")
+    others = dict.fromkeys(("api", "backend", "shop-api"), "10.9.0.200")
+    assert hosts_for(service("web"), known) == others | {"web": "127.0.0.1"}
     assert hosts_for(service("web", network_mode="host"), known) == {}
 
 
@@ -72,6 +73,18 @@ def test_name_of_two_services_is_left_to_dns():
     first = service("a", "10.9.0.200/24", networks={"default": {"aliases": ["both"]}})
     second = service("b", "10.9.0.201/24", networks={"default": {"aliases": ["both"]}})
     assert set(hosts_for(service("web"), placement(first, second))) == {"a", "b"}
+    assert hosts_for(first, placement(first, second)) == {"a": "127.0.0.1", "b": "10.9.0.201"}
+
+
+def test_own_names_lead_to_the_replica_itself():
+    networks = {"default": {"aliases": ["queue"]}}
+    broker = service("broker", "10.9.0.200/24", networks=networks, container_name="shop-broker")
+    assert hosts_for(broker, placement(broker)) == dict.fromkeys(("broker", "queue", "shop-broker"), "127.0.0.1")
+
+
+def test_host_name_keeps_the_address_the_engine_writes():
+    broker = service("broker", "10.9.0.200/24", hostname="broker")
+    assert hosts_for(broker, placement(broker)) == {}
 
 
 def test_unfit_front_is_told_by_its_state():

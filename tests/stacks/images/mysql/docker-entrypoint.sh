@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares the data directory as root, makes a new database once, then becomes the server as "mysql".
 set -eu
+case "${1:-}" in -*) set -- mysqld "$@" ;; esac
 if [ "$1" = mysqld ] && [ "$(id -u)" = 0 ]; then
   mkdir -p /var/lib/mysql /run/mysqld
   chown -R mysql: /var/lib/mysql /run/mysqld

@@ -14,6 +14,7 @@ from midair.model.fronts import names_on, networks_of
 from midair.model.project import Project, Service
 from midair.runtime.docker.translate import Placement, network_name
 
+_ITSELF = "127.0.0.1"
 _SMALLEST = 26  # prefix length below which a half of the network is worth something
 
 
@@ -55,7 +56,8 @@ def subnet_of(project: Project, network: str) -> str | None:
 def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
     """Names and fixed addresses for the hosts file of a caller, which are found also while the engine is away.
 
-    Only on networks that it shares, and no name that two services have: the engine's DNS answers with both.
+    Only on networks that it shares, and no name that two services have: the engine's DNS answers with both. The
+    caller's own names lead to itself: by way of its front a check would ask the replica before it, or wait for ever.
     """
     if caller.fields.get("network_mode"):
         return {}
@@ -75,4 +77,16 @@ def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
         target, _, alias = str(link).partition(":")
         if alias and owners[target] == 1:
             found[alias], owners[alias] = found[target], 1
-    return {name: str(ip_interface(found[name]).ip) for name in found if owners[name] == 1 and found[name]}
+    hosts = {name: str(ip_interface(found[name]).ip) for name in found if owners[name] == 1 and found[name]}
+    for name in own_names(caller):
+        if owners[name] == 1:
+            hosts[name] = _ITSELF
+    # The engine writes the line of the host's own name, with the address that a server may bind to.
+    hosts.pop(str(caller.fields.get("hostname") or ""), None)
+    return hosts
+
+
+def own_names(service: Service) -> list[str]:
+    """Every name that a service has on any of its networks."""
+    found = [name for _, settings in networks_of(service) for name in names_on(service, settings)]
+    return list(dict.fromkeys(found))

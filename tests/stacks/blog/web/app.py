@@ -1,0 +1,20 @@
+"""Keeps posts in MySQL."""
+
+import database
+import probe
+from flask import Flask, request
+
+VERSION = "v1"
+app = Flask(__name__)
+probe.add_pages(app, VERSION)
+
+
+@app.get("/")
+def count():
+    return f"{VERSION}: {database.run('SELECT count(*) FROM posts')[0][0]} posts\n"
+
+
+@app.post("/echo")
+def post():
+    database.run("INSERT INTO posts (body) VALUES (%s)", request.get_data(as_text=True)[:20])
+    return request.get_data()
