@@ -1,6 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
+from midair.change import policy_of
 from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService
 from midair.model.project import Drain, Hold, Port, Restart, Strategy, StrategyStep, Update
@@ -110,6 +111,39 @@ def test_gap_lasts_for_the_drain_only_where_connections_are_waited_for(db, proje
     patient = replace(served, drain=Drain(long_lived="wait"))
     assert confirmations(project, replace(served, user="db"), applied(served)) == []
     assert confirmations(project, replace(patient, user="db"), applied(patient)) == [("gap", "db")]
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker"])
+def test_replica_that_nothing_reaches_stops_first(web, project, applied, runtime):
+    worker = replace(web, name="worker", runtime=runtime, replicas=1, ports=(), fields={})
+    text = warnings(project, replace(worker, user="app"), applied(worker))
+    assert "nothing can reach its only replica, and two would do its work twice, so the old one stops before" in text
+    assert "`order: start-first` runs both" in text
+    assert policy_of(worker).update.order == policy_of(worker).rollback.order == "stop-first"
+    assert confirmations(project, replace(worker, user="app"), applied(worker)) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"replicas": 2},
+        {"ports": (Port(80, 80),)},
+        {"names": (Port(0, 80),)},
+        {"listens": (80,)},
+        {"fields": {"expose": ["80"]}},
+        {"update": Update(order="start-first")},
+    ],
+)
+def test_replica_that_others_reach_starts_first(web, project, applied, more):
+    worker = replace(web, **{"name": "worker", "runtime": "docker", "replicas": 1, "ports": (), "fields": {}, **more})
+    assert policy_of(worker).update.order == "start-first"
+    assert "only replica" not in warnings(project, replace(worker, user="app"), applied(worker))
+
+
+def test_ports_seen_at_replicas_decide_the_order(web, project, applied):
+    worker = replace(web, name="worker", runtime="docker", replicas=1, ports=(), fields={})
+    live = {"worker": LiveService(replicas=1, ready=1, listens=(9000,))}
+    assert "only replica" not in warnings(project, replace(worker, user="app"), applied(worker), live)
 
 
 def test_closing_at_once_is_announced_where_requests_are_held(db, project, applied):

@@ -248,8 +248,11 @@ async def _arrange(keeper: Keeper, after: Applied) -> Applied:
     names: dict[str, Names] = {}
     for runtime in sorted({service.runtime for service in after.project.services.values()}):
         names |= await (await keeper.world.runtime(runtime)).arrange(after.project)
+    known = live(keeper)
     services = {
-        name: replace(service, names=found.ports, front=found.front)
+        name: replace(
+            service, names=found.ports, front=found.front, listens=known[name].listens if name in known else ()
+        )
         for name, service in after.project.services.items()
         for found in [names.get(name, Names())]
     }
@@ -280,9 +283,15 @@ def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
             stopped=starts and any(one.by_hand and not is_done(one, rollout.policy) for one in rollout.replicas),
             done=completed_revisions(rollout),
             own_volumes=tuple(sorted({place for replica in rollout.replicas for place in replica.own_volumes})),
+            listens=_listens(rollout),
             long_lived=name in long_lived,
         )
     return found
+
+
+def _listens(rollout: Rollout) -> tuple[int, ...]:
+    seen = {port for replica in rollout.replicas for port in replica.listens}
+    return tuple(sorted(seen | {one.port for one in rollout.policy.expects if one.source == "image"}))
 
 
 def _build(

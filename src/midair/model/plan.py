@@ -18,6 +18,7 @@ class LiveService(msgspec.Struct, frozen=True):
     stopped: bool = False  # a replica was stopped by hand: an `up` starts it again
     done: tuple[str, ...] = ()  # revisions that did all their work, and are not run again
     own_volumes: tuple[str, ...] = ()  # where its replicas keep data in volumes without a name
+    listens: tuple[int, ...] = ()  # TCP ports at which others reach its replicas: seen, or named by their image
     long_lived: bool = False  # it had WebSockets or event streams in the last day, as far as the router knows
 
 

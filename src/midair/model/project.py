@@ -209,6 +209,7 @@ class Service(msgspec.Struct, frozen=True):
     moves: bool = False  # set by the plan: files become shared, which nothing may use while they are moved
     writable_volume: bool = False  # mounts a volume that it may write to
     own_volumes: tuple[str, ...] = ()  # where its replicas were seen to keep data of their own; for plans, never stored
+    listens: tuple[int, ...] = ()  # TCP ports at which others reached its replicas when the change was planned
     own_port: dict[str, tuple[str, ...]] | None = None  # by field: with $PORT in it; None: every number is literal
     fields: dict[str, Any] = {}  # the resolved Compose service in canonical form, without x-midair
     extension: dict[str, Any] = {}  # the resolved x-midair of the service

@@ -110,7 +110,9 @@ def between(
 def _noted(applied: Applied, live: Mapping[str, LiveService]) -> Applied:
     """The state with what was seen of its replicas' data, which decides how they are exchanged."""
     services = {
-        name: msgspec.structs.replace(service, own_volumes=live[name].own_volumes) if name in live else service
+        name: msgspec.structs.replace(service, own_volumes=live[name].own_volumes, listens=live[name].listens)
+        if name in live
+        else service
         for name, service in applied.project.services.items()
     }
     return msgspec.structs.replace(applied, project=msgspec.structs.replace(applied.project, services=services))
@@ -232,8 +234,8 @@ def _settings(service: Service) -> Service:
     if build is not None:
         build = msgspec.structs.replace(build, settings={}, secrets={})
     return msgspec.structs.replace(
-        service, fields={}, extension={}, names=(), own_volumes=(), links=(), shared_place="", moves=False, front=None,
-        build=build, pre_stop=_plainly(service.pre_stop), post_start=_plainly(service.post_start),
+        service, fields={}, extension={}, names=(), own_volumes=(), listens=(), links=(), shared_place="", moves=False,
+        front=None, build=build, pre_stop=_plainly(service.pre_stop), post_start=_plainly(service.post_start),
     )  # fmt: skip
 
 

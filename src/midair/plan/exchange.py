@@ -37,8 +37,18 @@ def why_alone(service: Service) -> str | None:
         return None
     if service.writable_volume:
         return "its only replica writes to a volume"
-    if service.runtime == "process":
-        return None
+    if service.runtime != "process" and (clash := _clash(service)):
+        return clash
+    return None if is_reachable(service) else UNREACHABLE
+
+
+def is_reachable(service: Service) -> bool:
+    """Whether others can connect to its replicas, as far as the file, its image and its running replicas say."""
+    return bool(service.ports or service.names or service.listens or service.fields.get("expose"))
+
+
+def _clash(service: Service) -> str | None:
+    """What two containers cannot both have."""
     if service.fields.get("network_mode") == "host":
         return "two replicas cannot listen on the same port of the host's network"
     networks = service.fields.get("networks") or {}
@@ -47,6 +57,7 @@ def why_alone(service: Service) -> str | None:
     return None
 
 
+UNREACHABLE = "nothing can reach its only replica, and two would do its work twice"
 SIDE_BY_SIDE = ("canary", "blue-green")  # the old replicas stay until the new ones have proved themselves
 _ADDRESSES = {"ipv4_address", "ipv6_address", "mac_address"}
 
@@ -108,7 +119,8 @@ def in_words(service: Service) -> str:
         return "no replica"
     if has_gap(service):
         who = "the only replica" if service.replicas == 1 else f"all {service.replicas} replicas"
-        return f"{who} at once, stop-first, requests held up to {span(service.hold.timeout_s)}"
+        held = f", requests held up to {span(service.hold.timeout_s)}" if is_reachable(service) else ""
+        return f"{who} at once, stop-first{held}"
     if service.strategy.kind == "blue-green":
         return f"blue-green, {service.replicas} new beside the old, then all requests at once"
     pace = f"{at_a_time(service)} of {service.replicas} at a time, {order_of(service)}"

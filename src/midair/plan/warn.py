@@ -165,15 +165,18 @@ def _of_exchange(service: Service) -> Iterable[str]:
         reason = exchange.why_alone(service) or "the file asks for stop-first"
         if service.moves:
             reason = "files of its release become shared and are moved"
-        yield (
-            f"{name}: {reason}, so the old one stops before the new one starts; "
-            f"requests are held meanwhile, up to {span(service.hold.timeout_s)}"
-        )
+        meanwhile = ""
+        if reason == exchange.UNREACHABLE:
+            meanwhile = " (`order: start-first` runs both for a while)"
+        elif exchange.is_reachable(service):
+            meanwhile = f"; requests are held meanwhile, up to {span(service.hold.timeout_s)}"
+        yield f"{name}: {reason}, so the old one stops before the new one starts{meanwhile}"
     elif service.own_volumes and not exchange.runs_beside(service):
         yield f"{name}: {exchange.why_alone(service)}, so each stops before the next one starts"
     elif shared := databases(service.links):
         yield f"{name}: old and new replicas use {', '.join(shared)} side by side for a while, as SQLite allows"
-    if exchange.runs_beside(service) and (clash := exchange.why_alone(service)):
+    clash = exchange.why_alone(service)
+    if exchange.runs_beside(service) and clash not in (None, exchange.UNREACHABLE):
         kind = "start-first" if service.strategy.kind == "rolling" else service.strategy.kind
         yield f"{name}: {clash}, but a {kind} rollout runs a second one beside it"
     if any(step.analysis for step in service.strategy.steps):
