@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from midair.model.ids import replica_id
 from midair.model.project import Port, Project, Restart, Revision, Service
-from midair.runtime.docker import limits
+from midair.runtime.docker import limits, since
 from midair.runtime.docker.container import address_of, attempt_of, replica_of, route_to
 from midair.runtime.docker.shell import ignores_stop
 from midair.runtime.docker.translate import Placement, create_body, healthcheck
@@ -81,6 +81,45 @@ def test_volumes_become_mounts_with_the_projects_names_and_absolute_paths():
         ("tmpfs", None, "/run", False),
     ]
     assert mounts[2]["TmpfsOptions"] == {"SizeBytes": 1048576}
+
+
+def test_missing_folders_are_made_by_binds():
+    volumes = [
+        {"type": "bind", "source": "./data", "target": "/data", "bind": {"create_host_path": True}},
+        {"type": "bind", "source": "/a:b", "target": "/b", "bind": {"create_host_path": True}},
+        {"type": "bind", "source": "/c", "target": "/c", "read_only": True, "bind": {"selinux": "Z"}},
+        {"type": "bind", "source": "/d", "target": "/d", "bind": {"create_host_path": False, "recursive": "disabled"}},
+        {"type": "volume", "source": "data", "target": "/e", "volume": {"subpath": "e", "nocopy": True}},
+    ]
+    host = body_of({"volumes": volumes})["HostConfig"]
+    assert host["Binds"] == ["/srv/shop/data:/data:rw", "/c:/c:ro,Z"]
+    assert [(m["Source"], m["Target"]) for m in host["Mounts"]] == [("/a:b", "/b"), ("/d", "/d"), ("shop_data", "/e")]
+    assert host["Mounts"][1]["BindOptions"] == {"NonRecursive": True}
+    assert host["Mounts"][2]["VolumeOptions"] == {"NoCopy": True, "Subpath": "e"}
+
+
+def test_fields_newer_than_the_engine_are_refused_or_named():
+    fields = {
+        "annotations": {"a": "b"},
+        "healthcheck": {"test": ["CMD", "true"], "start_interval": "1s"},
+        "networks": {"back": {"gw_priority": 1, "mac_address": "02:42:ac:11:00:01", "interface_name": "back0"}},
+        "volumes": [{"type": "volume", "source": "data", "target": "/e", "volume": {"subpath": "e"}}],
+    }
+    web = Service(name="web", runtime="docker", fields=fields)
+    new = [line.split()[1] for line in since.refused(web, (1, 41))]
+    assert new == ["networks.back.mac_address", "networks.back.interface_name", "volumes./e.volume.subpath"]
+    named = [line.split()[1] for line in since.ignored(web, (1, 41))]
+    assert named == ["annotations", "healthcheck.start_interval", "networks.back.gw_priority"]
+    assert since.refused(web, (1, 49)) == since.ignored(web, (1, 49)) == []
+    body = body_of(fields)
+    assert body["HostConfig"]["Annotations"] == {"a": "b"}
+    assert body["Healthcheck"]["StartInterval"] == 10**9
+    assert body["NetworkingConfig"]["EndpointsConfig"]["shop_back"] == {
+        "Aliases": ["web"],
+        "MacAddress": "02:42:ac:11:00:01",
+        "GwPriority": 1,
+        "DriverOpts": {"com.docker.network.endpoint.ifname": "back0"},
+    }
 
 
 def test_the_first_network_is_joined_at_creation_with_the_services_alias():

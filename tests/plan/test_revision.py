@@ -1,6 +1,6 @@
 from msgspec.structs import replace
 
-from midair.model.project import Drain, HealthCheck, Port, Project, Service, Update
+from midair.model.project import Applied, Drain, HealthCheck, Port, Project, Service, Update
 from midair.plan import build, limits_of, revision_of, scaled
 
 
@@ -98,3 +98,17 @@ def test_a_first_partial_up_leaves_the_others_out(web, db, project):
     assert [step.service for step in made.steps] == ["db"]
     assert set(after.project.services) == set(after.revisions) == {"db"}
     assert isinstance(after.project, Project)
+
+
+def test_field_with_a_later_effect_rolls_nothing_that_runs():
+    fields = {"image": "nginx", "annotations": {"a": "b"}}
+    web = Service(name="web", runtime="docker", image="nginx", fields=fields)
+    before = revision_of(web, "r1", at_first=True)
+    project = Project("shop", {"web": web})
+    plan, after = build(Applied(project, {"web": before}), project, {"web": "r1"})
+    assert plan.is_empty
+    assert after.revisions["web"].id == before.id
+    other = replace(web, fields={**fields, "annotations": {"a": "c"}})
+    plan, after = build(Applied(project, {"web": before}), Project("shop", {"web": other}), {"web": "r1"})
+    assert [change.field_class for change in plan.steps[0].changes] == ["replace"]
+    assert after.revisions["web"].id == revision_of(other, "r1").id != before.id

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from midair.model.plan import Confirmation, Plan, Written
 from midair.model.project import BESIDE, Applied, Link, Revision, Service
-from midair.plan.revision import revision_of
+from midair.plan.fields import fields_of
+from midair.plan.revision import lasting, revision_of
 
 _EARLIER = 5  # releases that may hold files which are shared now
 _SHOWN = 6
@@ -27,10 +28,19 @@ def kept_revision(made: Revision, kept: Revision | None, partners: Mapping[str, 
         as_it_runs = replace(service, links=former.links, shared_place=former.shared_place)
         if revision_of(as_it_runs, made.release, restarts_with=partners).id == kept.id:
             return replace(made, id=kept.id, service=as_it_runs, shell=kept.shell, earlier=kept.earlier)
+    if _same_but_later(made, kept, partners):
+        return replace(made, id=kept.id, shell=kept.shell, earlier=kept.earlier)
     if not service.links:
         return made
     earlier = (*((kept.release,) if kept.release else ()), *kept.earlier)
     return replace(made, earlier=tuple(dict.fromkeys(earlier))[:_EARLIER])
+
+
+def _same_but_later(made: Revision, kept: Revision, partners: Mapping[str, str]) -> bool:
+    """Whether the revision in force was made when fields had no effect that are the same in it now."""
+    service, runtime = made.service, made.service.runtime
+    at_first = revision_of(service, made.release, restarts_with=partners, at_first=True)
+    return at_first.id == kept.id and lasting(fields_of(service), runtime) == lasting(fields_of(kept.service), runtime)
 
 
 def moving(before: Applied | None, after: Applied) -> Applied:

@@ -22,28 +22,33 @@ def revision_of(
     *,
     shell: Mapping[str, str] | None = None,
     restarts_with: Mapping[str, str] | None = None,
+    at_first: bool = False,
 ) -> Revision:
     """The revision that a service is with this code.
 
     Its id depends on exactly the fields whose class on the runtime is replace or recreate, and on the release;
     live changes keep it. `shell` goes along without being part of it. `restarts_with` is the revision of each
-    service this one is restarted with (`depends_on`, `restart: true`).
+    service this one is restarted with (`depends_on`, `restart: true`). `at_first`: without the fields that had no
+    effect in the first midair.
     """
     where, fields = runtime or service.runtime, fields_of(service)
+    linked = {path: fields[path] for path in fields if is_linked(path, service)}
     content = {
         "runtime": where,
         "release": release,
         "restarts_with": dict(restarts_with or {}),
-        "fields": in_order(
-            lasting(fields, where) | {path: fields[path] for path in fields if is_linked(path, service)}
-        ),
+        "fields": in_order(lasting(fields, where, at_first=at_first) | linked),
     }
     return Revision(RevisionId(digest_of(content)[:_DIGITS]), service, release, dict(shell or {}))
 
 
-def lasting(fields: Fields, runtime: RuntimeName) -> Fields:
-    """The fields that are fixed for the life of a replica."""
-    return {path: value for path, value in fields.items() if row_of(path).on(runtime) in MAKES_A_REVISION}
+def lasting(fields: Fields, runtime: RuntimeName, *, at_first: bool = False) -> Fields:
+    """The fields that are fixed for the life of a replica. `at_first`: without those that had no effect at first."""
+    return {
+        path: value
+        for path, value in fields.items()
+        if (found := row_of(path)).on(runtime) in MAKES_A_REVISION and not (at_first and found.later == runtime)
+    }
 
 
 def is_linked(path: Path, service: Service) -> bool:

@@ -143,9 +143,9 @@ LABELS = Group(
         row("label_file", "live", "what the file says is compared, as labels"),
         row(
             "annotations",
-            "named named named replace",
+            "named replace named replace",
             "annotations are fixed when a container is created",
-            docker=NOT_PASSED,
+            later="docker",
         ),
         row(
             "logging",

@@ -1,6 +1,6 @@
 """Rows for how many replicas there are, how they are exchanged, checked, stopped and restarted."""
 
-from midair.plan.table.row import NOT_PASSED, NOT_YET, RUNTIMES, Group, row
+from midair.plan.table.row import NOT_YET, RUNTIMES, Group, row
 
 _OWN = "midair's own business: the next decision uses it"
 _IN_TASK = "part of the task, which Swarm replaces"
@@ -61,10 +61,10 @@ HEALTH = Group(
         row("healthcheck.start_period", "live replace replace replace", _TAKEN_ALONG, shown=True, **_TIMING),
         row(
             "healthcheck.start_interval",
-            "live named replace replace",
+            "live replace replace replace",
             _TAKEN_ALONG,
             shown=True,
-            docker=NOT_PASSED,
+            later="docker",
             **_TIMING,
         ),
         row(

@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     cause: str  # why, for people; does not end with a full stop
     notes: dict[RuntimeName, str] = {}  # a different cause on one runtime
     shown: bool = False  # values are never secret and may stand in a plan
+    later: str = ""  # a runtime on which it had no effect at first: what runs since then is not replaced for it
 
     def on(self, runtime: RuntimeName) -> RowClass:
         """The class of this field on a runtime."""
@@ -64,9 +65,9 @@ _WORDS: dict[str, RowClass] = {
 }
 
 
-def row(path: str, classes: str, cause: str, *, shown: bool = False, **notes: str) -> Row:
+def row(path: str, classes: str, cause: str, *, shown: bool = False, later: str = "", **notes: str) -> Row:
     """A row from four words, one for each runtime, or one word for all of them."""
     words = classes.split() if " " in classes else [classes] * len(RUNTIMES)
     first, second, third, fourth = (_WORDS[word] for word in words)
     by_runtime = {runtime: notes[runtime] for runtime in RUNTIMES if runtime in notes}
-    return Row(path, (first, second, third, fourth), cause, by_runtime, shown)
+    return Row(path, (first, second, third, fourth), cause, by_runtime, shown, later)

@@ -78,7 +78,9 @@ class Maker:
         placement = self._placement(revision, project)
         placement.hosts |= hosts_for(service, placement)
         body = create_body(revision, action.replica, placement, attempt=action.attempt, number=number, image=image)
-        declared = await images.volumes(self._engine, image) - (body["HostConfig"].get("Tmpfs") or {}).keys()
+        host = body["HostConfig"]
+        bound = {entry.split(":")[1] for entry in host.get("Binds") or ()}
+        declared = await images.volumes(self._engine, image) - (host.get("Tmpfs") or {}).keys() - bound
         body["HostConfig"]["Mounts"] = with_inherited(body["HostConfig"]["Mounts"], volumes, declared)
         await ensure_networks(self._engine, project, [], (service,))  # somebody may have removed one
         has_front = service.name in self._containers.fronts()

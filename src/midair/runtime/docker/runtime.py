@@ -43,7 +43,8 @@ from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.notes import Notes
 from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.readiness import Readiness
-from midair.runtime.docker.shell import ignores_stop
+from midair.runtime.docker.shell import stop_advice
+from midair.runtime.docker.since import Api, ignored, parse_api, refused
 from midair.runtime.docker.translate import kept_of
 from midair.runtime.docker.volumes import Volumes
 from midair.runtime.docker.watch import Containers
@@ -82,6 +83,7 @@ class DockerRuntime:
         self._starting: set[ReplicaId] = set()
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
+        self._api: Api = (0, 0)
         self._cpus = 1
         self._contexts = Contexts(Digests(self._folder / "contexts"), home)
         self._builds: Builds | None = None
@@ -95,6 +97,7 @@ class DockerRuntime:
         async with trouble("ask the Docker engine what it is"):
             info = await self._client.system.info()
         self._cpus = int(info["NCPU"])
+        self._api = parse_api((await self._client.version())["ApiVersion"])
         self._desktop = "Desktop" in str(info.get("OperatingSystem", ""))
         self._watched = Containers(self._client, self._name, self._by_hand)
         self._fronts = Fronts(self._client, self._watched, self._folder / KEEPERS)
@@ -212,8 +215,8 @@ class DockerRuntime:
         return await self._built.prepare(service, progress, release, contents)
 
     async def unsupported(self, service: Service) -> tuple[str, ...]:
-        """Settings of a build that the docker command at hand has no option for."""
-        return await self._built.unsupported(service)
+        """What the docker command at hand has no option for, or an engine this old would ignore unseen."""
+        return (*await self._built.unsupported(service), *refused(service, self._api))
 
     async def fetch(self, revision: Revision, progress: Progress) -> str:
         """Pull or build what was removed, where that leads to the same image."""
@@ -263,18 +266,9 @@ class DockerRuntime:
         return (*unavailable(service), *((clash,) if owner != self._name else ()))
 
     async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
-        """A first process that ignores the stop signal, by the file or by an image that is here."""
+        """Fields that this engine ignores, and a first process that ignores the stop signal."""
         config = await images.config(self._engine, release or service.image or "")
-        entrypoint = service.entrypoint if service.entrypoint is not None else tuple(config.get("Entrypoint") or ())
-        command = service.command
-        if command is None:  # with an entrypoint of the file the engine ignores the image's command
-            command = tuple(config.get("Cmd") or ()) if service.entrypoint is None else ()
-        if service.fields.get("init") or not ignores_stop(entrypoint, command):
-            return ()
-        return (
-            f"{service.name}: its first process is a shell, which ignores the stop signal, so it is killed at the "
-            "end of the grace period; begin the last command with exec",
-        )
+        return (*ignored(service, self._api), *stop_advice(service, config))
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """The engine's own log files, where this user may read them, after those of what was removed."""

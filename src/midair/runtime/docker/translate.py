@@ -16,9 +16,11 @@ from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.model.protocol import likely_protocol
 from midair.runtime.docker.container import ATTEMPT, COMPOSE, KEPT, REPLICA, Kept, kept_by
 from midair.runtime.docker.limits import resources, restart_policy
+from midair.runtime.docker.mounts import bind, is_bind, mount
 
 FLAGS = "MIDAIR_FLAGS"  # where midair's flag client looks by itself
 _INSIDE = "/run/midair"
+_INTERFACE = "com.docker.network.endpoint.ifname"
 
 # Compose field → key of the create body, or of its HostConfig, with the same shape on both sides.
 _BODY = {
@@ -29,7 +31,7 @@ _HOST = {
     "cap_add": "CapAdd", "cap_drop": "CapDrop", "cgroup_parent": "CgroupParent", "dns": "Dns", "dns_opt": "DnsOptions",
     "dns_search": "DnsSearch", "group_add": "GroupAdd", "init": "Init", "isolation": "Isolation",
     "cgroup": "CgroupnsMode", "oom_score_adj": "OomScoreAdj", "privileged": "Privileged", "read_only": "ReadonlyRootfs",
-    "runtime": "Runtime",
+    "runtime": "Runtime", "annotations": "Annotations",
     "security_opt": "SecurityOpt", "storage_opt": "StorageOpt", "sysctls": "Sysctls", "userns_mode": "UsernsMode",
     "uts": "UTSMode", "device_cgroup_rules": "DeviceCgroupRules", "pid": "PidMode", "ipc": "IpcMode",
 }  # fmt: skip
@@ -185,7 +187,10 @@ def host_config(service: Service, placement: Placement) -> dict[str, Any]:
     config |= resources(fields)
     config["RestartPolicy"] = restart_policy(service.restart)
     config["NetworkMode"] = network_mode(service, placement)
-    config["Mounts"] = [mount(entry, placement) for entry in fields.get("volumes") or []]
+    sources = [(entry, _source(entry, placement)) for entry in fields.get("volumes") or []]
+    config["Mounts"] = [mount(entry, source) for entry, source in sources if not is_bind(entry, source)]
+    if binds := [bind(entry, source) for entry, source in sources if is_bind(entry, source)]:
+        config["Binds"] = binds
     config["Mounts"] += [
         {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True} for source, target in placement.files
     ]
@@ -245,6 +250,12 @@ def target_ports(service: Service) -> tuple[int, ...]:
     return tuple(dict.fromkeys(named))
 
 
+_TIMES = (
+    ("interval", "Interval"), ("timeout", "Timeout"), ("start_period", "StartPeriod"),
+    ("start_interval", "StartInterval"),
+)  # fmt: skip
+
+
 def healthcheck(entry: dict[str, Any] | None) -> dict[str, Any] | None:
     """Compose's `healthcheck` with durations in nanoseconds."""
     if not entry:
@@ -252,7 +263,7 @@ def healthcheck(entry: dict[str, Any] | None) -> dict[str, Any] | None:
     if entry.get("disable") or entry.get("test") == ["NONE"]:
         return {"Test": ["NONE"]}
     body: dict[str, Any] = {"Test": entry["test"]} if entry.get("test") else {}
-    for name, key in (("interval", "Interval"), ("timeout", "Timeout"), ("start_period", "StartPeriod")):
+    for name, key in _TIMES:
         if entry.get(name):
             body[key] = round(parse_span(str(entry[name])) * 1e9)
     if entry.get("retries") is not None:
@@ -296,35 +307,22 @@ def network_endpoints(service: Service, placement: Placement) -> dict[str, dict[
         ipam = {name: value for name, value in address.items() if value}
         if ipam:
             endpoint["IPAMConfig"] = ipam
-        if settings.get("driver_opts"):
-            endpoint["DriverOpts"] = settings["driver_opts"]
+        options = dict(settings.get("driver_opts") or {})
+        options |= {_INTERFACE: settings["interface_name"]} if settings.get("interface_name") else {}
+        if options:
+            endpoint["DriverOpts"] = options
+        for field, name in (("mac_address", "MacAddress"), ("gw_priority", "GwPriority")):
+            endpoint |= {name: settings[field]} if settings.get(field) else {}
         endpoints[network_name(key, settings, placement)] = endpoint
     return endpoints
 
 
-def mount(entry: dict[str, Any], placement: Placement) -> dict[str, Any]:
-    """One entry of `volumes` as the engine's mount."""
+def _source(entry: dict[str, Any], placement: Placement) -> str:
+    """What an entry of `volumes` mounts, as the engine knows it; "": it makes a volume for this container alone."""
+    source = str(entry.get("source") or "")
     kind = entry.get("type", "volume")
-    body: dict[str, Any] = {"Type": kind, "Target": entry["target"], "ReadOnly": bool(entry.get("read_only"))}
     if kind == "bind":
-        body["Source"] = _absolute(entry["source"], placement.project.folder)
-        bind = entry.get("bind") or {}
-        if bind.get("propagation"):
-            body["BindOptions"] = {"Propagation": bind["propagation"]}
-    elif kind == "volume":
-        if entry.get("source"):
-            body["Source"] = entry.get("name") or placement.volume(entry["source"])
-        if (entry.get("volume") or {}).get("nocopy"):
-            body["VolumeOptions"] = {"NoCopy": True}
-    elif kind == "tmpfs":
-        options = entry.get("tmpfs") or {}
-        body["TmpfsOptions"] = {
-            key: int(options[name]) for name, key in (("size", "SizeBytes"), ("mode", "Mode")) if options.get(name)
-        }
-    else:
-        body["Source"] = entry.get("source", "")
-    return body
-
-
-def _absolute(path: str, folder: str) -> str:
-    return path if path.startswith("/") else f"{folder}/{path.removeprefix('./')}"
+        return source if source.startswith("/") else f"{placement.project.folder}/{source.removeprefix('./')}"
+    if kind == "volume" and source:
+        return str(entry.get("name") or placement.volume(source))
+    return source
