@@ -286,3 +286,24 @@ def test_remote_context_is_refused_with_its_reason(tmp_path):
     web = Service(name="web", build=Build(context="https://example.org/app.git"))
     with pytest.raises(BuildTrouble, match="is on another machine"):
         asyncio.run(releases.fingerprint(web))
+
+
+def test_release_is_what_was_read_for_the_plan(harness, monkeypatch):
+    reads = []
+    real = blob.Blobs.take_in
+    monkeypatch.setattr(blob.Blobs, "take_in", lambda *given: reads.append(given[1].name) or real(*given))
+    wanted = service(harness)
+
+    async def claim():
+        async with harness.open() as runtime:
+            planned = await runtime.fingerprint(wanted, keep=True)
+            files = sum(path.is_file() for path in harness.code.rglob("*"))
+            assert len(reads) == files
+            (harness.code / "up.log").write_text("printed meanwhile")
+            lines = []
+            assert await runtime.prepare(wanted, lines.append, release=planned) == planned
+            assert len(reads) == files
+            assert any("changed after the plan, the release has them as planned: up.log" in line for line in lines)
+            assert await runtime.fingerprint(wanted) != planned
+
+    asyncio.run(claim())

@@ -44,7 +44,7 @@ def command(
     project = session.load()
     client = session.running()
     project, name = session.known(project, client)
-    plan = client.plan(project, services=services, name=name)
+    plan = client.plan(project, services=services, name=name, applies=True)
     confirmed = planned.agreed(plan, yes=yes, as_json=as_json, repeated=False)
     if plan.is_empty and not session.is_moved(project, name, client):
         return stay(client, name, detach=detach, as_json=as_json, timeout=timeout)

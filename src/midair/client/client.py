@@ -209,15 +209,16 @@ class Client(FlagCalls):
 
     # Changing
 
-    def plan(self, project: Project, *, services: tuple[str, ...] = (), name: str = "") -> Plan:
+    def plan(self, project: Project, *, services: tuple[str, ...] = (), name: str = "", applies: bool = False) -> Plan:
         """What it would take to make what runs equal to `project`. Touches nothing.
 
         Args:
             services: only these and what they depend on; none given: all.
             name: what people call the project on record, when `project` has the key of one that was renamed.
+            applies: it will be applied, so what is read now is what will run.
         """
         # A plan compares digests: what secrets hold travels with the change alone.
-        ask = AskPlan(msgspec.structs.replace(project, captured={}), services)
+        ask = AskPlan(msgspec.structs.replace(project, captured={}), services, applies)
         return self.post(f"{project_url(name or project.name)}/plan", ask, Plan, timeout=None)
 
     def apply(

@@ -10,6 +10,7 @@ from midair import plan as plans
 from midair.engine.adopt import adopted, foreign
 from midair.engine.count import counted, had_long_lived, told, total
 from midair.engine.keeper import Keeper
+from midair.engine.planned import Releases
 from midair.errors import Conflict, NeedsConfirmation, PlanRefused
 from midair.model.change import Change, ChangeKind
 from midair.model.event import ChangeAccepted, ChangeEnded, Event
@@ -30,12 +31,18 @@ MEND = "mend it and run midair up again; nothing was touched"
 
 
 async def plan_up(
-    keeper: Keeper, project: Project, only: tuple[str, ...], neighbours: Iterable[Keeper] = ()
-) -> tuple[Plan, Applied]:
-    """The plan of an `up` as things are now, and the state that it leads to. `neighbours`: the other projects here."""
-    names = [name for name, service in project.services.items() if service.build is not None or service.image]
-    found = await asyncio.gather(*(_fingerprint(keeper, project.services[name]) for name in names))
-    plan, after = _build(keeper, project, dict(zip(names, found, strict=True)), only)
+    keeper: Keeper, project: Project, only: tuple[str, ...], neighbours: Iterable[Keeper] = (), applies: bool = True,
+    releases: Releases | None = None,
+) -> tuple[Plan, Applied]:  # fmt: skip
+    """The plan of an `up` as things are now, and the state that it leads to. `neighbours`: the other projects here.
+
+    `applies`: what is read is kept, to be what runs. `releases`: what was read for the plan that is applied.
+    """
+    if releases is None:
+        names = [name for name, service in project.services.items() if service.build is not None or service.image]
+        found = await asyncio.gather(*(_fingerprint(keeper, project.services[name], applies) for name in names))
+        releases = dict(zip(names, found, strict=True))
+    plan, after = _build(keeper, project, releases, only)
     plan = await with_written(keeper, plan, after)
     if keeper.state.change is None:
         running = [(one.name, one.state.base) for one in neighbours if one is not keeper and not one.state.is_empty]
@@ -106,20 +113,31 @@ def _returning(keeper: Keeper, kind: ChangeKind, after: Applied) -> frozenset[st
     return changes.returning(keeper.store.changes.all(keeper.project), after)
 
 
-async def up(keeper: Keeper, ask: AskUp, progress: Progress, neighbours: Iterable[Keeper] = ()) -> Change:
-    """Accept an `up`. Building happens here, before anything is stored. `neighbours`: the other projects here."""
+async def up(
+    keeper: Keeper, ask: AskUp, progress: Progress, neighbours: Iterable[Keeper] = (), releases: Releases | None = None
+) -> Change:
+    """Accept an `up`. Building happens here, before anything is stored. `neighbours`: the other projects here.
+
+    `releases`: what was read for the plan that was shown, and is not read again.
+    """
     async with keeper.accepting:
-        plan, after = await plan_up(keeper, ask.project, ask.services, neighbours)
+        plan, after = await plan_up(keeper, ask.project, ask.services, neighbours, releases=releases)
         approve(plan, ask.digest, ask.confirmed)
         await check(keeper, plan, after, neighbours)
-        releases = await prepare(keeper, plan, after, progress)
+        made = await prepare(keeper, plan, after, progress)
         base = keeper.state.base
         shown = plan
-        plan, after = _build(keeper, ask.project, releases, ask.services)
-        if plan.digest != ask.digest:
+        plan, after = _build(keeper, ask.project, made, ask.services)
+        if plan.digest != ask.digest and not _is_same_but_code(shown, plan):
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
         plan = replace(plan, confirmations=shown.confirmations, warnings=shown.warnings, notes=shown.notes)
         return await store(keeper, "up", base, plan, after, ask)
+
+
+def _is_same_but_code(shown: Plan, plan: Plan) -> bool:
+    """Whether a plan does what was shown, with other code than was read for it."""
+    first, second = ([replace(step, after=None) for step in one.steps] for one in (shown, plan))
+    return first == second and shown.flags == plan.flags
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -313,10 +331,10 @@ def _was_made(keeper: Keeper, revision: Revision) -> bool:
     return known is not None and known.release is not None
 
 
-async def _fingerprint(keeper: Keeper, service: Service) -> str | None:
+async def _fingerprint(keeper: Keeper, service: Service, applies: bool) -> str | None:
     base = keeper.state.base
     known = base.revisions.get(service.name) if base is not None else None
-    return await (await keeper.world.runtime(service.runtime)).fingerprint(service, known)
+    return await (await keeper.world.runtime(service.runtime)).fingerprint(service, known, keep=applies)
 
 
 async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -> Iterable[str]:

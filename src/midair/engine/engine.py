@@ -19,6 +19,7 @@ from midair.engine import flags as flag_changes
 from midair.engine.bus import Bus
 from midair.engine.clock import Clock
 from midair.engine.keeper import Keeper, did_you_mean
+from midair.engine.planned import Planned
 from midair.engine.state import State
 from midair.engine.taken_down import take_down
 from midair.engine.world import World
@@ -66,6 +67,7 @@ class Engine:
         self._make_runtime, self._make_router, self._around = make_runtime, make_router, around
         self._tell_name = tell_name
         self.flags = flag_changes.FlagChanges(self.keeper, lambda: tuple(self._keepers.values()), tell_flags)
+        self._planned = Planned()
         self._keepers: dict[str, Keeper] = {}
         self._began = clock()
 
@@ -146,7 +148,8 @@ class Engine:
         """What an `up` would do."""
         check_names(ask.project, ask.services)
         async with self._guest(ask.project.name) as keeper:
-            plan, _ = await accept.plan_up(keeper, ask.project, ask.services, self._keepers.values())
+            plan, after = await accept.plan_up(keeper, ask.project, ask.services, self._keepers.values(), ask.applies)
+            self._planned.keep(keeper.project, plan.digest, after)
             return replace(plan, project=keeper.name)
 
     async def up(self, ask: AskUp, progress: accept.Progress) -> ChangeView:
@@ -155,7 +158,8 @@ class Engine:
         async with self._guest(ask.project.name) as keeper:
             told = self._telling(progress)
             others = self._keepers.values()
-            change = await accept.up(keeper, ask, told, others)
+            releases = self._planned.of(keeper.project, ask.digest)
+            change = await accept.up(keeper, ask, told, others, releases)
             return show.change(keeper, int(change.id))
 
     async def plan_undo(self, project: str, ask: AskUndo) -> Plan:

@@ -54,10 +54,11 @@ class Runtime(Protocol):
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` (in the loop) whenever a replica's state has changed."""
 
-    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
         """Content id of the code the service would run now (`build`), or None when it has none. Makes nothing.
 
-        `known` is the revision in force: code that is the same as its own has its content id.
+        `known` is the revision in force: code that is the same as its own has its content id. `keep`: what is read is
+        kept where that can be, so that `prepare` makes a release of it whatever becomes of the folder.
 
         Raises BuildTrouble when the code cannot be read."""
 
@@ -66,6 +67,8 @@ class Runtime(Protocol):
         release: str | None = None, contents: Mapping[str, bytes] = _NONE,
     ) -> str | None:  # fmt: skip
         """Make the release that `fingerprint` names: snapshot, then its build command. Idempotent.
+
+        Returns another id, and says so in a line, when the code was changed meanwhile and was not kept.
 
         `shell` is the environment of the shell that asked (`Project.shell`), `release` what `fingerprint` returned,
         `contents` what secrets of the build hold, by digest.

@@ -39,6 +39,12 @@ class Tree(msgspec.Struct, frozen=True):
         return tuple(entry.path for entry in self.entries if entry.kind == "link" and _leaves(entry))
 
 
+def changed(before: Tree, after: Tree) -> tuple[str, ...]:
+    """Files and links that came, went, or do not look any more as they did."""
+    first, second = ({one.path: one for one in tree.entries if one.kind != "folder"} for tree in (before, after))
+    return tuple(path for path in sorted(first.keys() | second.keys()) if first.get(path) != second.get(path))
+
+
 def release_digest(tree: Tree, digests: dict[str, str], *more: str) -> str:
     """The content id of a release: names, permissions, contents, and whatever else makes it."""
     total = hashlib.sha256()

@@ -154,7 +154,7 @@ class FakeRuntime:
         for nudge in self._nudges:
             nudge()
 
-    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
         """Content id of the service's `machine.code`."""
         if service.build is None:
             return None

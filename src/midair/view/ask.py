@@ -20,6 +20,7 @@ class AskPlan(msgspec.Struct, frozen=True):
 
     project: Project
     services: tuple[str, ...] = ()  # only these, and what they depend on; none given: all
+    applies: bool = False  # it will be applied: contents of build folders are kept, so that they are read once
 
 
 class AskUp(msgspec.Struct, frozen=True):

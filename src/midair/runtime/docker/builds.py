@@ -60,7 +60,11 @@ class Builds:
         """
         if service.build is None:
             return await images.prepare(self._client, service, progress)
-        tag = release or await self._tag_now(service, service.build)
+        tag = release
+        if tag is None or await images.inspect(self._client, tag) is None:
+            tag = await self._tag_now(service, service.build)
+            if release not in (None, tag):
+                progress(f"{service.name}: its build context was changed after the plan; it is built as it is now")
         if await images.inspect(self._client, tag) is None:
             await self._build(service, service.build, tag, progress, contents)
         return tag

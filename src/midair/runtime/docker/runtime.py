@@ -203,7 +203,7 @@ class DockerRuntime:
         """Call `nudge` whenever a container's state has changed."""
         self._listeners.append(nudge)
 
-    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
         """The image that the service would run now."""
         return await self._built.fingerprint(service, known)
 

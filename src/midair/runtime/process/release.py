@@ -28,13 +28,14 @@ from midair.runtime.process.translate import MARK
 from midair.runtime.process.unfinished import DRAFT, Unfinished, remove
 from midair.runtime.process.written import forget_made, note_made
 from midair.source.reader import Digests, read_ignore, read_tree
-from midair.source.tree import Tree, release_digest
+from midair.source.tree import Tree, changed, release_digest
 from midair.spec.paths import is_remote
 
 _ATTEMPTS = 5  # while files come and go
 _BUILD_TIMEOUT_S: Span = 3600.0
 _LAST_LINES = 8
 _SHOWN = 6
+_MOST_KEPT = 32  # trees that were read for plans
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -44,6 +45,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     release: str
     is_new: bool
     renewed: tuple[str, ...]  # files that somebody wrote to in an earlier release
+    changed: tuple[str, ...] = ()  # files that are not any more as they were read
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A build directory as it was read, with its contents in the store."""
+
+    tree: Tree
+    digests: dict[str, str]
+    renewed: tuple[str, ...]
 
 
 class Releases:
@@ -54,25 +64,31 @@ class Releases:
         self._blobs = Blobs(layout.blobs)
         self._digests = Digests(layout.digests)
         self._unfinished = Unfinished(layout)
+        self._kept: dict[str, Kept] = {}  # by release
         self._building = asyncio.Lock()  # two services may have the same release
         self._lock = asyncio.Lock()  # blobs without a link are rubbish to `prune`, and material to a snapshot
 
-    async def fingerprint(self, service: Service) -> str | None:
-        """The id of the release that `prepare` would make now."""
+    async def fingerprint(self, service: Service, *, keep: bool = False) -> str | None:
+        """The id of the release that `prepare` would make now. `keep`: it makes it of what was read for this."""
         if service.build is None:
             return None
         async with self._lock:
-            return await to_its_end(self._fingerprint, service, service.build)
+            return await to_its_end(self._fingerprint, service, service.build, keep)
 
-    async def prepare(self, service: Service, progress: Progress, shell: Mapping[str, str] | None) -> str | None:
-        """Make the release, unless it is there."""
+    async def prepare(
+        self, service: Service, progress: Progress, shell: Mapping[str, str] | None, release: str | None = None
+    ) -> str | None:
+        """Make the release, unless it is there: of what was kept as `release`, else of what the folder holds now."""
         if service.build is None:
             return None
         draft = self._layout.release(DRAFT + secrets.token_hex(8))
         try:
             async with self._lock:
-                snapshot = await to_its_end(self._snapshot, service, service.build, draft)
+                kept = self._kept.get(release or "")
+                snapshot = await to_its_end(self._snapshot, service, service.build, draft, kept)
             _tell(service, snapshot, progress)
+            if release not in (None, snapshot.release):
+                progress(f"{service.name}: its code was changed after the plan; the release has it as it is now")
             if snapshot.is_new and service.build.command is None:
                 await to_its_end(self._name, draft, snapshot.release)
             elif snapshot.is_new:
@@ -112,22 +128,38 @@ class Releases:
                 remove(draft)
             self._blobs.tidy()
 
-    def _fingerprint(self, service: Service, build: Build) -> str:
+    def _fingerprint(self, service: Service, build: Build, keep: bool) -> str:
         def read(tree: Tree) -> str:
-            return release_digest(tree, self._digests.read(tree), *_recipe(service, build))
+            if not keep:
+                return release_digest(tree, self._digests.read(tree), *_recipe(service, build))
+            kept = self._keep(tree)
+            release = release_digest(tree, kept.digests, *_recipe(service, build))
+            self._kept.pop(release, None)
+            self._kept[release] = kept
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            return release
 
         return self._of_tree(service, build, read)
 
-    def _snapshot(self, service: Service, build: Build, draft: Path) -> Snapshot:
+    def _keep(self, tree: Tree) -> "Kept":
+        digests, renewed = self._take_in(tree)
+        self._digests.keep(tree, digests)
+        return Kept(tree, digests, renewed)
+
+    def _snapshot(self, service: Service, build: Build, draft: Path, kept: "Kept | None") -> Snapshot:
         def copy(tree: Tree) -> Snapshot:
-            digests, renewed = self._take_in(tree)
-            release = release_digest(tree, digests, *_recipe(service, build))
+            whole = kept if kept is not None and self._is_here(kept) else self._keep(tree)
+            release = release_digest(whole.tree, whole.digests, *_recipe(service, build))
             is_new = not self._unfinished.is_whole(release)
             if is_new:
-                self._lay_out(tree, digests, draft, writable=build.command is not None)
-            return Snapshot(tree, release, is_new, renewed)
+                self._lay_out(whole.tree, whole.digests, draft, writable=build.command is not None)
+            return Snapshot(whole.tree, release, is_new, whole.renewed, changed(whole.tree, tree))
 
         return self._of_tree(service, build, copy)
+
+    def _is_here(self, kept: "Kept") -> bool:
+        return all(self._blobs.holds(kept.digests[entry.path], entry.mode) for entry in kept.tree.files)
 
     def _of_tree(self, service: Service, build: Build, make: Callable[[Tree], Made]) -> Made:
         if is_remote(build.context):
@@ -281,6 +313,8 @@ def _tell(service: Service, snapshot: Snapshot, progress: Progress) -> None:
         progress(
             f"{service.name}: warning: was written to in an earlier release, is as in the directory again: {changed}"
         )
+    if snapshot.changed:
+        progress(f"{service.name}: changed after the plan, the release has them as planned: {_some(snapshot.changed)}")
     for path in tree.leaving:
         progress(f"{service.name}: warning: link {path} leads out of the release; what it leads to is not kept")
 

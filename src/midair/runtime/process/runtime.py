@@ -109,16 +109,16 @@ class ProcessRuntime:
         """Call `nudge` whenever a replica's state has changed."""
         self._nudges.append(nudge)
 
-    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
         """Content id of the code in the service's build directory."""
-        return await self._releases.fingerprint(service)
+        return await self._releases.fingerprint(service, keep=keep)
 
     async def prepare(
         self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
         release: str | None = None, contents: Mapping[str, bytes] = _NONE,
     ) -> str | None:  # fmt: skip
         """Make the release of the service's build directory as it is now."""
-        return await self._releases.prepare(service, progress, shell)
+        return await self._releases.prepare(service, progress, shell, release)
 
     async def fetch(self, revision: Revision, progress: Progress) -> str:
         """Make the release again where it was removed and the build directory is as it was then."""
