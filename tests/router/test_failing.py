@@ -344,7 +344,7 @@ async def test_replicas_are_exchanged_under_load_without_a_loss():
 
         async def fickle(backend, reader, writer):
             for left in reversed(range(7)):
-                head, body = await asyncio.wait_for(read_message(reader), 0.5)
+                head, body = await asyncio.wait_for(read_message(reader), 0.05)
                 writer.write(answer(body or head, extra=b"" if left else b"Connection: close\r\n"))
             if backend:
                 await asyncio.sleep(0)

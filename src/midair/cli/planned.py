@@ -8,7 +8,7 @@ import msgspec
 from midair import errors
 from midair.cli import out
 from midair.model.plan import Plan
-from midair.plan.render import render
+from midair.plan.render import DONE, render
 
 _COLOURS = {
     "add": "green", "live": "green", "reload": "cyan", "resize": "cyan", "replace": "yellow", "recreate": "magenta",
@@ -23,7 +23,8 @@ def show(plan: Plan, *, repeated: bool = True) -> None:
     for line in render(shown, repeated=repeated).splitlines():
         out.say(_painted(line))
     if plan.is_empty and plan.steps:
-        out.say(f"{out.count(len(plan.steps), 'service')} as wanted")
+        done = [step.service for step in plan.steps if step.how == DONE]
+        out.say(f"{out.count(len(plan.steps), 'service')} as wanted" + (f"; {', '.join(done)}: {DONE}" if done else ""))
 
 
 def _painted(line: str) -> str:

@@ -14,10 +14,10 @@ from midair.plan.diff import Difference, diff
 from midair.plan.fields import fields_of
 from midair.plan.links import kept_revision, moving
 from midair.plan.merge import merge
+from midair.plan.render import DONE
 from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
-DONE = "completed before, is not run again"
 NO_MONITOR = ", no monitor: it has passed before"
 _RESTART = (FieldChange("(restart)", "changed", "replace", "every replica is replaced by one of the same revision"),)
 _NOTHING = Applied(Project("", {}), {})

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from midair.model.plan import FieldChange, Plan, PlanStep
 
+DONE = "completed before, is not run again"  # how a step goes on with a job that has done its work
+
 
 def render(plan: Plan, *, repeated: bool = True) -> str:
     """The plan in aligned columns: services, then their fields with class and cause, then what else to know.
