@@ -51,6 +51,8 @@ def _record(draft: Draft, replica: ReplicaSeen) -> Reached | None:
     """What is known of a replica's reachability now."""
     before = record_of(draft.reachable, replica)
     record = before or Reached(replica.id, replica.attempt)
+    if record.at is not None and not (record.ports or record.missing) and not _needs_no_connection(draft, replica):
+        record = replace(record, at=None)  # the runtime's word was enough while it was routed, and is no more
     if record.at is None:
         record = _judged(draft, replica, record) if replica.state == "ready" else record
     elif replica.state in ("ready", "unhealthy"):
