@@ -52,7 +52,8 @@ def what_returns_is_quick(before: Rollout, seen: Seen, step: Step, by_number: bo
     if before.phase != after.phase or (seen.route is None and after.asked is not None):
         return
     started = {one.replica for one in step.actions if isinstance(one, StartReplica)}
-    alive = {one.id for one in seen.replicas if one.state != "exited"} | new | started
+    # On the way forward one that ended is counted, too: it may come back.
+    alive = {one.id for one in seen.replicas if one.state != "exited" or not after.back} | new | started
     if len(new | started) < wanted and len(alive) < 2 * wanted and not before.stopping:
         raise Violation("what returns comes back at once", f"{sorted(new | started)} of {wanted}, {len(alive)} alive")
 
