@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 FAST := -n 2 -m "not e2e and not slow and not docker and not stacks"
 PEERS := $(VENV)/peers
 
-.PHONY: help env demo test engine peers beside unit stacks boot fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
+.PHONY: help env demo test engine peers beside unit stacks boot recipes fresh fresh-bookworm fresh-sid lint types imports sim e2e bench docs golden lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,7 @@ AGAIN := .venv/bin/python -m pytest --assert=plain --last-failed --last-failed-n
 fresh-bookworm:
 	tools/fresh.sh bookworm python3,python3-venv,curl "python3 tools/run_readme.py README.md && \
 	  PATH=~/midair/bin:\$$PATH python3 tools/run_readme.py examples/notes/README.md && \
+  PATH=~/midair/bin:\$$PATH python3 tools/run_readme.py --recipes docs/recipes.md --seed $(SEED) && \
 	  { make unit ARGS=--assert=plain || $(AGAIN); }"
 
 fresh-sid:
@@ -86,6 +87,14 @@ newest: $(READY) engine ## calls by name and the runtime's contract on the newes
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends mmdebstrap >/dev/null; }
 	tools/newest_engine.sh $(BIN)/python -m pytest \
 	  tests/docker/test_docker_fronts.py tests/docker/test_docker_contract.py tests/docker/test_docker_volumes.py $(ARGS)
+
+# Which recipe is tried with every change; `make fresh SEED=…` tries the same one again.
+SEED ?= $(shell date +%s)
+
+recipes:         ## every recipe as written, as an ordinary user in a fresh Debian (five minutes; one of them is part of CI)
+	tools/fresh.sh bookworm python3,python3-venv,curl,npm "python3 -m venv ~/midair && \
+	  ~/midair/bin/pip install --quiet . && \
+	  PATH=~/midair/bin:\$$PATH python3 tools/run_readme.py --recipes docs/recipes.md"
 
 boot:            ## systemd in an emulated machine: install, restart under load, reboot (four minutes; not part of CI)
 	@for program in mmdebstrap qemu-system-x86_64 mke2fs; do command -v $$program >/dev/null || missing=1; done; \

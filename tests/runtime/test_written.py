@@ -72,8 +72,8 @@ def test_what_was_written_outlives_its_release_until_the_project_is_forgotten(ha
             await runtime.prune(set())
             assert (layout.left / f"{release}.2" / "media" / "a.png").read_text() == "again"
             assert await runtime.belongings() == (
-                f"media/ of the former release {release} (1 files, 0.0 kB)",
-                f"media/ of the former release {release}.2 (1 files, 0.0 kB)",
+                f"media/ of the former release {release} (1 file, 4 B)",
+                f"media/ of the former release {release}.2 (1 file, 5 B)",
             )
 
     asyncio.run(claim())

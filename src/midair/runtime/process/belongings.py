@@ -66,5 +66,6 @@ def _size(entry: Path) -> str:
         sizes += [os.lstat(os.path.join(top, name)).st_size for name in names]
     if not sizes:
         return ""
-    amount = f"{sum(sizes) / 1e6:.1f} MB" if sum(sizes) >= 100_000 else f"{sum(sizes) / 1e3:.1f} kB"
-    return f"{len(sizes)} files, {amount}" if entry.is_dir() else amount
+    total = sum(sizes)
+    amount = f"{total / 1e6:.1f} MB" if total >= 100_000 else f"{total / 1e3:.1f} kB" if total >= 100 else f"{total} B"
+    return f"{len(sizes)} file{'s' if len(sizes) > 1 else ''}, {amount}" if entry.is_dir() else amount
