@@ -53,6 +53,7 @@ def shop(daemon):
         ("midair logs --ta", ["--tail"]),
         ("midair logs ", ["web", "api"]),
         ("midair pause w", ["web"]),
+        ("midair restart a", ["api"]),
         ("midair up ", ["api", "worker"]),
         ("midair up api ", ["worker"]),
         ("midair scale -p shop we", ["web="]),

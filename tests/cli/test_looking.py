@@ -10,6 +10,7 @@ from tests.cli.fake_daemon import Stream
 
 from midair.cli import out, story, when
 from midair.errors import NotFound, UsageRefused
+from midair.view.flag import FlagChangeView, FlagSetView, FlagView
 from midair.view.log import LogLine
 from midair.view.status import RevisionView, ServiceView
 
@@ -152,6 +153,22 @@ def test_since_is_a_duration_or_a_time(monkeypatch):
     for text in ("", "yesterday", "10", "-5m"):
         with pytest.raises(UsageRefused, match="should be a duration such as 10m"):
             when.since(text)
+
+
+@pytest.mark.parametrize("words", [("history", "-n", "0"), ("flag", "history", "-n", "0")])
+def test_none_of_several_changes_is_not_none_at_all(shop, midair, words):
+    change = FlagChangeView(1, views.NOW, "flag", "ann", "", ("new-button on",))
+    shop.answers["GET /v1/projects/shop/flags/history"] = (change,)
+    code, _, err = midair(*words)
+    assert (code, err) == (0, "")
+    assert midair(*words[:-1], "-3")[0] == 2
+
+
+def test_a_misspelt_flag_is_answered_with_the_near_one(shop, midair):
+    flag = FlagView("new-button", "ENABLED", "nobody", {"variants": {}}, {})
+    shop.answers["GET /v1/projects/shop/flags"] = FlagSetView("shop", "v2", (flag,))
+    code, _, err = midair("flag", "get", "new-buton")
+    assert (code, err) == (2, 'error: cannot find flag "new-buton": it is not in the set\nhint: use "new-button"\n')
 
 
 def test_no_logs_are_said_to_be_none(shop, midair):

@@ -264,3 +264,20 @@ def test_unknown_flag_is_created_only_when_asked(site, asked):
         await site.end()
 
     run(story())
+
+
+def test_unknown_flags_have_no_history_and_no_undo(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(with_flags(shop(), **{"new-button": BUTTON})))
+        for ask in (lambda: site.engine.flags.history("shop", "new-buton"), lambda: undo(site, "new-buton")):
+            with pytest.raises(NotFound, match='cannot find flag "new-buton"') as refused:
+                ask()
+            assert refused.value.hint == 'use "new-button"'
+        await site.end()
+
+    asyncio.run(story())
+
+
+def undo(site, key):
+    return site.engine.flags.undo("shop", "ann", "", key)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from midair.daemon.flags import FlagService
 from midair.engine import show
-from midair.errors import Conflict, NotFound, UsageRefused
+from midair.errors import Conflict, NotFound, NothingToDo, UsageRefused
 from midair.model.event import ProjectRenamed
 from midair.model.project import Port
 from midair.view.ask import AskDown, AskPlan, AskRename, AskUp
@@ -85,6 +85,8 @@ def test_names_of_other_projects_are_refused(site):
             site.engine.rename("blog", AskRename("Blog!"))
         with pytest.raises(NotFound):
             site.engine.rename("nothing", AskRename("something"))
+        with pytest.raises(NothingToDo):
+            site.engine.rename("shop", AskRename("store"))
         assert site.engine.rename("shop", AskRename("shop")).name == "shop"
         await site.end()
 

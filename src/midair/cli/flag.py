@@ -1,5 +1,6 @@
 """`midair flag …`: feature flags, changed in flight."""
 
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -112,9 +113,12 @@ def get(session: Session, key: str, as_json: bool) -> None:
     """Show one flag: its definition, its ramp, and what clients have reported of it."""
     client = session.client()
     project = session.project(client)
-    flag = next((one for one in client.flags(project).flags if one.key == key), None)
+    flags = {flag.key: flag for flag in client.flags(project).flags}
+    flag = flags.get(key)
     if flag is None:
-        raise errors.NotFound(f'cannot find flag "{key}"', hint="see midair flag list")
+        near = get_close_matches(key, list(flags), n=1)
+        hint = f'use "{near[0]}"' if near else "see midair flag list"
+        raise errors.NotFound(f'cannot find flag "{key}": it is not in the set', hint=hint)
     if as_json:
         out.json_line(flag)
         return
@@ -272,16 +276,22 @@ def schedule(
 
 @command.command(short_help="Who changed what, when and why")
 @click.argument("key", metavar="[FLAG]", default="", shell_complete=complete.flags)
-@click.option("-n", "--last", type=int, default=20, show_default=True, metavar="COUNT", help="Only the newest.")
+@click.option(
+    "-n", "--last", type=click.IntRange(min=0), default=20, show_default=True, metavar="COUNT", help="Only the newest."
+)
 @project_option
 @json_option
 @pass_session
 def history(session: Session, key: str, last: int, as_json: bool) -> None:
     """List what changes did to flags (or to one of them): who, when and why; the newest first."""
     client = session.client()
-    found = client.flag_history(session.project(client), key)[:last]
+    known = client.flag_history(session.project(client), key)
+    found = known[:last]
     if as_json:
         out.json_line(found)
+        return
+    if not known:
+        out.note("no changes of flags yet")
         return
     rows = [(str(one.change), when.stamp(one.at), one.by, line, one.why) for one in found for line in one.lines]
     for line in out.table(("CHANGE", "WHEN", "BY", "WHAT", "WHY"), rows, right=("CHANGE",)):

@@ -10,7 +10,9 @@ from midair.view.change import ChangeView
 
 @click.command(short_help="Changes: what, when, how long, what it cost")
 @file_options
-@click.option("-n", "--last", type=int, default=20, show_default=True, metavar="COUNT", help="Only the newest.")
+@click.option(
+    "-n", "--last", type=click.IntRange(min=0), default=20, show_default=True, metavar="COUNT", help="Only the newest."
+)
 @json_option
 @pass_session
 def command(session: Session, last: int, as_json: bool) -> None:
@@ -22,11 +24,12 @@ def command(session: Session, last: int, as_json: bool) -> None:
       midair undo 12                # to the state before change 12
     """
     client = session.client()
-    changes = client.history(session.project(client))[:last]
+    known = client.history(session.project(client))
+    changes = known[:last]
     if as_json:
         out.json_line(changes)
         return
-    if not changes:
+    if not known:
         out.note("no changes yet; begin with midair up")
         return
     headers = ("CHANGE", "KIND", "PHASE", "WHEN", "TOOK", "ACCEPTED", "LOST", "BY", "WHAT")

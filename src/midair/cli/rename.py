@@ -4,6 +4,7 @@ import os
 
 import click
 
+from midair import errors
 from midair.cli import complete, out
 from midair.cli.session import Session, json_option, pass_session, who
 from midair.view.status import ProjectSummary
@@ -25,7 +26,13 @@ def command(session: Session, old: str, new: str, as_json: bool) -> None:
       midair rename shop store
     """
     client = session.running()
-    project = client.rename(old, new, by=who())
+    try:
+        project = client.rename(old, new, by=who())
+    except errors.NothingToDo:
+        if not as_json:
+            out.say(f"nothing to do: {old} is named {new} already")
+            return
+        project = next(each for each in client.projects() if each.name == new)
     if as_json:
         out.json_line(project)
         return

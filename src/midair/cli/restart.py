@@ -2,13 +2,13 @@
 
 import click
 
-from midair.cli import planned
+from midair.cli import complete, planned
 from midair.cli.follow import see_to
 from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
 
 
 @click.command(short_help="Replace replicas by others of the same revision")
-@click.argument("services", metavar="[SERVICE]...", nargs=-1)
+@click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.services)
 @file_options
 @click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
 @click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")

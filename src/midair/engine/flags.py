@@ -270,6 +270,10 @@ class FlagChanges:
                         takes_back=int(change.takes_back) if change.takes_back is not None else None,
                     )
                 )  # fmt: skip
+        if key and not found:
+            flags = self.document(project)
+            if key not in flags.flags:
+                raise operate.unknown(flags, key)
         return tuple(found)
 
     # Ramps

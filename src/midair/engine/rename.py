@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from midair.engine.keeper import Keeper
-from midair.errors import Conflict, UsageRefused
+from midair.errors import Conflict, NothingToDo, UsageRefused
 from midair.model.event import ProjectRenamed
 from midair.view.ask import AskRename
 
@@ -22,9 +22,10 @@ def rename(keeper: Keeper, ask: AskRename, others: Iterable[Keeper]) -> None:
     for other in others:
         if other is not keeper and ask.name in (other.project, other.state.name):
             raise Conflict(f'cannot rename project "{before}" to "{ask.name}": {_owner(other, ask.name)}')
-    if ask.name != before:
-        event = ProjectRenamed(before, ask.name, ask.by)
-        keeper.state.commit(keeper.clock(), events=((None, event),), shown=ask.name)
+    if ask.name == before:
+        raise NothingToDo(f'cannot rename project "{before}": it has this name already')
+    event = ProjectRenamed(before, ask.name, ask.by)
+    keeper.state.commit(keeper.clock(), events=((None, event),), shown=ask.name)
 
 
 def refuse_old_name(name: str, keeper: Keeper | None) -> None:
