@@ -1,6 +1,7 @@
 """Idle connections of a replica that leaves are closed; where requests are held, WebSockets and streams too."""
 
 import asyncio
+import socket
 import struct
 from itertools import pairwise
 
@@ -193,3 +194,27 @@ async def test_websockets_are_closed_one_after_the_other():
         assert max(closed) < 1.0
         assert max(later - sooner for sooner, later in pairwise(closed)) < 0.5
         assert closed[-1] - closed[0] > 0.5
+
+
+@looped
+@pytest.mark.parametrize(("last", "outcome"), [(b"hello\n", "answered"), (b"unasked", "aborted")])
+async def test_reset_after_the_client_ended_is_not_lost(last, outcome):
+    async def resets(backend, reader, writer):
+        if (await reader.read(99)).endswith(b"\n"):
+            writer.write(b"answer\n")
+        await reader.read()
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+
+    async with placed() as place:
+        await place.route(await place.backend(resets), protocol="tcp")
+        client = await place.connect()
+        client.send(last)
+        if outcome == "answered":
+            assert await client.reader.readline() == b"answer\n"
+        else:
+            await eventually(lambda: place.inside() == 1)
+        client.writer.write_eof()
+        await client.rest()
+        await place.counted(**{outcome: 1})

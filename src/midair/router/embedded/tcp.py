@@ -34,6 +34,7 @@ class TcpDownstream(asyncio.Protocol):
         self._early = b""  # came before a replica was found
         self._closed = False
         self._half = False  # one direction has ended
+        self._client_ended = False  # the client's, and first
         self._silent = True  # nothing has passed in either direction
         self._answered_at = 0.0  # when the last bytes went to the client; 0: it has sent some since
 
@@ -77,7 +78,7 @@ class TcpDownstream(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._half:
             return False
-        self._half = True
+        self._half = self._client_ended = True
         if self.upstream is not None:
             self.upstream.transport.write_eof()
         return True
@@ -113,8 +114,9 @@ class TcpDownstream(asyncio.Protocol):
         return True
 
     def upstream_lost(self, exc: Exception | None) -> None:
-        """The replica's side is closed."""
-        self._end(_ANSWERED if exc is None else LOST)
+        """The replica's side is closed. Some (RabbitMQ) do so by a reset when the client has ended its own: no loss."""
+        is_answered = exc is None or (self._client_ended and self._answered_at > 0)
+        self._end(_ANSWERED if is_answered else ABORTED if self._client_ended else LOST)
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
