@@ -6,7 +6,7 @@ from midair.model.fronts import fronted
 from midair.model.ids import replica_id
 from midair.model.project import Dependency, Front, Project, Service
 from midair.runtime.docker.front.addresses import choose, hosts_for, lower_half, subnet_of
-from midair.runtime.docker.front.body import endpoints, spec, unfit
+from midair.runtime.docker.front.body import endpoints, front_body, spec, unfit
 from midair.runtime.docker.front.links import links_for
 from midair.runtime.docker.names import Named, renames
 from midair.runtime.docker.translate import Placement
@@ -94,13 +94,15 @@ def test_unfit_front_is_told_by_its_state():
     container = {
         "State": {"Running": True},
         "Config": {"Labels": {"io.midair.front-spec": spec(api, known)}},
-        "NetworkSettings": {"Networks": {"shop_default": {}}},
+        "NetworkSettings": {"Networks": {"shop_default": {"Aliases": ["api", "0123456789ab"]}}},
     }
     assert unfit(container, api, known) == ""
     assert unfit(container | {"State": {"Running": True, "Paused": True}}, api, known) == "it is paused"
     assert unfit(container | {"State": {}}, api, known) == "it does not run"
     assert unfit(container | {"Config": {"Labels": {}}}, api, known) == "its names or networks have changed"
-    assert unfit(container | {"NetworkSettings": {"Networks": {}}}, api, known) == 'it is not in network "shop_default"'
+    for networks in ({}, {"shop_default": {"Aliases": ["0123456789ab"]}}):
+        unnamed = container | {"NetworkSettings": {"Networks": networks}}
+        assert unfit(unnamed, api, known) == 'it has no name in network "shop_default"'
 
 
 def test_jobs_and_services_without_networks_have_no_front():
@@ -163,3 +165,9 @@ def test_container_name_stays_in_use_without_a_front():
     api = Service(name="api", runtime="docker", fields={"container_name": "shop-api"})
     both = [Named("o", OLD, "shop-api", 1, True, True), Named("n", NEW, "shop-api-2", 2, True, True)]
     assert renames("shop", api, both, {"shop-api", "shop-api-2"}) == []
+
+
+def test_front_is_made_without_names():
+    api = service("api", "10.9.0.200/24")
+    [endpoint] = front_body(api, placement(api), "x", [], "/f")["NetworkingConfig"]["EndpointsConfig"].values()
+    assert endpoint == {"Aliases": [], "IPAMConfig": {"IPv4Address": "10.9.0.200"}}

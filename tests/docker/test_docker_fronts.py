@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
+from tests.docker import composev2
 from tests.docker import engine as engines
 from tests.docker.shop import compose
 from tests.docker.test_docker_stacks import APPS
@@ -194,3 +196,19 @@ def test_container_name_and_links_lead_through_a_change(place, engine):
     for name in ("api", "backend", "shop-api", "data"):
         found = run_python(engine, web, f"import socket; print(*socket.gethostbyname_ex({name!r})[2])")
         assert found == address, name
+
+
+def test_adopted_name_leads_to_no_front_without_rules(place, engine):
+    program = composev2.command()
+    services = {"api": api()}
+    place.write(compose(services))
+    environment = {**place.environment, "DOCKER_HOST": engine.host}
+    subprocess.run(
+        [program, "up", "-d"], cwd=place.folder, env=environment, check=True, capture_output=True, timeout=90
+    )
+    with calls(engine, "api", "http:8000", "tcp:9100") as report:
+        place.write(compose({"api": api("two")}))
+        place.midair("up", expect=0, timeout=200)
+        address = front(engine)["NetworkSettings"]["Networks"]["shop_default"]["IPAddress"]
+    assert [text for texts in failures(report).values() for text in texts if address in text] == []
+    assert all(found["words"][-1] == "two" for found in report.values()), report

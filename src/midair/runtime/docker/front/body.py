@@ -37,7 +37,7 @@ def endpoints(service: Service, placement: Placement) -> dict[str, dict[str, Any
 
 
 def front_body(service: Service, placement: Placement, image: str, command: list[str], folder: str) -> dict[str, Any]:
-    """The body of `POST /containers/create`. The networks after the first are joined later."""
+    """The body of `POST /containers/create`. It has no name to be called by before its rules are there."""
     project, joined = placement.project, endpoints(service, placement)
     first = next(iter(joined))
     return {
@@ -62,9 +62,11 @@ def front_body(service: Service, placement: Placement, image: str, command: list
             "PidsLimit": 16,
             "RestartPolicy": {"Name": "always"},  # it comes back without the daemon
             "Sysctls": {"net.ipv4.ip_forward": "1"},
+            # The engine's own kind may be one that cannot be read.
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "100k", "max-file": "1"}},
             "Mounts": [{"Type": "bind", "Source": folder, "Target": INSIDE, "ReadOnly": True}],
         },
-        "NetworkingConfig": {"EndpointsConfig": {first: joined[first]}},
+        "NetworkingConfig": {"EndpointsConfig": {first: joined[first] | {"Aliases": []}}},
     }
 
 
@@ -85,5 +87,15 @@ def unfit(container: dict[str, Any], service: Service | None, placement: Placeme
         return ""
     if (container["Config"].get("Labels") or {}).get(FRONT_SPEC) != spec(service, placement):
         return "its names or networks have changed"
-    missing = [name for name in endpoints(service, placement) if name not in container["NetworkSettings"]["Networks"]]
-    return f'it is not in network "{missing[0]}"' if missing else ""
+    missing = unnamed(container, service, placement)
+    return f'it has no name in network "{missing[0]}"' if missing else ""
+
+
+def unnamed(container: dict[str, Any], service: Service, placement: Placement) -> list[str]:
+    """The networks that it is not in, or has not all its names in."""
+    joined = container["NetworkSettings"]["Networks"]
+    return [
+        name
+        for name, endpoint in endpoints(service, placement).items()
+        if not set(endpoint["Aliases"]) <= set((joined.get(name) or {}).get("Aliases") or [])
+    ]

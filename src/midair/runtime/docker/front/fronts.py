@@ -1,21 +1,28 @@
 """The fronts of one project on the engine: observed, made, put right and removed. Decides nothing."""
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import aiodocker
+from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 
+from midair.errors import RuntimeTrouble
 from midair.model.action import FrontAction, MakeFront
 from midair.model.project import Project, Service
 from midair.model.seen import FrontSeen
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import FRONT, FRONT_SPEC
-from midair.runtime.docker.front.body import endpoints, front_body, front_name, spec, unfit
+from midair.runtime.docker.front.body import endpoints, front_body, front_name, spec, unfit, unnamed
 from midair.runtime.docker.front.image import command, ensure_image
+from midair.runtime.docker.front.keeper import FAILED, READY
 from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.translate import Placement
 from midair.runtime.docker.watch import Containers
+
+_RULES_S, _LOOK_S = 5.0, 0.03  # a front without a log that can be read takes its names after the first
 
 
 class Fronts:
@@ -71,20 +78,38 @@ class Fronts:
             await self._put_right(found, service, placement)
 
     async def _put_right(self, container: dict[str, Any], service: Service, placement: Placement) -> None:
-        """Join what it is not in yet, and run."""
+        """Run, and then take the names: an address without rules would refuse whoever calls."""
         one = str(container["Id"])
-        joined = container["NetworkSettings"]["Networks"]
         async with trouble(f'start the front of "{service.name}"'):
-            for network, settings in endpoints(service, placement).items():
-                if network not in joined:
-                    found = await self._engine.networks.get(network)
-                    await found.connect({"Container": one, "EndpointConfig": settings})
             front = self._engine.containers.container(one)
             if container["State"].get("Paused"):
                 await front.unpause()
             elif not container["State"].get("Running"):
                 await front.start()
+        await self._rules_of(front, service.name)
+        async with trouble(f'name the front of "{service.name}"'):
+            for network in unnamed(container, service, placement):
+                found = await self._engine.networks.get(network)
+                if network in container["NetworkSettings"]["Networks"]:
+                    await found.disconnect({"Container": one, "Force": True})
+                await found.connect({"Container": one, "EndpointConfig": endpoints(service, placement)[network]})
         await self._containers.refresh(one)
+
+    async def _rules_of(self, front: DockerContainer, service: str) -> None:
+        """Wait for the front's first rules. Raises RuntimeTrouble when the kernel does not take them."""
+        log = ""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RULES_S), trouble(f'read the log of the front of "{service}"'):
+                while READY not in (log := "".join(await front.log(stdout=True, stderr=True, tail=5))):
+                    if FAILED in log:
+                        break
+                    await asyncio.sleep(_LOOK_S)
+        if FAILED in log:
+            reason = log.rpartition(FAILED)[2].splitlines()[0]
+            raise RuntimeTrouble(
+                f'cannot start the front of "{service}": the kernel takes no nftables rules: {reason}',
+                hint="load the kernel's nf_tables and nft_chain_nat modules, or write `x-midair: {front: none}`",
+            )
 
     async def _remove(self, container: dict[str, Any]) -> None:
         one = str(container["Id"])

@@ -24,6 +24,7 @@ from midair.runtime.docker.front.netlink import exchange
 from midair.runtime.docker.front.rules import IPV4, IPV6, transaction
 
 SOCKET = "front.sock"
+READY, FAILED = "new flows wait", "cannot set rules: "  # lines of its log, which whoever makes a front reads
 _AGAIN_S = 0.1
 _BACKLOG = 4096
 _READ_BYTES = 65536
@@ -121,7 +122,12 @@ def main(folder: str, service: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     keeper = Keeper(service)
-    exchange(transaction([], [], wait=True, families=_FAMILIES))
+    try:
+        exchange(transaction([], [], wait=True, families=_FAMILIES))
+    except OSError as error:
+        print(f"{FAILED}{(error.strerror or str(error)).lower()}", flush=True)
+        raise SystemExit(1) from error
+    print(READY, flush=True)
     while True:
         with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as router:
             router.connect(f"{folder}/{SOCKET}")
