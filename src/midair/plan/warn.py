@@ -11,6 +11,7 @@ from midair.plan.exchange import span
 from midair.plan.fields import Fields, fields_of
 from midair.plan.links import databases
 from midair.plan.table import GROUPS, row_of
+from midair.plan.unused import unused
 
 _PLACES: dict[RuntimeName, str] = {
     "process": "plain processes",
@@ -30,7 +31,7 @@ def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     later: list[str] = []
     udp: list[str] = []
     for service in services:
-        names = without_effect(fields_of(service), service.runtime)
+        names = [*without_effect(fields_of(service), service.runtime), *unused(service)]
         names = sorted([*(name for name in names if name != "volumes" or not service.links), *_unlinked(service)])
         limiting = [name for name in names if name in _LIMITS and service.runtime == "process"]
         others = [name for name in names if name not in limiting and name not in _LATER]

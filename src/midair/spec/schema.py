@@ -20,7 +20,7 @@ class Field(msgspec.Struct, frozen=True):
 
 def known_fields() -> tuple[Field, ...]:
     """Every field that a Compose service can have, parents before children, in the order of the table."""
-    return tuple(_walk(SERVICE, ""))
+    return tuple(walk(SERVICE))
 
 
 def describe(path: str) -> Field | None:
@@ -28,19 +28,20 @@ def describe(path: str) -> Field | None:
     return _BY_PATH.get(path)
 
 
-def _walk(shape: Shape, path: str) -> Iterator[Field]:
+def walk(shape: Shape, path: str = "") -> Iterator[Field]:
+    """Every field below `path` of a shape, parents before children."""
     if shape.kind == "either":
         first, *others = shape.others
-        yield from _walk(first, path)
+        yield from walk(first, path)
         for other in others:
-            yield from (field for field in _walk(other, path) if field.path != path)
+            yield from (field for field in walk(other, path) if field.path != path)
         return
     if path:
         yield Field(path, shape.kind, shape.choices, shape.low, shape.high)
     for name, field in shape.fields.items():
-        yield from _walk(field, f"{path}.{name}" if path else name)
+        yield from walk(field, f"{path}.{name}" if path else name)
     if shape.item is not None:
-        yield from _walk(shape.item, f"{path}.*" if shape.kind == "dict" else f"{path}[]")
+        yield from walk(shape.item, f"{path}.*" if shape.kind == "dict" else f"{path}[]")
 
 
 _BY_PATH: dict[str, Field] = {field.path: field for field in known_fields()}
