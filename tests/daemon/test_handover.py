@@ -100,7 +100,7 @@ def test_a_version_that_cannot_read_the_state_takes_nothing_over(client):
 def test_a_state_that_cannot_be_read_takes_nothing_over(client):
     before = client.ensure_daemon()
     with closing(sqlite3.connect(client.home / "midair.db", isolation_level=None)) as database:
-        database.execute("INSERT INTO projects VALUES ('shop', CAST('{}' AS BLOB))")
+        database.execute("INSERT INTO projects (name, completed) VALUES ('shop', CAST('{}' AS BLOB))")
         with pytest.raises(DaemonTrouble, match="cannot restart the daemon: cannot open the database"):
             client.daemon_restart()
         assert client.health() == before
