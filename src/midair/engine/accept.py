@@ -38,10 +38,12 @@ async def plan_up(
 
     `applies`: what is read is kept, to be what runs. `releases`: what was read for the plan that is applied.
     """
+    made = [service for service in project.services.values() if service.build is not None or service.image]
+    for runtime in sorted({service.runtime for service in made}):
+        await keeper.world.runtime(runtime)  # what runs already is seen by one that is open
     if releases is None:
-        names = [name for name, service in project.services.items() if service.build is not None or service.image]
-        found = await asyncio.gather(*(_fingerprint(keeper, project.services[name], applies) for name in names))
-        releases = dict(zip(names, found, strict=True))
+        found = await asyncio.gather(*(_fingerprint(keeper, service, applies) for service in made))
+        releases = dict(zip((service.name for service in made), found, strict=True))
     plan, after = _build(keeper, project, releases, only)
     plan = await with_written(keeper, plan, after)
     if keeper.state.change is None:
