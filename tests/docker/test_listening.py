@@ -34,5 +34,10 @@ def test_listeners_for_others_and_for_oneself_are_told_apart():
     assert listening(0) == Listening()
 
 
+def test_resolver_of_the_engine_is_no_listener_of_the_container():
+    with socket.create_server(("127.0.0.11", 0)) as resolver:
+        assert resolver.getsockname()[1] not in listening(os.getpid()).loopback
+
+
 def test_looks_become_rarer():
     assert [pause_s(ready_for_s) for ready_for_s in (0.0, 1.0, 29.0, 3600.0)] == [0.1, 1.0, 5.0, 60.0]

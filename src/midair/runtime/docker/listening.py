@@ -15,6 +15,7 @@ from midair.model.moment import Moment, Span
 Key = tuple[str, str]  # a container, and when it was started
 
 _LISTENS = "0A"
+_RESOLVER = "0B00007F"  # 127.0.0.11: the engine's own, in every container of a network with names
 # Seconds between two looks, by how long the replica has been ready: a look costs 3 ms in the kernel.
 _PAUSES: tuple[tuple[Span, Span], ...] = ((1.0, 0.1), (5.0, 1.0), (30.0, 5.0))
 _LAST_PAUSE_S = 60.0
@@ -69,7 +70,7 @@ def listening(pid: int) -> Listening:
             for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
                 _, local, _, state, *_ = line.split()
                 address, _, port = local.partition(":")
-                if state == _LISTENS:
+                if state == _LISTENS and address != _RESOLVER:
                     (own if is_loopback(address) else others).add(int(port, 16))
     return Listening(tuple(sorted(others)), tuple(sorted(own - others)))
 
