@@ -144,7 +144,8 @@ def test_a_follower_is_let_go_when_the_daemon_is_stopped(client, service):
     assert not reader.is_alive()
 
 
-def test_without_a_daemon_the_error_says_so(tmp_path):
+def test_without_a_daemon_the_error_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("midair.client.transport.hint_of", lambda *_, **__: "")  # what else this machine serves
     with pytest.raises(DaemonTrouble, match="it is not running") as told:
         Client(tmp_path).health()
     assert told.value.hint == "run midair up, which starts it, or midair daemon start"
