@@ -1,26 +1,24 @@
 """Says who listens on a port that is taken: a user, a process, another user's midair."""
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from midair.listeners import listeners
 from midair.others import PROC, Serving, routers, user_name
-
-_LISTENS = "0A"  # TCP_LISTEN, include/net/tcp_states.h
 
 
 def holder_of(port: int, proc: Path = PROC) -> str:
     """Who listens on a TCP port, for people, and how to use it if it is midair. Empty when unknown."""
-    for uid, inode in _listeners(port, proc):
-        owned = _process_with(inode, proc)
-        theirs = [router for router in routers(proc) if router.uid == uid]
+    for socket in (each for each in listeners(proc / "net") if each.port == port):
+        owned = _process_with(socket.inode, proc)
+        theirs = [router for router in routers(proc) if router.uid == socket.uid]
         found = [router for router in theirs if owned is None or owned[0] == router.pid]
         if found:
             return _midair(found)
         if owned is not None:
-            return f"{owned[1]} (pid {owned[0]}) of user {user_name(uid)}"
-        return f"user {user_name(uid)}"
+            return f"{owned[1]} (pid {owned[0]}) of user {user_name(socket.uid)}"
+        return f"user {user_name(socket.uid)}"
     return ""
 
 
@@ -34,16 +32,6 @@ def _midair(found: list[Serving]) -> str:
     homes = {router.folder.parents[1] for router in found}
     use = first.command("up") if len(homes) == 1 else f"sudo -u {first.user} midair up with its MIDAIR_HOME"
     return f"midair of user {first.user} (one of projects {names}): to use it run {use}"
-
-
-def _listeners(port: int, proc: Path) -> Iterator[tuple[int, str]]:
-    """The users and inodes of the sockets that listen on a port, on any address. Everybody may read this."""
-    for name in ("tcp", "tcp6"):
-        with suppress(OSError):
-            for line in (proc / "net" / name).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
-                    yield int(fields[7]), fields[9]
 
 
 def _process_with(inode: str, proc: Path) -> tuple[int, str] | None:

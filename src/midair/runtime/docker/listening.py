@@ -6,15 +6,14 @@ nothing to be read, and nothing is said.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from midair.listeners import listeners
 from midair.model.moment import Moment, Span
 
 Key = tuple[str, str]  # a container, and when it was started
 
-_LISTENS = "0A"
 _RESOLVER = "0B00007F"  # 127.0.0.11: the engine's own, in every container of a network with names
 # Seconds between two looks, by how long the replica has been ready: a look costs 3 ms in the kernel.
 _PAUSES: tuple[tuple[Span, Span], ...] = ((1.0, 0.1), (5.0, 1.0), (30.0, 5.0))
@@ -65,13 +64,9 @@ def listening(pid: int) -> Listening:
     """The ports at which the network of a process is listened on."""
     own: set[int] = set()
     others: set[int] = set()
-    for kind in ("tcp", "tcp6"):
-        with suppress(OSError):
-            for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]:
-                _, local, _, state, *_ = line.split()
-                address, _, port = local.partition(":")
-                if state == _LISTENS and address != _RESOLVER:
-                    (own if is_loopback(address) else others).add(int(port, 16))
+    for each in listeners(Path(f"/proc/{pid}/net")):
+        if each.address != _RESOLVER:
+            (own if is_loopback(each.address) else others).add(each.port)
     return Listening(tuple(sorted(others)), tuple(sorted(own - others)))
 
 

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from midair.listeners import listeners
 from midair.runtime.process.identity import PROC
-
-_LISTENS = "0A"
 
 
 def listening(pids: Iterable[int]) -> tuple[int, ...]:
@@ -17,7 +16,7 @@ def listening(pids: Iterable[int]) -> tuple[int, ...]:
     for pid in pids:
         own = set(_sockets(PROC / str(pid) / "fd"))
         if own and not ports:
-            ports = _listeners(PROC / str(pid) / "net")
+            ports = {each.inode: each.port for each in listeners(PROC / str(pid) / "net")}
         sockets |= own
     return tuple(sorted({ports[inode] for inode in sockets & ports.keys()}))
 
@@ -30,15 +29,3 @@ def _sockets(folder: Path) -> Iterable[str]:
                 target = os.readlink(folder / name)
                 if target.startswith("socket:["):
                     yield target[len("socket:[") : -1]
-
-
-def _listeners(folder: Path) -> dict[str, int]:
-    """Ports that are listened on in a network, by the inode of the socket."""
-    found = {}
-    for kind in ("tcp", "tcp6"):
-        with suppress(OSError):
-            for line in (folder / kind).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTENS:
-                    found[fields[9]] = int(fields[1].rpartition(":")[2], 16)
-    return found
