@@ -5,15 +5,24 @@ import click
 from midair import errors
 from midair.cli import out
 from midair.cli.follow import see_to
-from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
+from midair.cli.session import (
+    Session,
+    detach_option,
+    file_options,
+    json_option,
+    pass_session,
+    timeout_option,
+    who,
+    why_option,
+)
 
 
 @click.command(short_help="Drain and stop the project")
 @file_options
 @click.option("--forget", is_flag=True, help="Then remove its history, releases, images and unnamed volumes.")
-@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@detach_option
 @why_option
-@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@timeout_option
 @json_option
 @pass_session
 def command(session: Session, forget: bool, detach: bool, why: str, timeout: float | None, as_json: bool) -> int:

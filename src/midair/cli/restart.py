@@ -4,16 +4,26 @@ import click
 
 from midair.cli import complete, planned
 from midair.cli.follow import see_to
-from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
+from midair.cli.session import (
+    Session,
+    agree_option,
+    detach_option,
+    file_options,
+    json_option,
+    pass_session,
+    timeout_option,
+    who,
+    why_option,
+)
 
 
 @click.command(short_help="Replace replicas by others of the same revision")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.services)
 @file_options
-@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
-@click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+@detach_option
+@agree_option
 @why_option
-@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@timeout_option
 @json_option
 @pass_session
 def command(

@@ -7,7 +7,16 @@ import click
 from midair import errors
 from midair.cli import complete, out, planned
 from midair.cli.follow import see_to
-from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
+from midair.cli.session import (
+    Session,
+    detach_option,
+    file_options,
+    json_option,
+    pass_session,
+    timeout_option,
+    who,
+    why_option,
+)
 
 if TYPE_CHECKING:
     from midair.client import Client
@@ -19,9 +28,9 @@ if TYPE_CHECKING:
 )
 @file_options
 @click.option("-y", "--yes", is_flag=True, help="Agree to leaving a service without a replica.")
-@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+@detach_option
 @why_option
-@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@timeout_option
 @json_option
 @pass_session
 def command(

@@ -169,6 +169,11 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON with documented fields.")(command)
 
 
+detach_option = click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
+agree_option = click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+timeout_option = click.option(
+    "--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on."
+)
 why_option = click.option("--why", default="", metavar="TEXT", help="The reason, for the history.")
 pass_session = click.make_pass_decorator(Session, ensure=True)
 

@@ -9,7 +9,17 @@ import msgspec
 from midair.cli import complete, out, planned
 from midair.cli.commit import commit_of
 from midair.cli.follow import follow, stay
-from midair.cli.session import Session, file_options, json_option, pass_session, who, why_option
+from midair.cli.session import (
+    Session,
+    agree_option,
+    detach_option,
+    file_options,
+    json_option,
+    pass_session,
+    timeout_option,
+    who,
+    why_option,
+)
 from midair.model.plan import Plan
 from midair.model.project import Project
 from midair.view.event import EventView
@@ -18,10 +28,10 @@ from midair.view.event import EventView
 @click.command(short_help="Make what runs equal to the Compose file")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.file_services)
 @file_options
-@click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
-@click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+@detach_option
+@agree_option
 @why_option
-@click.option("--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on.")
+@timeout_option
 @json_option
 @pass_session
 def command(
