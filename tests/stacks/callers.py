@@ -14,16 +14,7 @@ PAUSE_S = 0.02
 FIRST_FAILURES = 20
 
 
-class Postgres:
-    def __init__(self, url):
-        import psycopg2
-
-        self.link = psycopg2.connect(url, connect_timeout=30)
-        self.link.autocommit = True
-
-    def check(self):
-        self.link.cursor().execute("SELECT 1")
-
+class Sql:
     def query(self):
         cursor = self.link.cursor()
         cursor.execute("SELECT 40 + 2")
@@ -33,7 +24,18 @@ class Postgres:
         self.link.close()
 
 
-class Mysql:
+class Postgres(Sql):
+    def __init__(self, url):
+        import psycopg2
+
+        self.link = psycopg2.connect(url, connect_timeout=30)
+        self.link.autocommit = True
+
+    def check(self):
+        self.link.cursor().execute("SELECT 1")
+
+
+class Mysql(Sql):
     def __init__(self, url):
         import pymysql
 
@@ -48,14 +50,6 @@ class Mysql:
 
     def check(self):
         self.link.ping(reconnect=False)
-
-    def query(self):
-        cursor = self.link.cursor()
-        cursor.execute("SELECT 40 + 2")
-        assert cursor.fetchone() == (42,)
-
-    def close(self):
-        self.link.close()
 
 
 class Redis:

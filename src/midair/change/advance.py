@@ -88,7 +88,7 @@ class _Draft:
             if name not in self.change.begun:
                 self._begin(name, goal_of(self.change.after, name), replace(self._policy_at_first(name), waits=True))
         waiting = [self.rollouts[name] for name in movers if self.rollouts[name].policy.waits]
-        return any(one.phase == "pending" or not _is_idle(one) for one in waiting)
+        return any(rollout.phase == "pending" or not _is_idle(rollout) for rollout in waiting)
 
     def _is_due(self, name: str) -> bool:
         """Whether a service is not as it is to be, and its rollout was not begun yet by this change."""
@@ -260,5 +260,5 @@ class _Draft:
 
 def _is_idle(rollout: Rollout) -> bool:
     """Whether nothing uses the files that are moved: those of the goal's revision are moved when it starts."""
-    old = [one for one in rollout.replicas if revision_of(one.id) != rollout.goal.revision]
-    return all(is_done(one, rollout.policy) for one in old)
+    old = [replica for replica in rollout.replicas if revision_of(replica.id) != rollout.goal.revision]
+    return all(is_done(replica, rollout.policy) for replica in old)

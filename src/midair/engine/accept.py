@@ -138,7 +138,7 @@ async def up(
 
 def _is_same_but_code(shown: Plan, plan: Plan) -> bool:
     """Whether a plan does what was shown, with other code than was read for it."""
-    first, second = ([replace(step, after=None) for step in one.steps] for one in (shown, plan))
+    first, second = ([replace(step, after=None) for step in each.steps] for each in (shown, plan))
     return first == second and shown.flags == plan.flags
 
 
@@ -311,7 +311,7 @@ def live(keeper: Keeper, *, starts: bool = False) -> dict[str, LiveService]:
 
 def _listens(rollout: Rollout) -> tuple[int, ...]:
     seen = {port for replica in rollout.replicas for port in replica.listens}
-    return tuple(sorted(seen | {one.port for one in rollout.policy.expects if one.source == "image"}))
+    return tuple(sorted(seen | {port.port for port in rollout.policy.expects if port.source == "image"}))
 
 
 def _build(

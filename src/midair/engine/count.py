@@ -27,7 +27,7 @@ def had_long_lived(seen: RouterSeen | None, now: Moment) -> frozenset[str]:
 
     An older router notes none, and adds up those of the counts that it moves."""
     counts = seen.counts if seen is not None else ()
-    return frozenset(one.service for one in counts if now - _DAY_S < one.long_lived_at < now + _AHEAD_S)
+    return frozenset(count.service for count in counts if now - _DAY_S < count.long_lived_at < now + _AHEAD_S)
 
 
 def counted(change: Change, seen: RouterSeen | None) -> Change:

@@ -49,9 +49,8 @@ def _failure(draft: Draft, replica: ReplicaSeen, *, again: bool) -> Failure | No
     if replica.state not in ("exited", "unhealthy"):
         return None
     if is_done(replica, draft.policy):
-        is_job = (
-            draft.policy.one_shot or draft.policy.restart.condition == "none"
-        )  # the first is unknown of old rollouts
+        # `one_shot` is not known of rollouts that an older midair stored.
+        is_job = draft.policy.one_shot or draft.policy.restart.condition == "none"
         if is_job or not draft.replaces_running:
             return None
         text = f'{replica.id} ended with code 0, and what it replaces was running (a job says `restart: "no"`)'
