@@ -37,6 +37,19 @@ def test_the_build_command_and_what_it_may_read_are_part_of_the_release(harness)
     assert prepared(harness, plain)[0] == prepared(harness, with_environment)[0]
 
 
+def test_build_command_sees_listed_variables_alone(harness, layout):
+    wanted = service(harness, "echo $MODE,$SECRET_KEY > made")
+    listed = msgspec.structs.replace(wanted, build_env=("MODE",), environment={"MODE": "m", "SECRET_KEY": "a"})
+    release, _ = prepared(harness, listed)
+    assert (layout.release(release) / "made").read_text() == "m,\n"
+    assert (
+        prepared(harness, msgspec.structs.replace(listed, environment={"MODE": "m", "SECRET_KEY": "b"}))[0] == release
+    )
+    assert (
+        prepared(harness, msgspec.structs.replace(listed, environment={"MODE": "n", "SECRET_KEY": "a"}))[0] != release
+    )
+
+
 def test_a_build_command_that_fails_is_told_with_its_last_lines_and_leaves_nothing(harness, layout):
     wanted = service(harness, "seq 1 100; echo no such package >&2; exit 3")
     with pytest.raises(BuildTrouble) as caught:

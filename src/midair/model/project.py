@@ -180,6 +180,7 @@ class Service(msgspec.Struct, frozen=True):
     replicas: int = 1
     image: str | None = None
     build: Build | None = None
+    build_env: tuple[str, ...] | None = None  # the variables that the build command sees and depends on; None: all
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     environment: dict[str, str] = {}

@@ -14,7 +14,7 @@ from midair.plan.diff import Difference, diff
 from midair.plan.fields import fields_of
 from midair.plan.links import kept_revision, moving
 from midair.plan.merge import merge
-from midair.plan.render import DONE
+from midair.plan.render import CODE, DONE
 from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
@@ -57,7 +57,11 @@ def build(
                 *warn.of_file(own),
                 *warn.of_shared(before, project),
             ),
-            notes=(*plan.notes, *fronts.of_new(plan.steps, after.project)),
+            notes=(
+                *plan.notes,
+                *fronts.of_new(plan.steps, after.project),
+                *note.of_builds(plan.steps, after.project.services),
+            ),
             refusals=(
                 *plan.refusals,
                 *refuse.of_file(own),
@@ -209,7 +213,7 @@ def _changes(earlier: Service, service: Service, first: Revision, second: Revisi
     changes = tuple(_classified(difference, earlier, service) for difference in diff(earlier, service))
     if first.release != second.release:
         cause = "new code runs beside the old until it has taken over"
-        path = "build (code)" if earlier.build or service.build else "image (content)"
+        path = CODE if earlier.build or service.build else "image (content)"
         return (FieldChange(path, "changed", "replace", cause), *changes)
     if first.id != second.id and not any(change.field_class in MAKES_A_REVISION for change in changes):
         partners = ", ".join(_restarts_with(service))

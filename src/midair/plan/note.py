@@ -6,13 +6,22 @@ from midair.model.plan import PlanStep
 from midair.model.project import Service
 from midair.plan import own_port
 from midair.plan.links import described
+from midair.plan.render import CODE
 from midair.plan.warn import starts_replicas
+
+_VARIABLE = "environment."
 
 
 def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:
     """The notes on every service of which replicas are started."""
     begun = (services[step.service] for step in steps if starts_replicas(step))
     return tuple(text for service in begun for text in _of_start(service))
+
+
+def of_builds(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:
+    """The notes on the variables of build commands. A state of the history is not built again: not for undo."""
+    begun = [step for step in steps if starts_replicas(step)]
+    return tuple(text for step in begun for text in _of_build(step, services[step.service]))
 
 
 def _of_start(service: Service) -> Iterable[str]:
@@ -24,3 +33,20 @@ def _of_start(service: Service) -> Iterable[str]:
         yield f"{name}: no health check, so a port that answers the router counts as ready"
     if service.own_port is not None and (text := own_port.own_port(service).note):
         yield text
+
+
+def _of_build(step: PlanStep, service: Service) -> Iterable[str]:
+    """Why a build command runs again, where a variable may be the reason and need not be."""
+    if service.runtime != "process" or service.build is None or service.build.command is None:
+        return
+    missing = [name for name in service.build_env or () if name not in service.environment]
+    if missing:
+        yield f"{service.name}: x-midair.build_env names {', '.join(missing)}, which its environment does not set"
+    paths = [change.path for change in step.changes]
+    changed = [path.removeprefix(_VARIABLE) for path in paths if path.startswith(_VARIABLE)]
+    if service.build_env is None and changed and CODE in paths:
+        others = ", ".join(name for name in service.environment if name not in changed)
+        yield (
+            f"{service.name}: the build command sees {', '.join(changed)}, so it runs again; "
+            f"if it does not need that, write x-midair: {{build_env: [{others}]}}"
+        )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from midair.model.plan import FieldChange, Plan, PlanStep
 
+CODE = "build (code)"  # the field of a step whose code is another
 DONE = "completed before, is not run again"  # how a step goes on with a job that has done its work
 
 

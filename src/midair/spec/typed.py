@@ -50,6 +50,7 @@ def service(
         drain=extension.drain(own),
         hold=extension.hold(own),
         trusted_proxies=tuple(own.get("trusted_proxies", ())),
+        build_env=tuple(own["build_env"]) if "build_env" in own else None,
         on_change=extension.on_change(own),
         links=links_of(fields, own, folder) if has_releases else (),
         shared_place=place_of(fields["build"], folder) if has_releases else "",

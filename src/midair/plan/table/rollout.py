@@ -97,6 +97,15 @@ MIDAIR = Group(
         row("x-midair.build", "live", "the content of the folder is compared, without what is ignored"),
         row("x-midair.build.command", "replace", "it is part of what makes a release"),
         row(
+            "x-midair.build_env",
+            "live named named named",
+            "what was built is compared, not what the command sees",
+            shown=True,
+            docker="a Dockerfile sees build.args alone",
+            swarm="a Dockerfile sees build.args alone",
+            kubernetes="a Dockerfile sees build.args alone",
+        ),
+        row(
             "x-midair.shared",
             "replace named named named",
             "files are linked into a release before a replica starts in it",

@@ -236,7 +236,7 @@ class Releases:
     async def _build(
         self, service: Service, build: Build, place: Path, progress: Progress, shell: Mapping[str, str] | None
     ) -> None:
-        environment = {**shell_or_own(shell), **build.args, **service.environment, MARK: f"{place}#command"}
+        environment = {**shell_or_own(shell), **build.args, **_visible(service), MARK: f"{place}#command"}
         argv = ("/bin/sh", "-c", build.command or "")
         progress(f"{service.name}: {build.command}")
         ended = await command.run(
@@ -287,8 +287,14 @@ def _recipe(service: Service, build: Build) -> tuple[str, ...]:
     """What beside the tree makes the release. The environment counts only for a command that may read it."""
     if build.command is None:
         return ()
-    settings = msgspec.json.encode((build.args, service.environment), order="sorted").decode()
+    settings = msgspec.json.encode((build.args, _visible(service)), order="sorted").decode()
     return build.command, settings
+
+
+def _visible(service: Service) -> dict[str, str]:
+    """The variables of the service that its build command sees."""
+    names, values = service.build_env, service.environment
+    return values if names is None else {name: values[name] for name in names if name in values}
 
 
 def _protect(folder: Path) -> None:

@@ -47,6 +47,7 @@ SERVICE = mapping(
         "front": choice("none"),
         "trusted_proxies": PROXIES,
         "shared": ONE_OR_MORE,
+        "build_env": sequence(text(), short=short.one_as_list, keep=True),  # an empty list: none of them
         "build": mapping({"command": text(), "ignore": ONE_OR_MORE}, short=short.named("command")),
     }
 )
