@@ -30,13 +30,14 @@ def test_services_past_the_router_are_named(service, said):
 
 
 @pytest.mark.parametrize(
-    ("tally", "past", "text"),
+    ("tally", "past", "cut", "text"),
     [
-        (Tally(), (), "0 requests accepted, 0 lost"),
-        (Tally(accepted=1), (), "1 request accepted, 0 lost"),
-        (Tally(), ("dns is reached past the router",), "not counted: dns is reached past the router"),
-        (Tally(accepted=1200, lost=3), ("dns is …",), "1,200 requests accepted, 3 lost; not counted: dns is …"),
+        (Tally(), (), 0, "0 requests accepted, 0 lost"),
+        (Tally(accepted=1), (), 0, "1 request accepted, 0 lost"),
+        (Tally(), ("dns is reached past the router",), 0, "not counted: dns is reached past the router"),
+        (Tally(accepted=1200, lost=3), ("dns is …",), 0, "1,200 requests accepted, 3 lost; not counted: dns is …"),
+        (Tally(accepted=1), (), 9, "1 request accepted, 0 lost, 9 cut at the drain deadline"),
     ],
 )
-def test_count_says_what_it_says_nothing_about(tally, past, text):
-    assert counted_text(tally, past) == text
+def test_count_says_what_it_says_nothing_about(tally, past, cut, text):
+    assert counted_text(tally, past, cut) == text

@@ -178,11 +178,9 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
     """The last lines: what it was, how long it took, what it cost."""
     services = out.count(len(change.services), "service")
     took = (change.ended_at or client.status(change.project).now) - change.created_at
-    counts = counted_text(change.tally, change.uncounted)
+    counts = counted_text(change.tally, change.uncounted, change.cut)
     if change.phase == "completed":
-        out.say(
-            out.line("done", f"{services} in {took:.1f}s, {counts}", colour="red" if change.tally.lost else "green")
-        )
+        out.say(out.line("done", f"{services} in {took:.1f}s, {counts}", colour=_colour(change)))
         _warnings(change)
         return
     how = change.phase.replace("_", " ")
@@ -201,6 +199,10 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
         back = f" (it rolls back because of {reason})" if reason else ""
         reason = f"{change.waits_for}{back}"
     out.fail(f"change {change.id} {how}" + (f": {reason}" if reason else ""), hint)
+
+
+def _colour(change: ChangeView) -> str:
+    return "red" if change.tally.lost else "yellow" if change.cut else "green"
 
 
 def _warnings(change: ChangeView) -> None:

@@ -42,7 +42,8 @@ def told(event: Event, change: Change) -> Event:
     """The event that says how a change ended, with its count."""
     if not isinstance(event, ChangeEnded) or event.change != change.id:
         return event
-    return replace(event, accepted=change.tally.accepted, lost=change.tally.lost, uncounted=uncounted_of(change))
+    tally = change.tally
+    return replace(event, accepted=tally.accepted, lost=tally.lost, uncounted=uncounted_of(change), cut=change.cut)
 
 
 def counts_view(project: str, seen: RouterSeen | None) -> CountsView:

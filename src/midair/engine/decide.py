@@ -9,7 +9,7 @@ from midair import rollout as rollouts
 from midair.engine.count import counted, told
 from midair.model.action import Action, SetRoutes
 from midair.model.change import Change
-from midair.model.event import ChangeEnded, Event, ReplicaStopped
+from midair.model.event import ChangeEnded, Event, ReplicaStopped, ReplicaStopping
 from midair.model.moment import Moment
 from midair.model.rollout import Rollout
 from midair.model.seen import Seen
@@ -51,7 +51,7 @@ def decide(
     ended = False
     if change is not None:
         step = changes.advance(change, after, now)
-        step = msgspec.structs.replace(step, change=_warned(step.change, events))
+        step = msgspec.structs.replace(step, change=_noted(step.change, events))
         ended = step.change.ended_at is not None
         is_reported = any(isinstance(event, ChangeEnded) for event in step.events)
         change = counted(step.change, router) if is_reported else step.change
@@ -70,11 +70,13 @@ def decide(
     )
 
 
-def _warned(change: Change, events: Iterable[tuple[int | None, Event]]) -> Change:
+def _noted(change: Change, events: Iterable[tuple[int | None, Event]]) -> Change:
     """The change with what happened to its replicas that people should know of when it has ended."""
+    mine = [event for number, event in events if number == change.id]
     killed = [
-        describe(event)
-        for number, event in events
-        if number == change.id and isinstance(event, ReplicaStopped) and event.killed_after_s is not None
+        describe(event) for event in mine if isinstance(event, ReplicaStopped) and event.killed_after_s is not None
     ]
-    return msgspec.structs.replace(change, warnings=(*change.warnings, *killed)) if killed else change
+    cut = sum(event.cut for event in mine if isinstance(event, ReplicaStopping))
+    if not killed and not cut:
+        return change
+    return msgspec.structs.replace(change, warnings=(*change.warnings, *killed), cut=change.cut + cut)

@@ -39,6 +39,7 @@ class Change(msgspec.Struct, frozen=True):
     ended_at: Moment | None = None
     reason: str = ""
     warnings: tuple[str, ...] = ()  # what went otherwise than in order, though the change went on
+    cut: int = 0  # requests and connections that were still inside replicas stopped at their drain deadline
     baseline: Tally = Tally()  # the router's counts when it began
     tally: Tally = Tally()  # requests during the change, once ended
     token: str = ""  # of the request that asked for it

@@ -22,6 +22,7 @@ class ChangeEnded(msgspec.Struct, frozen=True, tag="change-ended"):
     accepted: int = 0  # requests during the change
     lost: int = 0
     uncounted: tuple[str, ...] = ()  # services whose requests no router counts
+    cut: int = 0  # at drain deadlines
 
 
 class PhaseChanged(msgspec.Struct, frozen=True, tag="phase-changed"):

@@ -36,6 +36,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     token: str = ""  # of the request that asked for it
     waits_for: str = ""  # why it is stuck; it goes on trying
     uncounted: tuple[str, ...] = ()  # services of it whose requests no router counts
+    cut: int = 0  # requests and connections that were still inside replicas at their drain deadline
 
     @property
     def is_stuck(self) -> bool:
@@ -74,4 +75,5 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         token=change.token,
         waits_for=change.waits_for,
         uncounted=uncounted_of(change),
+        cut=change.cut,
     )

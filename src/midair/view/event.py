@@ -146,8 +146,9 @@ def _describe_end(event: ChangeEnded) -> str:
     text = f"change {event.change} {_words(event.phase)}"
     if event.reason:
         text += f": {event.reason}"
-    if event.accepted or event.uncounted:
-        text += f", {counted_text(Tally(accepted=event.accepted, lost=event.lost), event.uncounted)}"
+    if event.accepted or event.uncounted or event.cut:
+        tally = Tally(accepted=event.accepted, lost=event.lost)
+        text += f", {counted_text(tally, event.uncounted, event.cut)}"
     return text
 
 

@@ -31,11 +31,16 @@ def uncounted_of(change: Change) -> tuple[str, ...]:
     return uncounted(service for name, service in change.after.project.services.items() if name in touched)
 
 
-def counted_text(tally: Tally, past: tuple[str, ...]) -> str:
-    """The count as people read it. Without anything that could be counted there is no "0 lost"."""
+def counted_text(tally: Tally, past: tuple[str, ...], cut: int = 0) -> str:
+    """The count as people read it. Without anything that could be counted there is no "0 lost".
+
+    `cut`: what was still inside replicas at their drain deadline; the servers end it, so not all of it is lost.
+    """
     missing = f"not counted: {', '.join(past)}"
-    if past and not tally.accepted:
+    if past and not tally.accepted and not cut:
         return missing
     plural = "" if tally.accepted == 1 else "s"
     text = f"{tally.accepted:,} request{plural} accepted, {tally.lost:,} lost"
+    if cut:
+        text += f", {cut:,} cut at the drain deadline"
     return f"{text}; {missing}" if past else text
