@@ -177,7 +177,7 @@ def streams() -> str:
 
 def goes_in(operation: dict[str, Any]) -> str:
     """The type of the request's body, and its query parameters."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    content = next(iter(operation.get("requestBody", {}).get("content", {}).values()), None)
     names = [f"`?{one['name']}=`" for one in operation["parameters"] if one["in"] == "query"]
     return " ".join(([schema_type(content["schema"])] if content else []) + names)
 
@@ -187,7 +187,7 @@ def comes_out(operation: dict[str, Any]) -> str:
     status, answer = next(iter(operation["responses"].items()))
     kinds = answer["content"]
     texts = [schema_type(kinds["application/json"]["schema"])] if "application/json" in kinds else []
-    texts += ["a stream"] if "text/event-stream" in kinds else []
+    texts += ["a stream"] if kinds.keys() - {"application/json"} else []
     return f"{status} {', or '.join(texts)}".strip()
 
 

@@ -10,7 +10,7 @@ from midair.cli.main import STEERING, cli
 from midair.view.daemon import BackupView, Done
 
 # A server, a show, systemd's unit, and lines that were never anything but text.
-NO_JSON = {"serve", "demo", "daemon install", "daemon uninstall", "daemon logs", "completion"}
+NO_JSON = {"exec", "run", "serve", "demo", "daemon install", "daemon uninstall", "daemon logs", "completion"}
 
 
 @pytest.fixture

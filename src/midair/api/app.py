@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from midair.api import changes, daemon, events, flags, logs, problem, projects, services
+from midair.api import changes, commands, daemon, events, flags, logs, problem, projects, services
 from midair.api.endpoint import Control, Endpoint, route
 from midair.api.openapi import describe
 from midair.engine.engine import Engine
@@ -15,6 +15,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *projects.ENDPOINTS,
     *changes.ENDPOINTS,
     *services.ENDPOINTS,
+    *commands.ENDPOINTS,
     *flags.ENDPOINTS,
     *events.ENDPOINTS,
     *logs.ENDPOINTS,

@@ -92,6 +92,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     status: int = 200
     streams: str = ""  # what the event stream holds, when there is one
     events: dict[str, Any] = {}  # the type of the data of each of its events, by name
+    two_way: bool = False  # the body is read by the handler, while it answers; its first frame is a `body`
     text: str = ""  # more for the description
 
     @property
@@ -106,6 +107,8 @@ def route(endpoint: Endpoint, engine: Engine, control: Control) -> Route:
 
     async def answer(request: Request) -> Response:
         query = _query(request, endpoint.query)
+        if endpoint.two_way:
+            return cast(Response, await endpoint.handler(Call(request, engine, control, None, query)))
         given = await _read(request)  # also when it is not wanted: the caller is still sending it
         body = body_decoder.decode(given) if body_decoder is not None else None
         value = await endpoint.handler(Call(request, engine, control, body, query))

@@ -10,6 +10,7 @@ import msgspec
 from midair import __version__
 from midair.api.endpoint import Endpoint
 from midair.view.error import ErrorAnswer
+from midair.view.frames import MEDIA_TYPE
 
 Schema = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"
@@ -58,7 +59,8 @@ def _operation(endpoint: Endpoint, by_type: dict[str, Schema]) -> Schema:
         },
     }
     if endpoint.body is not None:
-        content = {"application/json": {"schema": by_type[repr(endpoint.body)]}}
+        media = MEDIA_TYPE if endpoint.two_way else "application/json"
+        content = {media: {"schema": by_type[repr(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -67,7 +69,9 @@ def _content(endpoint: Endpoint, by_type: dict[str, Schema]) -> Schema:
     content: Schema = {}
     if endpoint.answer is not None:
         content["application/json"] = {"schema": by_type[repr(endpoint.answer)]}
-    if endpoint.streams:
+    if endpoint.two_way:
+        content[MEDIA_TYPE] = {"schema": {"type": "string", "format": "binary"}}
+    elif endpoint.streams:
         events = {name: by_type[repr(kind)] for name, kind in endpoint.events.items()}
         content["text/event-stream"] = {"schema": {"oneOf": [_event(*event) for event in events.items()]}}
     return content

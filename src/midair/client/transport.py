@@ -31,9 +31,9 @@ class Transport:
                     return _checked(exchange.begin(method, url, {}, body), exchange)
             except (BrokenOff, ConnectionResetError, BrokenPipeError) as error:
                 if method != "GET" or time.monotonic() > deadline:
-                    raise _unreachable(error, self.path) from error
+                    raise unreachable(error, self.path) from error
             except OSError as error:
-                raise _unreachable(error, self.path) from error
+                raise unreachable(error, self.path) from error
             time.sleep(0.02)  # the daemon ended before it answered, which may have been for its successor
 
     def stream(
@@ -53,18 +53,18 @@ class Transport:
                     _checked(status, exchange)
                 yield from _events(exchange.lines())
         except ConnectionRefusedError as error:
-            raise _unreachable(error, self.path) from error
+            raise unreachable(error, self.path) from error
         except ConnectionError:
             raise
         except OSError as error:
-            raise _unreachable(error, self.path) from error
+            raise unreachable(error, self.path) from error
 
 
 def _checked(status: int, exchange: Exchange) -> bytes:
     """The body, unless it is about a failure."""
     body = exchange.read()
     if status >= 400:
-        raise _error(status, body)
+        raise error_from(status, body)
     return body
 
 
@@ -81,7 +81,8 @@ def _events(lines: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
             name, data = "", b""
 
 
-def _error(status: int, body: bytes) -> errors.MidairError:
+def error_from(status: int, body: bytes) -> errors.MidairError:
+    """The exception for an answer that is about a failure."""
     try:
         error = msgspec.json.decode(body, type=ErrorAnswer).error
     except msgspec.DecodeError:
@@ -107,7 +108,8 @@ def _kinds() -> dict[str, type[errors.MidairError]]:
     return found
 
 
-def _unreachable(error: Exception, path: Path) -> errors.DaemonTrouble:
+def unreachable(error: Exception, path: Path) -> errors.DaemonTrouble:
+    """The exception for a connection that could not be made, or broke."""
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError, NotADirectoryError)):
         hint = "run midair up, which starts it, or midair daemon start"
         others = hint_of(_folder_name(), alone=False)

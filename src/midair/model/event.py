@@ -125,6 +125,28 @@ class WishTaken(msgspec.Struct, frozen=True, tag="wish-taken"):
     wish: str
 
 
+class CommandBegan(msgspec.Struct, frozen=True, tag="command-began"):
+    """Somebody ran a command beside the replicas of a service. What it was is nobody else's business."""
+
+    session: str  # which end is this one's
+    how: str  # exec, run
+    service: str
+    by: str = ""
+    replica: str = ""  # of an exec
+
+
+class CommandEnded(msgspec.Struct, frozen=True, tag="command-ended"):
+    """A command ended, or was ended with its client."""
+
+    session: str
+    how: str
+    service: str
+    exit_code: int
+    took_s: float
+    by: str = ""
+    replica: str = ""
+
+
 class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
     """The router died, and another one took its place."""
 
@@ -137,7 +159,7 @@ class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed
     | ReplicaDraining | ReplicaStopping | ReplicaStopped | ReplicaEndedByHand | ReplicaResized | RoutesAsked
-    | RouterDied | WishTaken | ProjectTakenDown | ProjectRenamed
+    | RouterDied | WishTaken | ProjectTakenDown | ProjectRenamed | CommandBegan | CommandEnded
 )  # fmt: skip
 
 

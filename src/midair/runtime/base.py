@@ -4,12 +4,39 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from midair.model.action import FrontAction, RuntimeAction
+from midair.model.command import Command
+from midair.model.ids import ReplicaId
 from midair.model.plan import Written
 from midair.model.project import Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
 
 Progress = Callable[[str], None]  # takes one line for people
 _NONE: Mapping[str, bytes] = {}
+
+
+class CommandSession(Protocol):
+    """A command that somebody uses. What does not read keeps the other side from writing: nothing piles up here."""
+
+    async def read(self) -> tuple[bool, bytes] | None:
+        """More output, and whether that is of standard error. None: no more will come."""
+
+    async def write(self, data: bytes) -> None:
+        """Hand input over. Returns when the command, or its pipe, has taken it; or will take none any more."""
+
+    async def close_input(self) -> None:
+        """End its input."""
+
+    async def resize(self, rows: int, columns: int) -> None:
+        """Change the size of its terminal."""
+
+    async def signal(self, name: str) -> None:
+        """Send it a signal. Raises RuntimeTrouble for one that does not exist."""
+
+    async def wait(self) -> int:
+        """The exit code, once it has ended; 128 and the number for a signal."""
+
+    async def close(self) -> None:
+        """End it and all that it has started, politely and then not. Returns when nothing of it is left."""
 
 
 class Runtime(Protocol):
@@ -45,6 +72,16 @@ class Runtime(Protocol):
 
     async def perform(self, action: RuntimeAction, revision: Revision | None) -> None:
         """Carry out an action, or begin to: long ones go on in the background and are seen. `revision`: for starts."""
+
+    async def exec(self, replica: ReplicaId, command: Command) -> CommandSession:
+        """Run a command beside a replica, with its environment, folder, user and limits. Ends with the replica.
+
+        Raises RuntimeTrouble."""
+
+    async def run(self, revision: Revision, command: Command, *, publish: bool) -> CommandSession:
+        """Run one more process of a revision, which is no replica: neither observed nor routed to.
+
+        `publish`: at the published ports of its service. Raises RuntimeTrouble."""
 
     async def adapt(self, revision: Revision) -> None:
         """Let the replicas of a revision take what may differ while its id stays: health checks, `pre_stop`.

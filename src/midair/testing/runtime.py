@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import FrontAction, RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.command import Command
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.moment import Moment, Span
 from midair.model.plan import Written
 from midair.model.project import Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
-from midair.runtime.base import Progress
+from midair.runtime.base import CommandSession, Progress
+from midair.testing.session import FakeSession
 
 _NONE: Mapping[str, bytes] = {}
 
@@ -132,6 +134,16 @@ class FakeRuntime:
         elif fake is not None and isinstance(action, RemoveReplica):
             self._remove(fake)
         self.nudge()
+
+    async def exec(self, replica: ReplicaId, command: Command) -> CommandSession:
+        """Run a command that answers with its words."""
+        self._fail_if_told()
+        return FakeSession(command)
+
+    async def run(self, revision: Revision, command: Command, *, publish: bool) -> CommandSession:
+        """The same beside no replica."""
+        self._fail_if_told()
+        return FakeSession(command)
 
     async def written(self, release: str) -> Written:
         """What a test says was written into a release."""

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from midair.model.command import Command
 from midair.model.project import Project
 
 WishName = Literal["pause", "resume", "promote", "abort", "hold", "release"]
@@ -126,6 +127,15 @@ class AskWish(msgspec.Struct, frozen=True):
     """Steer a rollout."""
 
     wish: WishName
+
+
+class AskCommand(msgspec.Struct, frozen=True):
+    """Run a command beside the replicas of a service, in a stream that goes both ways."""
+
+    command: Command
+    index: int | None = None  # exec: which of the service's replicas, from 1; None: any
+    publish: bool = False  # run: at the published ports of the service
+    by: str = ""  # who asks, for the history
 
 
 class AskRestart(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ import msgspec
 from midair.model.event import (
     ChangeAccepted,
     ChangeEnded,
+    CommandBegan,
+    CommandEnded,
     Event,
     PhaseChanged,
     ProjectRenamed,
@@ -94,8 +96,24 @@ def describe(event: Event) -> str:
             return f"{service} routes {generation}: {_shares(weights, hold)}"
         case RouterDied():
             return _describe_death(event)
+        case WishTaken() | CommandBegan() | CommandEnded():
+            return _describe_person(event)
+
+
+def _describe_person(event: WishTaken | CommandBegan | CommandEnded) -> str:
+    """What a person did beside changes."""
+    match event:
         case WishTaken(service, wish):
             return f"{service} {wish} asked for"
+        case CommandBegan():
+            return f"{_command(event)} began"
+        case CommandEnded(exit_code=code, took_s=took_s):
+            return f"{_command(event)} ended with code {code} after {took_s:.1f} s"
+
+
+def _command(event: CommandBegan | CommandEnded) -> str:
+    place = event.replica or event.service
+    return f"{event.how} in {place}" + (f" by {event.by}" if event.by else "")
 
 
 def _describe_replica(

@@ -12,12 +12,13 @@ from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
 from midair.model.action import FrontAction, RemoveReplica, ResizeReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.command import Command
 from midair.model.fronts import fronted
 from midair.model.ids import FOREIGN, ReplicaId, service_of
 from midair.model.plan import Written
 from midair.model.project import Hook, Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
-from midair.runtime.base import Progress
+from midair.runtime.base import CommandSession, Progress
 from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.builds import Builds
 from midair.runtime.docker.by_hand import ByHand
@@ -186,6 +187,12 @@ class DockerRuntime:
             if self._naming is not None:
                 with suppress(RuntimeTrouble):  # tried again when something is new
                     await self._naming.settle()
+
+    async def exec(self, replica: ReplicaId, command: Command) -> CommandSession:
+        raise RuntimeTrouble(f'cannot exec in "{replica}": it is a container', hint="use docker exec")
+
+    async def run(self, revision: Revision, command: Command, *, publish: bool) -> CommandSession:
+        raise RuntimeTrouble(f'cannot run "{revision.service.name}": it runs on Docker', hint="use docker compose run")
 
     async def written(self, release: str) -> Written:
         """Nothing: what a container writes beside its volumes goes with it, as people who use containers expect."""

@@ -33,7 +33,7 @@ def start_logger(log: Path) -> tuple[Identity, int]:
     finally:
         os.close(reader)
     process.returncode = 0  # reaped by whoever waits for its end
-    return _identity(process.pid), writer
+    return identity_of_child(process.pid), writer
 
 
 def start_child(
@@ -50,10 +50,11 @@ def start_child(
         start_new_session=True,
     )
     process.returncode = 0  # nobody waits through this object: a `Watch` reaps, or a later daemon only looks
-    return _identity(process.pid)
+    return identity_of_child(process.pid)
 
 
-def _identity(pid: int) -> Identity:
+def identity_of_child(pid: int) -> Identity:
+    """The identity of a process that this one has just started, also when it has ended already."""
     identity = identity_of(pid)
     if identity is not None:
         return identity

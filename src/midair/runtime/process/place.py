@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from midair.errors import RuntimeTrouble
+from midair.model.command import Command as Wanted
 from midair.model.moment import Span
 from midair.model.project import Hook, Revision, Service
 from midair.runtime.process import translate
@@ -12,7 +14,7 @@ from midair.runtime.process.layout import Layout
 from midair.runtime.process.program import missing_interpreter
 from midair.runtime.process.record import Record
 from midair.runtime.process.spawn import Spawn
-from midair.runtime.process.user import find_user
+from midair.runtime.process.user import User, find_user
 
 # What a replica inherits when it is not known which shell asked for it.
 _ORDINARY = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
@@ -50,16 +52,26 @@ def process_of(layout: Layout, known: Record, mark: str) -> Spawn:
     """The replica's own process. Raises RuntimeTrouble when there is no such user."""
     service = known.revision.service
     user = find_user(service.user)
-    if user is not None:
-        layout.let_through()
-    flags = f"unix:{layout.flags(of_others=user is not None)}#{layout.project}"
     return Spawn(
         name=f'replica "{known.id}"',
         argv=translate.substituted(translate.arguments(service), given(known)),
-        environment={"MIDAIR_FLAGS": flags, **_environment(known, mark)},
+        environment={**_flags(layout, user), **_environment(known, mark)},
         folder=folder_of(layout, known.revision),
         user=user,
     )
+
+
+def command_of(layout: Layout, known: Record, wanted: Wanted, mark: str, *, alone: bool) -> Spawn:
+    """A command beside the replica, or `alone` in its place. Raises RuntimeTrouble when there is no such user."""
+    service = known.revision.service
+    user = find_user(wanted.user or service.user)
+    words = wanted.words or translate.substituted(service.command or (), given(known))
+    first = translate.substituted(service.entrypoint or (), given(known)) if alone else ()
+    if not first + words:
+        raise RuntimeTrouble(f'cannot run service "{service.name}": it has no command')
+    environment = {**_flags(layout, user), **_environment(known, mark), **wanted.environment, translate.MARK: mark}
+    folder = folder_of(layout, known.revision) / wanted.working_dir
+    return Spawn(f"the command in {service.name}", (*first, *words), environment, folder, user)
 
 
 def missing_interpreter_of(layout: Layout, known: Record) -> str:
@@ -84,6 +96,12 @@ def hook_of(layout: Layout, known: Record, hook: Hook, timeout_s: Span, mark: st
         timeout_s=timeout_s,
         user=find_user(hook.user or known.revision.service.user),
     )
+
+
+def _flags(layout: Layout, user: User | None) -> dict[str, str]:
+    if user is not None:
+        layout.let_through()
+    return {"MIDAIR_FLAGS": f"unix:{layout.flags(of_others=user is not None)}#{layout.project}"}
 
 
 def _environment(known: Record, mark: str) -> dict[str, str]:

@@ -9,12 +9,13 @@ import msgspec
 
 from midair.errors import RuntimeTrouble
 from midair.model.action import FrontAction, RemoveReplica, RuntimeAction, StartReplica, StopReplica
+from midair.model.command import Command
 from midair.model.ids import ReplicaId, service_of
 from midair.model.moment import Moment
 from midair.model.plan import Written
 from midair.model.project import Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
-from midair.runtime.base import Progress
+from midair.runtime.base import CommandSession, Progress
 from midair.runtime.process import belongings, check, logs, record, translate, written
 from midair.runtime.process.layout import Layout, replica_of_log
 from midair.runtime.process.leftover import kill_strays
@@ -23,6 +24,7 @@ from midair.runtime.process.ports import free_port
 from midair.runtime.process.record import FILE, Record
 from midair.runtime.process.release import Releases
 from midair.runtime.process.replica import Replica, Surroundings
+from midair.runtime.process.sessions import Sessions
 from midair.runtime.process.thread import to_its_end
 from midair.runtime.process.user import find_user
 
@@ -44,6 +46,7 @@ class ProcessRuntime:
         self._nudges: list[Callable[[], None]] = []
         self._around = Surroundings(self._layout, clock, self._changed)
         self._releases = Releases(self._layout)
+        self._sessions = Sessions(self._layout, clock)
         self._linking = asyncio.Lock()  # replicas of one release may start together
         self._log_keeper: asyncio.Task[None] | None = None
 
@@ -66,6 +69,7 @@ class ProcessRuntime:
         if self._log_keeper is not None:
             self._log_keeper.cancel()
             await asyncio.gather(self._log_keeper, return_exceptions=True)
+        await self._sessions.close()
         for replica in self._replicas.values():
             replica.let_go()
         await asyncio.gather(*(replica.settle() for replica in self._replicas.values()))
@@ -98,6 +102,20 @@ class ProcessRuntime:
             known.stop(action.signal, action.grace_s)
         elif known is not None and isinstance(action, RemoveReplica):
             self._remove(known)
+
+    async def exec(self, replica: ReplicaId, command: Command) -> CommandSession:
+        """Run a command with what a replica has. It ends with the replica."""
+        known = self._replicas.get(replica)
+        if known is None or known.record.state == "exited":
+            raise RuntimeTrouble(f'cannot run a command in replica "{replica}": it has ended')
+        return self._sessions.exec(known, command)
+
+    async def run(self, revision: Revision, command: Command, *, publish: bool) -> CommandSession:
+        """Run one more process of a revision, which has no record."""
+        if revision.service.links:
+            await self._make_links(revision)
+        taken = {replica.record.port for replica in self._replicas.values()}
+        return self._sessions.run(revision, command, taken, publish=publish)
 
     async def adapt(self, revision: Revision) -> None:
         """Let the replicas of a revision take what may differ while its id stays."""
@@ -138,7 +156,7 @@ class ProcessRuntime:
 
     async def prune(self, keep: set[str]) -> None:
         """Delete releases that are not in `keep`. What a replica on record runs in is kept as well."""
-        used = {replica.record.revision.release for replica in self._replicas.values()}
+        used = {replica.record.revision.release for replica in self._replicas.values()} | self._sessions.releases()
         await self._releases.prune(keep | {release for release in used if release})
 
     async def check(self, service: Service, shell: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -167,6 +185,9 @@ class ProcessRuntime:
         """Have the links of its revision in the release before a replica starts there."""
         if revision is None or not revision.service.links or (known and known.record.attempt >= action.attempt):
             return
+        await self._make_links(revision)
+
+    async def _make_links(self, revision: Revision) -> None:
         living = [replica.record.revision for replica in self._replicas.values() if replica.record.state != "exited"]
         in_use = {running.release for running in living if running.release}
         async with self._linking:
