@@ -59,7 +59,7 @@ beside:
 unit: $(READY)   ## the fast tests alone
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
 
-stacks: $(READY) engine ## Compose stacks with real servers, changed under load: two by chance, or ARGS=--all
+stacks: $(READY) engine ## Compose stacks with real servers, changed under load: one by chance, or ARGS=--all
 	@command -v mmdebstrap >/dev/null || { apt-get update -q >/dev/null && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends mmdebstrap >/dev/null; }
 	$(BIN)/python -m pytest -m stacks tests/stacks $(ARGS)

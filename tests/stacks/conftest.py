@@ -7,9 +7,9 @@ import pytest
 from tests.docker import engine as engines
 from tests.docker.conftest import place as place  # a fixture of these tests, too
 from tests.stacks.images.build import build
-from tests.stacks.stack import NAMES, Stack
+from tests.stacks.stack import NAMES, Stack, images_of
 
-SAMPLE = 2
+SAMPLE = 1
 
 
 def pytest_addoption(parser):
@@ -39,18 +39,19 @@ def _sample(config):
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory):
+def engine(request, tmp_path_factory):
     """Never the user's: the images get the names of official ones. STACKS_ENGINE names one that may be used so."""
+    images = set().union(*map(images_of, _sample(request.config)))
     if host := os.environ.get("STACKS_ENGINE"):
         found = engines.Engine(host)
-        build(found)
+        build(found, images)
         yield found
         return
     folder = tmp_path_factory.mktemp("docker")
     engines.require_own()
     found = engines.start_own(folder)
     try:
-        build(found)
+        build(found, images)
         yield found
     finally:
         found.stop()

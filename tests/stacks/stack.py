@@ -6,6 +6,7 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from tests.docker import composev2
 from tests.docker.waiting import eventually
 from tests.e2e.place import LOAD, free_port
@@ -14,6 +15,14 @@ HERE = Path(__file__).parent
 NAMES = sorted(path.parent.name for path in HERE.glob("*/compose.yaml"))
 CALLER = "python:3.11-slim"
 OUTSIDE = {"get": 1, "idle": 1, "new": 1, "post": 1}
+# Without a check an app that hangs could as well be slow, so it is given ten minutes unless the file says less.
+HURRY = "x-midair: {rollout: {progress_deadline: 15s}}\n"
+
+
+def images_of(name):
+    """Images that a stack and its users need and do not build."""
+    services = yaml.safe_load((HERE / name / "compose.yaml").read_text())["services"].values()
+    return {CALLER, *(service["image"] for service in services if "image" in service)}
 
 
 class Stack:
@@ -36,6 +45,25 @@ class Stack:
     def up(self, *, expect=0, timeout=200):
         """`midair up`, which must not find anything to ask."""
         return self.place.midair("up", expect=expect, timeout=timeout)
+
+    def hurry(self):
+        """Give up sooner, by a file beside the Compose file."""
+        self.place.write(HURRY, "compose.override.yaml")
+
+    @contextmanager
+    def broken(self, way):
+        """New code that fails in this way: an edit of a file, or a setting that the code fails by."""
+        edit = self.users.get(way)
+        if edit is None:
+            self.set(BROKEN=way)
+        else:
+            self.place.edit(*edit)
+        yield
+        if edit is None:
+            self.set(BROKEN="")
+        else:
+            path, before, after = edit
+            self.place.edit(path, after, before)
 
     def compose(self, *words):
         """Docker Compose in the folder of the project."""
@@ -61,6 +89,10 @@ class Stack:
         reports["outside"] = outside.report
         for words, container in callers.items():
             reports[words] = self._report(container)
+        for users, report in reports.items():
+            self.place.log.append(
+                f"{users}: {report['requests']} calls, {report['failed']} failed {report['failures']}"
+            )
 
     def _call(self, words):
         """Start a caller in the project's network: the load client, or a client of a database."""

@@ -9,8 +9,14 @@ def failures(reports):
     return {users: report["failures"] for users, report in reports.items() if report["failed"]}
 
 
-def test_code_environment_and_undo_lose_nothing(stack):
+def test_changes_and_undo_lose_nothing(stack):
     stack.up()
+    change_and_undo(stack)
+    break_in_every_way(stack)
+    answer_with_errors(stack)
+
+
+def change_and_undo(stack):
     place = stack.place
     with stack.load() as reports:
         place.edit(*stack.users["code"])
@@ -24,42 +30,39 @@ def test_code_environment_and_undo_lose_nothing(stack):
     assert place.client.counts("shop").total.lost == 0
 
 
-@pytest.mark.timeout(900)
-def test_broken_changes_are_rolled_back_without_a_loss(stack):
-    stack.up()
+def break_in_every_way(stack):
+    stack.hurry()
     with stack.load() as reports:
-        for way in ("exits", "hangs", "unhealthy", "dies", "migration"):
-            stack.set(BROKEN=way)
-            stack.up(expect=3)
-        stack.set(BROKEN="")
-        stack.place.edit(*stack.users["build"])
-        stack.up(expect=1)
+        for way in stack.users["broken"]:
+            with stack.broken(way):
+                stack.up(expect=1 if way == "build" else 3)
     assert failures(reports) == {}
     assert stack.place.client.counts("shop").total.lost == 0
 
 
-def test_errors_of_the_app_are_counted_as_its_answers(stack):
-    stack.up()
+def answer_with_errors(stack):
+    """Errors of the app are its answers: they are counted as such, and are no loss."""
     stack.set(BROKEN="errors")
     with stack.load() as reports:
         stack.up()
     failed = sum(report["failed"] for report in reports.values())
     counts = stack.place.client.counts("shop")
+    answers = [count.by_status.get("5xx", 0) for count in counts.services if count.service == stack.users["app"]]
     assert failed > 0
-    assert sum(service.by_status.get("5xx", 0) for service in counts.services) == failed
+    assert sum(answers) == failed
     assert counts.total.lost == 0
 
 
 def test_project_of_docker_compose_is_adopted_under_load(stack):
-    stack.compose("up", "-d", "--wait")
+    stack.compose("up", "-d", "--wait", *stack.users.get("compose", ()))
     stack.set(COLOUR="blue")
-    with stack.load() as reports:
+    with stack.load() as adopting:
         stack.up()
-    databases = {users: report for users, report in reports.items() if users.startswith("/callers.py")}
-    assert failures(databases) == {}
     with stack.load() as reports:
         stack.set(COLOUR="red")
         stack.up()
         stack.place.midair("undo", expect=0)
     assert failures(reports) == {}
     stack.place.midair("undo", "1", expect=0)
+    databases = {users: report for users, report in adopting.items() if users.startswith("/callers.py")}
+    assert failures(databases) == {}

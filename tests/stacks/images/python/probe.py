@@ -17,7 +17,8 @@ def break_down():
     if BROKEN == "hangs":
         time.sleep(3600)
     if BROKEN == "dies":
-        threading.Timer(3, os.kill, (1, signal.SIGTERM)).start()
+        # The server that this worker belongs to: the first process may be a shell, which ignores the signal.
+        threading.Timer(3, os.kill, (os.getppid(), signal.SIGTERM)).start()
 
 
 def add_pages(app, version):
@@ -28,6 +29,8 @@ def add_pages(app, version):
     def fail():
         if BROKEN == "errors" and request.path == "/":
             raise RuntimeError("a mistake in the new code")
+        if BROKEN == "crashes":
+            os._exit(1)
 
     @app.after_request
     def name_version(answer):
