@@ -7,6 +7,7 @@ from midair import rollout as core
 from midair.model.action import SetRoutes, StartReplica, StopReplica
 from midair.model.event import ReplicaDraining, ReplicaFailed, ReplicaReady, ReplicaStarted, ReplicaStopped, RoutesAsked
 from midair.model.ids import ReplicaId
+from midair.model.project import Drain
 from midair.model.rollout import Goal
 from midair.model.seen import RouteSeen
 from midair.rollout.backoff import backoff
@@ -63,6 +64,19 @@ def test_a_start_under_way_counts_as_alive(stage):
     assert actions_of(stage, StartReplica) == []
     stage.seen = replace(stage.seen, starting=())
     assert len(actions_of(stage, StartReplica)) == 1
+
+
+@pytest.mark.parametrize(("in_surge", "started"), [(True, []), (False, ["web/b/1"])])
+def test_draining_replica_holds_no_batch_up(stage, in_surge, started):
+    told(stage, "policy monitor_s=0", "serving a 3", "begin b 3")
+    policy = replace(stage.rollout.policy, drain=Drain(websocket_s=5.0, in_surge=in_surge))
+    stage.rollout = replace(stage.rollout, policy=policy)
+    old = "a/0 ready, a/1 ready, a/2 ready"
+    told(stage, "advance", f"see {old}, b/0 ready; settled 2 a/0 a/1 a/2", "advance")
+    told(stage, f"see {old}, b/0 ready; settled 3 a/0 a/1 a/2 b/0", "advance")
+    told(stage, f"see {old}, b/0 ready; settled 4 a/0 a/1 b/0; open a/2=2")
+    assert (stage.rollout.asked.leaving, stage.rollout.asked.websocket_s) == (("web/a/2",), 5.0)
+    assert [one.replica for one in actions_of(stage, StartReplica)] == started
 
 
 def test_a_failed_action_is_tried_again_after_longer_and_longer_waits(stage):

@@ -22,7 +22,8 @@ def test_a_service_that_says_little_has_every_default(service):
     web = service("{image: x, x-midair: {runtime: process}}")
     assert (web.runtime, web.replicas, web.stop_signal, web.stop_grace_s) == ("process", 1, "SIGTERM", 10.0)
     assert (web.update, web.rollback) == (Update(), Update(failure_action="pause"))
-    assert (web.strategy, web.drain, web.hold, web.ready, web.healthcheck) == (Strategy(), Drain(), Hold(), None, None)
+    assert web.drain == Drain(websocket_s=5.0, in_surge=False)
+    assert (web.strategy, web.hold, web.ready, web.healthcheck) == (Strategy(), Hold(), None, None)
     assert (web.command, web.entrypoint, web.build, web.ports) == (None, None, None, ())
     assert web.fields == {"image": "x", "networks": {"default": None}, "command": None, "entrypoint": None}
     assert web.extension == {"runtime": "process"}
@@ -49,7 +50,7 @@ x-midair:
         StrategyStep(pause_s=120.0), StrategyStep(analysis="fast"),
     )  # fmt: skip
     assert (web.strategy.kind, web.strategy.stick_by) == ("canary", "cookie:id")
-    assert (web.drain, web.hold) == (Drain(5.0, "wait"), Hold(60.0))
+    assert (web.drain, web.hold) == (Drain(5.0, "wait", websocket_s=5.0, in_surge=False), Hold(60.0))
     assert web.on_change == {"app.toml": "SIGHUP", "b": "http://localhost/reload"}
     assert web.build == Build("/srv/shop/code", dockerfile="Dockerfile", command="make", ignore=("*.log",))
     assert "x-midair" not in web.fields

@@ -136,6 +136,8 @@ class Drain(msgspec.Struct, frozen=True):
     long_lived: Literal["close", "wait"] = (
         "close"  # WebSockets and streams: closed politely at the deadline, or waited for
     )
+    websocket_s: Span | None = None  # for WebSockets; None: the timeout
+    in_surge: bool = True  # replicas on their way out count against the surge; by default no file's do
 
 
 class Hold(msgspec.Struct, frozen=True):

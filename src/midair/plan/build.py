@@ -6,7 +6,7 @@ import msgspec
 
 from midair.model.ids import RevisionId
 from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
-from midair.model.project import Applied, Hook, Project, Revision, Service
+from midair.model.project import Applied, Drain, Hook, Project, Revision, Service
 from midair.plan import confirm, exchange, fronts, note, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
@@ -239,7 +239,8 @@ def _settings(service: Service) -> Service:
         build = msgspec.structs.replace(build, settings={}, secrets={})
     return msgspec.structs.replace(
         service, fields={}, extension={}, names=(), own_volumes=(), listens=(), links=(), shared_place="", moves=False,
-        front=None, build=build, pre_stop=_plainly(service.pre_stop), post_start=_plainly(service.post_start),
+        front=None, drain=Drain(), build=build, pre_stop=_plainly(service.pre_stop),
+        post_start=_plainly(service.post_start),
     )  # fmt: skip
 
 

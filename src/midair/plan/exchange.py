@@ -102,6 +102,15 @@ def has_gap(service: Service) -> bool:
     return order_of(service) == "stop-first" and 0 < service.replicas <= at_a_time(service)
 
 
+def most_alive(service: Service) -> int:
+    """How many replicas can be alive at once in the middle of an exchange, those that drain or stop among them."""
+    if service.moves or service.strategy.kind == "recreate" or order_of(service) == "stop-first":
+        return service.replicas
+    if service.drain.in_surge and service.strategy.kind == "rolling":
+        return service.replicas + at_a_time(service)
+    return 2 * service.replicas
+
+
 def longest_gap(service: Service) -> Span:
     """How long a gap can be by what the file says: the old replica's grace, then the new one's start.
 

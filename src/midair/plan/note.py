@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from midair.model.plan import PlanStep
 from midair.model.project import Service
 from midair.plan import own_port
+from midair.plan.exchange import most_alive
 from midair.plan.links import described
 from midair.plan.render import CODE
 from midair.plan.warn import starts_replicas
@@ -15,7 +16,10 @@ _VARIABLE = "environment."
 def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:
     """The notes on every service of which replicas are started."""
     begun = (services[step.service] for step in steps if starts_replicas(step))
-    return tuple(text for service in begun for text in _of_start(service))
+    exchanged = [services[step.service] for step in steps if step.kind == "change" and starts_replicas(step)]
+    found = [text for service in begun for text in _of_start(service)]
+    alive = [f"{one.name} {most}" for one in exchanged if (most := most_alive(one)) > max(one.replicas, 1)]
+    return (*found, f"most replicas alive at once, with those that drain: {', '.join(alive)}") if alive else (*found,)
 
 
 def of_builds(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:

@@ -189,6 +189,16 @@ def _of_exchange(service: Service) -> Iterable[str]:
         )
 
 
+def _closing(service: Service) -> str:
+    """When WebSockets to a replica that leaves are closed, and when event streams."""
+    drain = service.drain
+    if exchange.has_gap(service):
+        return "are closed politely at once"
+    if drain.websocket_s in (None, drain.timeout_s):
+        return f"are closed politely after {span(drain.timeout_s)}"
+    return f"are closed politely within {span(drain.websocket_s or 0.0)} and after {span(drain.timeout_s)}"
+
+
 def _of_connections(services: list[Service], long_lived: frozenset[str]) -> tuple[str, ...]:
     """Long-lived connections end when their replica does: one line for each way in which they do."""
     politely: dict[str, list[str]] = {}
@@ -202,13 +212,12 @@ def _of_connections(services: list[Service], long_lived: frozenset[str]) -> tupl
             waiting.append(service.name)
             continue
         if has_http:
-            when = "at once" if exchange.has_gap(service) else f"after {span(service.drain.timeout_s)}"
+            when = _closing(service)
             politely.setdefault(when, []).append(service.name)
         if carries_bytes:
             tcp.append(service.name)
     found = [
-        f"{', '.join(names)}: WebSockets and streams to the old replicas are closed politely {when}"
-        for when, names in politely.items()
+        f"{', '.join(names)}: WebSockets and streams to the old replicas {when}" for when, names in politely.items()
     ]
     found += [f"{', '.join(waiting)}: waits for long-lived connections for as long as they last"] if waiting else []
     found += [f"{', '.join(tcp)}: TCP connections are closed once they are idle; clients connect again"] if tcp else []

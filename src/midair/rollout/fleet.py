@@ -61,10 +61,21 @@ class Fleet:
     @property
     def alive(self) -> int:
         """Replicas that use resources, those on their way out included, and those that will be back."""
+        return len(self._alive())
+
+    @property
+    def counted(self) -> int:
+        """Replicas that count against the surge: those on their way out only where the file, or the order, says so."""
+        draft = self.draft
+        if draft.policy.drain.in_surge or draft.stops_first or draft.alone:
+            return self.alive
+        return len(self._alive() - {one.replica for one in draft.draining} - set(draft.stopping))
+
+    def _alive(self) -> set[ReplicaId]:
         counted = {one.id for one in self.new}
         counted |= {one.id for one in self.ending if one.state != "exited"}
         counted |= {one.id for one in self.old if one.state != "exited" or self.comes_back(one)}
-        return len(counted.union(self.draft.seen.starting))
+        return counted.union(self.draft.seen.starting)
 
     def comes_back(self, replica: ReplicaSeen) -> bool:
         """Whether an old replica is worth a wait: only the last good revision's is, and only on the way forward."""

@@ -18,7 +18,7 @@ RESTART_FIRST_S = 0.1
 
 def room(fleet: Fleet, target: Target) -> int:
     """How many replicas of the goal's revision are missing and may be started now."""
-    return max(0, min(target.new - len(fleet.new), target.alive_max - fleet.alive))
+    return max(0, min(target.new - len(fleet.new), target.alive_max - fleet.counted))
 
 
 def start_missing(draft: Draft, fleet: Fleet, target: Target) -> None:

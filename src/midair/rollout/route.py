@@ -118,8 +118,9 @@ def _with_leaving(draft: Draft, wanted: SetRoutes, leaving: list[ReplicaSeen]) -
 
 
 def _named(draft: Draft, wanted: SetRoutes, names: tuple[ReplicaId, ...]) -> SetRoutes:
-    span = 0.0 if wanted.hold and not wanted.routes else None
-    return msgspec.structs.replace(wanted, leaving=names, websocket_s=span, stream_s=span)
+    held = wanted.hold and not wanted.routes
+    websocket_s = 0.0 if held else draft.policy.drain.websocket_s
+    return msgspec.structs.replace(wanted, leaving=names, websocket_s=websocket_s, stream_s=0.0 if held else None)
 
 
 def _routes(draft: Draft, kept: list[ReplicaSeen], weight: int | None) -> tuple[Route, ...]:

@@ -152,7 +152,13 @@ def _step(said: dict[str, Any]) -> StrategyStep:
 def drain(own: dict[str, Any]) -> Drain:
     """`drain`."""
     said = own.get("drain", {})
-    return Drain(timeout_s=span(said, "timeout", 30.0), long_lived=said.get("long_lived", "close"))
+    timeout_s = span(said, "timeout", 30.0)
+    return Drain(
+        timeout_s=timeout_s,
+        long_lived=said.get("long_lived", "close"),
+        websocket_s=span(said, "websocket", timeout_s if "timeout" in said else 5.0),
+        in_surge=said.get("in_surge", False),
+    )
 
 
 def hold(own: dict[str, Any]) -> Hold:

@@ -270,6 +270,8 @@ class Checks:
         alive = {one.id for one in bodies.values() if one.state != "exited"} | {replica}
         alive |= {one for one in begun if service_of(one) == stored.service}
         others = {one for one in alive if revision_of(one) != stored.goal.revision}
+        if not stored.policy.drain.in_surge and surge:
+            alive -= {one.replica for one in stored.draining} | set(stored.stopping)
         recreates = stored.policy.strategy.kind == "recreate" and not stored.back and stored.stable.revision is not None
         if others and (stored.alone or recreates):
             raise Violation("recreate has one revision at a time", f"{replica} beside {sorted(others)}")

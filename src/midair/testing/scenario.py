@@ -70,7 +70,7 @@ def service_of(
     settings: dict[str, object] = {
         "ports": (Port(8000 + sum(name.encode()), 80),),
         "strategy": Strategy(progress_deadline_s=DEADLINE_S),
-        "drain": Drain(timeout_s=6.0),
+        "drain": Drain(timeout_s=6.0, in_surge=replicas % 2 == 1),
     }
     return Service(
         name=name,

@@ -39,7 +39,14 @@ SERVICE = mapping(
                 "progress_deadline": duration(),
             }
         ),
-        "drain": mapping({"timeout": kept(duration()), "long_lived": choice("close", "wait")}),
+        "drain": mapping(
+            {
+                "timeout": kept(duration()),
+                "long_lived": choice("close", "wait"),
+                "websocket": kept(duration()),
+                "in_surge": flag(),
+            }
+        ),
         "hold": mapping({"timeout": kept(duration()), "max_requests": whole(0, keep=True)}),
         "on_change": dictionary(text()),
         "port": choice("own", "literal"),
