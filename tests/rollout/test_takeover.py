@@ -28,11 +28,21 @@ def test_the_port_is_asked_for_when_its_owner_leaves_and_not_before(stage):
     publish(stage)
     [asked] = actions_of(stage, SetRoutes)
     assert asked.ports == ()
-    told(stage, f"see a/0 ready, b/0 ready; settled {asked.generation} a/0", "at 100")
+    stop_first_by_name(stage)
+    [asked] = actions_of(stage, SetRoutes)
+    assert len(asked.ports) == 1
+
+
+def stop_first_by_name(stage):
+    """Calls by name leave what is published before it is stopped."""
+    told(stage, "see a/0 ready, b/0 ready; settled 3 a/0 b/0", "at 100")
+    publish(stage)
+    step = actions_of(stage, SetRoutes | StopReplica)
+    assert [(one.routes[0].replica, one.ports) for one in step] == [("web/b/0", ())]
+    told(stage, f"see a/0 ready, b/0 ready; settled {step[0].generation} b/0")
     publish(stage)
     step = actions_of(stage, SetRoutes | StopReplica)
     assert [one.replica for one in step if isinstance(one, StopReplica)] == ["web/a/0"]
-    assert [len(one.ports) for one in step if isinstance(one, SetRoutes)] == [1]
 
 
 def test_going_back_to_it_leaves_its_port_alone(stage):
@@ -47,17 +57,16 @@ def test_going_back_to_it_leaves_its_port_alone(stage):
 
 
 def test_while_the_port_is_being_left_it_is_asked_for_often_but_not_without_a_pause(stage):
-    told(stage, "serving a 1", "begin b 1", "see a/0 ready, b/0 ready; settled 2 a/0", "at 100")
+    told(stage, "serving a 1", "begin b 1", "see a/0 ready, b/0 ready; settled 2 a/0")
     publish(stage)
-    [asked] = actions_of(stage, SetRoutes)
-    told(stage, f"see a/0 ready, b/0 ready; settled {asked.generation} a/0 b/0", "at 200")
-    publish(stage)
+    actions_of(stage, SetRoutes)
+    stop_first_by_name(stage)
     [asked] = actions_of(stage, SetRoutes)
     assert asked.ports
-    told(stage, "see a/0 stopping, b/0 ready; settled 3 a/0 b/0")
+    told(stage, f"see a/0 stopping, b/0 ready; settled {asked.generation - 1} b/0")
     publish(stage)
-    stage.seen = replace(stage.seen, asked_at=200.0)
-    step = core.advance(stage.rollout, stage.seen, 200.0)
+    stage.seen = replace(stage.seen, asked_at=stage.now)
+    step = core.advance(stage.rollout, stage.seen, stage.now)
     assert step.actions == ()
-    assert step.wake_at == 200.0 + TAKE_OVER_S
+    assert step.wake_at == stage.now + TAKE_OVER_S
     assert core.advance(step.rollout, stage.seen, step.wake_at).actions == (asked,)

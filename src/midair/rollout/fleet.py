@@ -26,8 +26,6 @@ class Fleet:
                 self.old.append(replica)
         route = draft.seen.route
         self.routed = {one.replica: one.address for one in route.routes} if route else {}
-        # The router cannot listen, and so nothing is in force, until those that clients reach past it have ended.
-        self.is_blocked = any(one.published and one.state != "exited" for one in self.old + self.ending)
         self.asked = {one.replica for one in draft.rollout.routes}
         self.fit = [one for one in self.new if self.is_fit(one)]
         self.good = [one for one in self.fit if self.serves(one)]
@@ -53,7 +51,6 @@ class Fleet:
         """Is in the routes in force, if it is meant to be in any."""
         return (
             not self.draft.uses_routes
-            or self.is_blocked
             or is_done(replica, self.draft.policy)
             or (replica.id in self.routed and self.routed[replica.id] == replica.address)
         )

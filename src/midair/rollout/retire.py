@@ -35,11 +35,13 @@ def retire(draft: Draft, leaving: list[ReplicaSeen], ending: list[ReplicaSeen]) 
     for replica in ending:
         if replica.state == "exited":
             forget(draft, replica)
-        elif (
-            replica.state != "stopping"
-            and may_stop(draft, Draining(replica.id, 0, draft.now - 1e9), replica) is not None
-        ):
+        elif replica.state != "stopping" and _stop_is_due(draft, replica):
             draft.act(stop_of(draft, replica))
+
+
+def _stop_is_due(draft: Draft, replica: ReplicaSeen) -> bool:
+    """Whether a stop that was decided is asked for once more. Routes that need its port settle only after its end."""
+    return replica.published or may_stop(draft, Draining(replica.id, 0, draft.now - 1e9), replica) is not None
 
 
 def forget(draft: Draft, replica: ReplicaSeen) -> None:
@@ -58,10 +60,9 @@ def _leads_to(settled: RouteSeen, replica: ReplicaId) -> bool:
 def may_stop(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
     """How many requests a stop would cut now (0 but for a passed deadline); None: it must wait.
 
-    What clients reach past the router is stopped when its turn comes: the router knows nothing of its requests, and
-    gets no port, and so settles nothing, before.
+    Of a replica that clients reach past the router only the requests by name are known.
     """
-    if not draft.uses_routes or replica.published:
+    if not draft.uses_routes:
         return 0
     settled = draft.settled
     if settled is None or _leads_to(settled, entry.replica):

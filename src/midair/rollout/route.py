@@ -21,7 +21,7 @@ def ask_routes(draft: Draft, kept: list[ReplicaSeen], leaving: list[ReplicaSeen]
     if not draft.uses_routes:
         return
     routes = _routes(draft, kept, weight)
-    wanted = _wanted(draft, routes, ports=_free_ports(counted_ports(draft, kept, routes), kept))
+    wanted = _wanted(draft, routes, ports=_free_ports(counted_ports(draft, kept, routes), [*kept, *leaving]))
     wanted = _with_leaving(draft, wanted, leaving)
     seen = draft.seen.route
     overtaken = seen is not None and seen.settled > draft.generation  # by one that this state does not remember
@@ -73,9 +73,12 @@ def _places(routes: tuple[Route, ...]) -> dict[str, str]:
     return {route.replica: route.address for route in routes}
 
 
-def _free_ports(ports: tuple[Port, ...], kept: list[ReplicaSeen]) -> tuple[Port, ...]:
-    """Published ports stay with a replica that has them past the router, for as long as it stays itself."""
-    is_past = any(one.published and one.state != "exited" for one in kept)
+def _free_ports(ports: tuple[Port, ...], replicas: list[ReplicaSeen]) -> tuple[Port, ...]:
+    """Published ports stay with a replica that has them past the router until its stop was asked for.
+
+    So calls by name leave it first, by routes that need no port which is taken.
+    """
+    is_past = any(one.published and one.state != "exited" for one in replicas)
     return tuple([port for port in ports if port.inside or not is_past])
 
 

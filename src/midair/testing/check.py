@@ -102,8 +102,6 @@ class Checks:
     def no_request_is_cut(self, service: str, body: Body, inside: int) -> None:
         """A stop cuts no request, unless the drain deadline has passed since the routes last held the replica."""
         table = self.world.tables[service]
-        if body.published:
-            return  # nobody reaches it through the routes
         if any(route.replica == body.id and route.address == body.address for route in table.settled.routes):
             raise Violation("out before down", f"{body.id} is stopped while it is routed")
         late = [one for _, one in table.ahead if one.generation > table.settled.generation]

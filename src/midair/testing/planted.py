@@ -131,11 +131,16 @@ def _let_what_is_published_go(self: Fleet, replica: ReplicaSeen) -> bool:
     return not replica.published and _IS_USEFUL(self, replica)
 
 
-def _wait_for_its_routes(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
-    return _MAY_STOP(draft, entry, replace(replica, published=False))
+def _wait_for_its_routes(draft: Draft, replica: ReplicaSeen) -> bool:
+    return _STOP_IS_DUE(draft, replace(replica, published=False))
 
 
-_RESIZE, _IS_USEFUL, _MAY_STOP = resize.resize_kept, Fleet.is_useful, retire.may_stop
+def _stop_what_is_published_at_once(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
+    return 0 if replica.published else _MAY_STOP(draft, entry, replica)
+
+
+_RESIZE, _IS_USEFUL = resize.resize_kept, Fleet.is_useful
+_MAY_STOP, _STOP_IS_DUE = retire.may_stop, retire._stop_is_due
 _ASK_AGAIN = route.ask_again
 _PHASE, _BEGIN = advance._phase, rollout.begin
 _ALIVE: Callable[[Fleet], int] = vars(Fleet)["alive"].fget
@@ -257,7 +262,8 @@ BUGS: dict[str, list[Patch]] = {
     "go back one by one": [(strategy, "at_a_time", _go_back_one_by_one)],
     "watch again what has passed": [(Draft, "monitor_s", property(lambda self: self.update.monitor_s))],
     "wait for what is idle": [(route, "_with_leaving", lambda draft, wanted, leaving: wanted)],
-    "wait for the routes of what is published": [(retire, "may_stop", _wait_for_its_routes)],
+    "wait for the routes of what is published": [(retire, "_stop_is_due", _wait_for_its_routes)],
+    "stop what is published while it is routed": [(retire, "may_stop", _stop_what_is_published_at_once)],
 }
 
 
