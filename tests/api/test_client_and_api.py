@@ -294,7 +294,7 @@ def test_counts_are_those_of_the_router(client, service):
     service.site.gate.end(replica, 3)
     counts = client.counts("shop")
     assert (counts.total.accepted, counts.total.answered) == (3, 3)
-    assert counts.services[0].by_status["2xx"] == 3
+    assert counts.services[0].counters["status_2xx"] == 3
 
 
 def test_a_long_path_of_the_home_folder_is_no_obstacle(tmp_path):

@@ -27,6 +27,7 @@ def shop(daemon):
             views.change("rolled_back", id=1, undoes=None, commit="3f2a9c1-dirty", why="search is slow"),
         ),
         "GET /v1/projects/shop/events": views.story([views.ended("completed")]),
+        "GET /v1/projects/shop/counts": views.counts(),
         "GET /v1/projects/shop/logs": Stream(("line", LogLine(f"web/{views.NEW}/0", text)) for text in ("hello", "")),
     }
     return daemon
@@ -38,6 +39,8 @@ READING = {
     "ps": ("ps",),
     "ps api": ("ps", "api"),
     "history": ("history",),
+    "counts": ("counts",),
+    "counts --replicas": ("counts", "web", "--replicas"),
     "events": ("events",),
     "logs": ("logs", "web"),
 }

@@ -2,10 +2,12 @@
 
 from tests.cli.fake_daemon import Stream
 
+from midair.model.counters import COUNTERS
 from midair.model.plan import Confirmation, FieldChange, Plan, PlanStep
 from midair.model.project import Port
 from midair.model.seen import Tally
 from midair.view.change import ChangeView
+from midair.view.counts import CountsView, CountView, LatencyView
 from midair.view.daemon import Health
 from midair.view.event import EventView
 from midair.view.status import ProjectSummary, ProjectView, ReplicaView, RevisionView, RouterView, ServiceView
@@ -98,3 +100,19 @@ def plan(**more):
 
 def risky_plan():
     return plan(confirmations=(Confirmation("gap", "api", "may be away for 12s"),))
+
+
+def counts():
+    old = {"accepted": 12004, "status_2xx": 11990, "status_4xx": 10, "lost": 4, "repeated": 1}
+    new = {"accepted": 100, "status_2xx": 79, "status_5xx": 21}
+    return CountsView(
+        "shop",
+        Tally(12104, 12100, lost=4),
+        services=(count("web", OLD, "", old, 0.084, 0.375), count("web", NEW, "", new, 0.002, 1.25), count("api", "")),
+        replicas=(count("web", NEW, f"web/{NEW}/0", new, 0.002, 1.25),),
+    )
+
+
+def count(service, revision, replica="", counters=None, p50_s=None, p99_s=None):
+    numbers = dict.fromkeys((counter.name for counter in COUNTERS), 0) | (counters or {})
+    return CountView(service, revision, replica, numbers, {"head": LatencyView(p50_s, p99_s, p99_s)})

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from midair.engine.count import had_long_lived
 from midair.model.seen import Tally
-from midair.router.base import Latency, RevisionCount, RouterSeen
+from midair.router.base import RevisionCount, RouterSeen
 from midair.view.ask import AskPlan
 
 from .conftest import shop, web
@@ -38,7 +38,7 @@ def test_warnings_of_accepted_changes_are_repeated(site):
 
 def test_only_the_last_day_has_long_lived_connections():
     def seen(at):
-        return RouterSeen({}, (RevisionCount("web", "w1", Tally(), {}, Latency(()), long_lived_at=at),), 1, 0.0)
+        return RouterSeen({}, (RevisionCount("web", "w1", Tally(), {}, long_lived_at=at),), 1, 0.0)
 
     now = 1_800_000_000.0
     assert had_long_lived(seen(now - 3600), now) == {"web"}

@@ -1,6 +1,8 @@
 """Every request has one outcome, whatever happens; counts survive what happens to their process."""
 
 import asyncio
+import contextlib
+import itertools
 import struct
 
 import pytest
@@ -8,19 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.router.place import answer, eventually, looped, placed, read_head, read_message
 
+from midair.model.counters import BOUNDS_S
 from midair.model.seen import Tally
-from midair.router.embedded.counts import (
-    ABORTED,
-    ACCEPTED,
-    LONG_LIVED_AT,
-    LOST,
-    REFUSED,
-    STATUS,
-    Book,
-    books_of,
-    merged,
-    open_book,
-)
+from midair.router.embedded.books import books_of, merged, open_book, read_folder
+from midair.router.embedded.counts import Book
+from midair.router.embedded.record import ABORTED, ACCEPTED, LONG_LIVED_AT, LOST, REFUSED, STATUS
 
 GET = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\n\r\n"
@@ -189,19 +183,29 @@ def test_what_was_open_at_a_death_is_lost_once(tmp_path):
         book.close()
 
 
-def unmarked(path, numbers):
-    """A file as routers wrote it before files said what they are."""
+def old_file(path, layout, numbers):
+    """A file as routers wrote it before counts were kept by replica; those of layout 0 did not say what they are."""
+    header = b"" if layout == 0 else (b"\0midair counts\0" + bytes([layout])).ljust(512, b"\0")
     record = b"web\naaaa".ljust(256, b"\0") + struct.pack("=32Q", *numbers)
-    path.write_bytes(record.ljust(2**16, b"\0"))
+    path.write_bytes((header + record).ljust(2**16, b"\0"))
 
 
-def test_a_file_without_a_header_is_adopted(tmp_path):
-    unmarked(tmp_path / "router-3.counts", [5, 1, 0, 0, 0, 0, 3] + 25 * [0])
+@pytest.mark.parametrize("layout", [0, 1])
+def test_a_file_of_an_older_router_is_adopted(tmp_path, layout):
+    latency = [0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]  # two of up to 2.5 ms, one above 30 s
+    numbers = [5, 1, 0, 0, 0, 0, 3, 0, 0, 0, 7, 4, 31_000_000, *latency, 1700, 0, 0, 0]
+    old_file(tmp_path / "router-3.counts", layout, numbers)
     assert tallies(Book(tmp_path / "router-3.counts")) == {("web", "aaaa"): Tally(5, 3, 1)}
+    (read,) = read_folder(tmp_path)
     for _ in range(2):
         book = open_book(tmp_path)
-        assert (tallies(book), book.layout) == ({("web", "aaaa"): Tally(5, 3, 1, 0, 1)}, 1)
-        assert book.path.read_bytes().startswith(b"\0midair counts\0\1\0")
+        assert tallies(book) == {("web", "aaaa"): Tally(5, 3, 1, 0, 1)}
+        assert book.path.read_bytes().startswith(b"\0midair counts\0\2\0")
+        (adopted,) = book.records()
+        for record in (read, adopted):
+            assert [record[name] for name in ("connections", "repeated", "long_lived_at")] == [7, 4, 1700]
+            assert [record.latency("end").percentile(share) for share in (0.5, 1)] == [0.0025, BOUNDS_S[-1]]
+            assert (record.latency("end").total_s, sum(record.latency("head").counts)) == (31, 0)
         book.close()
     assert [path.name for path in tmp_path.iterdir()] == ["router-4.counts"]
 
@@ -209,7 +213,7 @@ def test_a_file_without_a_header_is_adopted(tmp_path):
 def test_a_newer_layout_is_left_alone(tmp_path):
     path = tmp_path / "router-1.counts"
     filled(path, 5, 3).close()
-    data = path.read_bytes().replace(b"counts\0\1", b"counts\0\2")
+    data = path.read_bytes().replace(b"counts\0\2", b"counts\0\3")
     path.write_bytes(data)
     book = open_book(tmp_path)
     book.absorb(Book(path))
@@ -250,23 +254,97 @@ def test_a_book_grows(tmp_path):
     assert sum(count.tally.refused for count in Book(tmp_path / "a").read()) == sum(range(1000))
 
 
-def test_old_revisions_are_counted_together_and_none_that_is_in_use(tmp_path):
+def test_old_revisions_are_counted_together_and_none_in_use(tmp_path):
     book = Book(tmp_path / "a")
-    kept = book.count("web", "r0")
-    opened = book.count("web", "r1")
-    opened[ACCEPTED] += 1
+    book.count("web", "")[REFUSED] += 1
+    kept = book.count("web", "r0", "web/r0/0")
+    book.count("web", "r1")[ACCEPTED] += 1  # open
     for number in range(2, 500):
-        count = book.count("web", f"r{number}", {"r0"})
+        count = book.count("web", f"r{number}", f"web/r{number}/0")
         count[ACCEPTED] += 1
         count[ABORTED] += 1
-    for found in (book, Book(tmp_path / "a")):
-        known = tallies(found)
-        assert len(known) <= 66
-        assert {("web", "r0"), ("web", "r1"), ("web", "r499")} <= known.keys()
+        book.fold("web", {"web/r0/0"})
+    for read in (book, Book(tmp_path / "a")):
+        known = tallies(read)
+        assert len(known) <= 68
+        assert {("web", "r0"), ("web", "r1"), ("web", "older"), ("web", "r499")} <= known.keys()
+        assert known["web", ""] == Tally(refused=1)
         assert sum(tally.aborted for tally in known.values()) == 498
         assert sum(tally.accepted for tally in known.values()) == 499
     kept[LOST] += 1
     assert tallies(book)["web", "r0"].lost == 1
+
+
+def replicas(*books):
+    return {(record.revision, record.replica): record["accepted"] for book in books for record in book.records()}
+
+
+def test_a_replica_that_is_gone_is_counted_with_its_revision(tmp_path):
+    book = Book(tmp_path / "a")
+    for ordinal, requests in enumerate((1, 2, 4)):
+        count = book.count("web", "aaaa", f"web/aaaa/{ordinal}")
+        count[ACCEPTED] += requests
+        count[STATUS + 2] += requests
+    book.fold("web", {"web/aaaa/2"})
+    for read in (book, Book(tmp_path / "a")):
+        assert replicas(read) == {("aaaa", ""): 3, ("aaaa", "web/aaaa/2"): 4}
+
+
+def test_requests_inside_keep_a_replica_from_folding(tmp_path):
+    book = Book(tmp_path / "a")
+    count = book.count("web", "aaaa", "web/aaaa/0")
+    count[ACCEPTED] += 1
+    book.fold("web", set())
+    assert replicas(book) == {("aaaa", "web/aaaa/0"): 1}
+    count[STATUS + 2] += 1
+    book.fold("web", set())
+    assert replicas(book) == {("aaaa", ""): 1}
+
+
+class Killed(BaseException):
+    """At this moment the process ends."""
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_a_fold_killed_at_any_step_counts_once(tmp_path, monkeypatch, step):
+    book = Book(tmp_path / "a")
+    for ordinal in range(2):
+        count = book.count("web", "aaaa", f"web/aaaa/{ordinal}")
+        count[ACCEPTED] += 5
+        count[STATUS + 2] += 5
+        if ordinal == 0:
+            book.fold("web", set())
+    steps = itertools.count()
+
+    def killed_at_step(original):
+        def method(self, *args):
+            if next(steps) == step:
+                raise Killed
+            return original(self, *args)
+
+        return method
+
+    for name in ("_take", "_rename", "_forget_contained", "_release"):
+        monkeypatch.setattr(Book, name, killed_at_step(getattr(Book, name)))
+    with contextlib.suppress(Killed):
+        book.fold("web", set())
+    monkeypatch.undo()
+    assert sum(replicas(Book(tmp_path / "a")).values()) == 10
+    heir = Book(tmp_path / "a")
+    assert heir.lock()
+    for number in range(100):  # what was left over is used again, from 0
+        assert not heir.count("web", f"r{number}")[ACCEPTED]
+    for read in (heir, Book(tmp_path / "a")):
+        assert sum(replicas(read).values()) == 10
+
+
+def test_all_routers_of_a_folder_are_read_without_asking(tmp_path):
+    old_file(tmp_path / "router-1.counts", 1, [5, 0, 0, 0, 0, 0, 5] + 25 * [0])
+    living = filled(tmp_path / "router-2.counts", 2, 2)
+    assert living.lock()
+    living.count("web", "aaaa", "web/aaaa/0")[ACCEPTED] += 3
+    records = {record.replica: record["accepted"] for record in read_folder(tmp_path)}
+    assert records == {"": 7, "web/aaaa/0": 3}
 
 
 def test_counts_of_two_processes_add_up(tmp_path):

@@ -314,21 +314,6 @@ async def test_a_client_that_goes_away_is_counted_and_its_replica_told():
 
 
 @looped
-async def test_answers_are_counted_by_status_revision_and_latency():
-    async with placed() as place:
-        old, new = await place.backend(), await place.backend(says(answer(b"no", "500 Internal Server Error")))
-        await place.route(old)
-        await place.get()
-        await place.route(new, revision="bbbb")
-        await place.get()
-        counts = {count.revision: count for count in place.router.observe().counts}
-        assert counts["aaaa"].by_status["2xx"] == counts["bbbb"].by_status["5xx"] == 1
-        assert counts["aaaa"].tally.answered == counts["bbbb"].tally.answered == 1
-        assert sum(counts["aaaa"].latency.counts) == 1
-        assert 0 < counts["aaaa"].latency.total_s < 1
-
-
-@looped
 async def test_a_replica_that_never_answers_is_given_up_at_last():
     async with placed(answer_s=0.2) as place:
         await place.route(await place.backend(gated(asyncio.Event())))

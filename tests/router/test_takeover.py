@@ -13,9 +13,10 @@ from midair.errors import RouterTrouble
 from midair.model.project import Port
 from midair.model.seen import Tally
 from midair.router.embedded import spawn, wire
-from midair.router.embedded.counts import ACCEPTED, STATUS, Book
+from midair.router.embedded.counts import Book
 from midair.router.embedded.handover import Offer
 from midair.router.embedded.limits import Limits
+from midair.router.embedded.record import ACCEPTED, STATUS
 from midair.router.embedded.router import EmbeddedRouter
 from midair.router.embedded.spawn import start_process
 

@@ -98,8 +98,8 @@ async def test_a_websocket_passes_and_is_open_until_it_is_closed():
         assert await read_frame(client.reader) == (8, struct.pack("!H", 1000))
         assert await client.rest() == b""
         await place.counted(answered=1)
-        (count,) = (count for count in place.router.observe().counts if count.revision)
-        assert (count.connections, count.by_status["1xx"], sum(count.latency.counts)) == (1, 1, 0)
+        (record,) = (record for record in place.router.hub.book.records() if record.revision)
+        assert (record["connections"], record["status_1xx"], sum(record.latency("end").counts)) == (1, 1, 0)
 
 
 @looped

@@ -178,7 +178,7 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
     """The last lines: what it was, how long it took, what it cost."""
     services = out.count(len(change.services), "service")
     took = (change.ended_at or client.status(change.project).now) - change.created_at
-    counts = counted_text(change.tally, change.uncounted, change.cut)
+    counts = counted_text(change.tally, change.uncounted, change.cut, change.failures)
     if change.phase == "completed":
         out.say(out.line("done", f"{services} in {took:.1f}s, {counts}", colour=_colour(change)))
         _warnings(change)

@@ -15,7 +15,7 @@ from midair.cli.session import Session, file_options
 GROUPS = {
     "Change": ("up", "plan", "undo", "scale", "restart", "flag", "rename", "down"),
     "Run commands": ("exec", "run"),
-    "Look": ("status", "ps", "watch", "logs", "events", "history", "config"),
+    "Look": ("status", "ps", "watch", "logs", "events", "history", "counts", "config"),
     "Steer a change": ("pause", "resume", "promote", "abort", "hold", "release"),
     "midair itself": ("demo", "doctor", "daemon", "router", "serve", "completion", "version"),
 }

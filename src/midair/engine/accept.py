@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from midair import change as changes
 from midair import plan as plans
 from midair.engine.adopt import adopted, foreign
-from midair.engine.count import counted, had_long_lived, told, total
+from midair.engine.count import begun, counted, had_long_lived, told, total
 from midair.engine.keeper import Keeper
 from midair.engine.planned import Releases
 from midair.errors import Conflict, NeedsConfirmation, PlanRefused
@@ -251,6 +251,7 @@ async def store(
         token=ask.token, why=ask.why, returns=_returning(keeper, kind, after),
         restarts=[step.service for step in plan.steps if step.restarts],
     )  # fmt: skip
+    change = begun(change, router)
     events: list[tuple[int | None, Event]] = [(number, ChangeAccepted(number, kind, change.summary))]
     stored = [change]
     if previous is not None:

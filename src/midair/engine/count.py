@@ -1,13 +1,18 @@
 """What a change cost: the router's counts at its end minus those at its beginning."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
-from midair.model.change import Change
+from midair.model.change import Answers, Change
+from midair.model.counters import STATUSES, Record, added
 from midair.model.event import ChangeEnded, Event
 from midair.model.moment import Moment
+from midair.model.project import Revision
 from midair.model.seen import Tally
-from midair.router.base import BOUNDS_S, RouterSeen
-from midair.view.counts import CountsView, CountView, percentile
+from midair.router.base import RouterSeen
+from midair.view.counts import CountsView, count_view
+from midair.view.failures import failures_of
 from midair.view.uncounted import uncounted_of
 
 _DAY_S = 86400.0
@@ -30,39 +35,61 @@ def had_long_lived(seen: RouterSeen | None, now: Moment) -> frozenset[str]:
     return frozenset(count.service for count in counts if now - _DAY_S < count.long_lived_at < now + _AHEAD_S)
 
 
+def begun(change: Change, seen: RouterSeen | None) -> Change:
+    """The change with what its services have answered until now."""
+    before = change.before.revisions if change.before is not None else {}
+    base = answers_of(change.after.revisions, seen)
+    return replace(change, answers_before=answers_of(before, seen), answers_base=base)
+
+
+def answers_of(revisions: Mapping[str, Revision], seen: RouterSeen | None) -> tuple[Answers, ...]:
+    """What these revisions have answered, by service."""
+    by_status = {(count.service, count.revision): count.by_status for count in (seen.counts if seen else ())}
+    return tuple(
+        Answers(name, sum(statuses.values()) - statuses.get("1xx", 0), statuses.get("5xx", 0))
+        for name, revision in revisions.items()
+        if (statuses := by_status.get((name, revision.id)))
+    )
+
+
 def counted(change: Change, seen: RouterSeen | None) -> Change:
     """The change with what was counted since it began."""
     now = total(seen)
     since = now.minus(change.baseline)
     # Any count that went down belongs to another router, whose counts began at 0.
-    return replace(change, tally=now if since.has_negative else since)
+    after = answers_of(change.after.revisions, seen)
+    return replace(change, tally=now if since.has_negative else since, answers_after=after)
 
 
 def told(event: Event, change: Change) -> Event:
     """The event that says how a change ended, with its count."""
     if not isinstance(event, ChangeEnded) or event.change != change.id:
         return event
-    tally = change.tally
-    return replace(event, accepted=tally.accepted, lost=tally.lost, uncounted=uncounted_of(change), cut=change.cut)
-
-
-def counts_view(project: str, seen: RouterSeen | None) -> CountsView:
-    """All counts for people."""
-    counts = seen.counts if seen is not None else ()
-    return CountsView(
-        project=project,
-        total=total(seen),
-        services=tuple(
-            CountView(
-                service=count.service,
-                revision=count.revision,
-                tally=count.tally,
-                by_status=count.by_status,
-                p50_s=percentile(count.latency.counts, BOUNDS_S, 0.5),
-                p99_s=percentile(count.latency.counts, BOUNDS_S, 0.99),
-                connections=count.connections,
-                retried=count.retried,
-            )
-            for count in counts
-        ),
+    return replace(
+        event,
+        accepted=change.tally.accepted,
+        lost=change.tally.lost,
+        uncounted=uncounted_of(change),
+        cut=change.cut,
+        failures=failures_of(change),
     )
+
+
+def counts_view(project: str, records: tuple[Record, ...]) -> CountsView:
+    """All counts for people."""
+    revisions = added(tuple(replace(record, replica="") for record in records))
+    return CountsView(
+        project,
+        total_of(records),
+        services=tuple(count_view(record) for record in revisions),
+        replicas=tuple(count_view(record) for record in records if record.replica),
+    )
+
+
+def total_of(records: tuple[Record, ...]) -> Tally:
+    """The outcomes of all records together."""
+    tally = Tally()
+    for record in records:
+        answered = record["answered_tcp"] + sum(record.numbers[place] for place in STATUSES)
+        tally = tally.plus(Tally(record["accepted"], answered, record["refused"], record["aborted"], record["lost"]))
+    return tally

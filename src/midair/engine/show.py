@@ -56,7 +56,7 @@ async def project(keeper: Keeper) -> ProjectView:
 
 async def counts(keeper: Keeper) -> CountsView:
     """Requests as the router counts them now."""
-    return counts_view(keeper.name, (await keeper.look()).router or keeper.router_seen)
+    return counts_view(keeper.name, await keeper.world.records())
 
 
 def history(keeper: Keeper) -> tuple[ChangeView, ...]:

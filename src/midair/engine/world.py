@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Set
 from midair.engine.observe import Sight, observe
 from midair.errors import Conflict, MidairError, RouterTrouble, RuntimeTrouble
 from midair.model.action import Action, MakeFront, ReachReplicas, RemoveFront, SetRoutes, StartReplica
+from midair.model.counters import Record
 from midair.model.moment import Moment
 from midair.model.project import Port, Project, Revision
 from midair.router.base import Router
@@ -112,6 +113,10 @@ class World:
         """Reasons why the router could not listen there. Raises what kept the router from opening."""
         router = await self._open_router()
         return await router.check(ports)
+
+    async def records(self) -> tuple[Record, ...]:
+        """What the project's routers have counted, also those that have ended."""
+        return await (self.router or self._make_router()).records()
 
     async def observe(self) -> Sight:
         """Look at everything that is open."""

@@ -16,6 +16,14 @@ ChangeKind = Literal["up", "undo", "scale", "restart", "down", "restore", "flag"
 ChangePhase = Literal["pending", "progressing", "completed", "rolling_back", "rolled_back", "stuck", "superseded"]
 
 
+class Answers(msgspec.Struct, frozen=True):
+    """Answers with a status that a service's revision has given, ever."""
+
+    service: str
+    total: int
+    failed: int  # those of 5xx
+
+
 class Change(msgspec.Struct, frozen=True):
     """From `before` to `after`, for several services, all or nothing."""
 
@@ -42,6 +50,9 @@ class Change(msgspec.Struct, frozen=True):
     cut: int = 0  # requests and connections that were still inside replicas stopped at their drain deadline
     baseline: Tally = Tally()  # the router's counts when it began
     tally: Tally = Tally()  # requests during the change, once ended
+    answers_before: tuple[Answers, ...] = ()  # when it began, of the revisions in force then
+    answers_base: tuple[Answers, ...] = ()  # when it began, of the revisions that it goes to
+    answers_after: tuple[Answers, ...] = ()  # of these, once ended
     token: str = ""  # of the request that asked for it
     waits_for: str = ""  # why it is stuck, while nothing moves; it goes on trying
 

@@ -13,6 +13,16 @@ class ChangeAccepted(msgspec.Struct, frozen=True, tag="change-accepted"):
     summary: str
 
 
+class Failures(msgspec.Struct, frozen=True):
+    """Answers of 5xx among all that have a status: of a service's revision before a change, and of its new one."""
+
+    service: str
+    after: float  # share, 0 to 1
+    answers: int  # of the new revision
+    before: float | None = None  # None: it answered nothing
+    is_worse: bool = False  # at 100 answers or more: above 1 %, and at least twice what it was
+
+
 class ChangeEnded(msgspec.Struct, frozen=True, tag="change-ended"):
     """A change reached its end: completed, rolled_back or superseded. Or it is stuck, and goes on trying."""
 
@@ -23,6 +33,7 @@ class ChangeEnded(msgspec.Struct, frozen=True, tag="change-ended"):
     lost: int = 0
     uncounted: tuple[str, ...] = ()  # services whose requests no router counts
     cut: int = 0  # at drain deadlines
+    failures: tuple[Failures, ...] = ()
 
 
 class PhaseChanged(msgspec.Struct, frozen=True, tag="phase-changed"):

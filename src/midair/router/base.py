@@ -6,30 +6,18 @@ from typing import Protocol
 import msgspec
 
 from midair.model.action import RouterAction
+from midair.model.counters import Record
 from midair.model.project import Port
 from midair.model.seen import RouteSeen, Tally
 
 
-class Latency(msgspec.Struct, frozen=True):
-    """A histogram of seconds to the end of the answer. `counts[i]` had at most `BOUNDS[i]`, the last had more."""
-
-    counts: tuple[int, ...]
-    total_s: float = 0.0
-
-
-BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-
 class RevisionCount(msgspec.Struct, frozen=True):
-    """What was counted for one service and revision since the router's counts began. They survive its restart."""
+    """The outcomes of one service's revision since the router's counts began. They survive its restart."""
 
     service: str
     revision: str  # "" for requests that reached no replica
     tally: Tally
-    by_status: dict[str, int]  # "2xx" … "5xx" of the answers
-    latency: Latency
-    connections: int = 0  # upgraded and TCP connections, ever
-    retried: int = 0  # requests sent to a second replica
+    by_status: dict[str, int]  # "1xx" … "5xx" of the answers
     long_lived_at: float = 0.0  # when a WebSocket or an event stream was open last, by the wall clock; 0.0: not known
 
 
@@ -72,6 +60,9 @@ class Router(Protocol):
 
     async def observe(self) -> RouterSeen:
         """Routes in force, open requests and counts, measured together."""
+
+    async def records(self) -> tuple[Record, ...]:
+        """All that was counted, by replica. No router process is asked."""
 
     async def perform(self, action: RouterAction) -> None:
         """Ask for a new generation of a service's routes, or name the replicas to connect to; `observe` reports both.

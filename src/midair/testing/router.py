@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from midair.errors import RouterTrouble
 from midair.model.action import ReachReplicas, RouterAction, SetRoutes
+from midair.model.counters import NUMBERS, PLACES, Record
 from midair.model.ids import ReplicaId, revision_of, service_of
 from midair.model.project import Port
 from midair.model.seen import Reach, RouteSeen, Tally
-from midair.router.base import BOUNDS_S, Latency, RevisionCount, RouterDeath, RouterSeen
+from midair.router.base import RevisionCount, RouterDeath, RouterSeen
 
-_NO_LATENCY = Latency((0,) * (len(BOUNDS_S) + 1))
 _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
@@ -107,7 +107,7 @@ class FakeGate:
         )
 
     def _add(self, service: str, revision: str, tally: Tally) -> None:
-        empty = RevisionCount(service, revision, Tally(), dict.fromkeys(_CLASSES, 0), _NO_LATENCY)
+        empty = RevisionCount(service, revision, Tally(), dict.fromkeys(_CLASSES, 0))
         count = self._counts.get((service, revision), empty)
         self._counts[service, revision] = replace(count, tally=count.tally.plus(tally))
 
@@ -152,6 +152,10 @@ class FakeRouter:
         self._look()
         return self.gate.seen()
 
+    async def records(self) -> tuple[Record, ...]:
+        """All that was counted, by revision."""
+        return tuple(_record(count) for count in self.gate.seen().counts)
+
     async def perform(self, action: RouterAction) -> None:
         """Ask for a new generation of a service's routes, or name candidates."""
         self._look()
@@ -192,3 +196,13 @@ class FakeRouter:
     def _look(self) -> None:
         if self.gate.trouble or not self.gate.running:
             raise RouterTrouble(self.gate.trouble or "cannot ask the router: it does not run")
+
+
+def _record(count: RevisionCount) -> Record:
+    numbers = [0] * NUMBERS
+    for name in ("accepted", "refused", "aborted", "lost"):
+        numbers[PLACES[name]] = getattr(count.tally, name)
+    for status, number in count.by_status.items():
+        numbers[PLACES[f"status_{status}"]] = number
+    numbers[PLACES["answered_tcp"]] = count.tally.answered - sum(count.by_status.values())
+    return Record(count.service, count.revision, "", tuple(numbers))

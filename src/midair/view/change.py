@@ -3,8 +3,10 @@
 import msgspec
 
 from midair.model.change import Change
+from midair.model.event import Failures
 from midair.model.moment import Moment
 from midair.model.seen import Tally
+from midair.view.failures import failures_of
 from midair.view.uncounted import uncounted_of
 
 _OF_FILES = ("up", "undo", "restore")  # changes that bring code
@@ -37,6 +39,7 @@ class ChangeView(msgspec.Struct, frozen=True):
     waits_for: str = ""  # why it is stuck; it goes on trying
     uncounted: tuple[str, ...] = ()  # services of it whose requests no router counts
     cut: int = 0  # requests and connections that were still inside replicas at their drain deadline
+    failures: tuple[Failures, ...] = ()  # answers of 5xx before and after, once it has ended
 
     @property
     def is_stuck(self) -> bool:
@@ -76,4 +79,5 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         waits_for=change.waits_for,
         uncounted=uncounted_of(change),
         cut=change.cut,
+        failures=failures_of(change),
     )

@@ -2,20 +2,26 @@
 
 import msgspec
 
+from midair.model.counters import COUNTERS, HISTOGRAMS, Record
 from midair.model.seen import Tally
 
 
+class LatencyView(msgspec.Struct, frozen=True):
+    """Seconds. None: nothing was answered yet."""
+
+    p50_s: float | None = None
+    p90_s: float | None = None
+    p99_s: float | None = None
+
+
 class CountView(msgspec.Struct, frozen=True):
-    """One service at one revision."""
+    """One revision of a service, or one replica of it."""
 
     service: str
-    revision: str  # "" for requests that reached no replica
-    tally: Tally
-    by_status: dict[str, int] = {}  # "2xx" … "5xx" of the answers
-    p50_s: float | None = None  # time to the end of the answer; None: nothing was answered yet
-    p99_s: float | None = None
-    connections: int = 0  # upgraded and TCP connections, ever
-    retried: int = 0  # requests sent to a second replica
+    revision: str  # "" for requests that reached no replica; "older": revisions of long ago together
+    replica: str = ""  # its id; "": all of the revision, also those that are gone
+    counters: dict[str, int] = {}  # by name
+    latency: dict[str, LatencyView] = {}  # "head": until the answer's head, without holds; "end": until its end
 
 
 class CountsView(msgspec.Struct, frozen=True):
@@ -23,17 +29,18 @@ class CountsView(msgspec.Struct, frozen=True):
 
     project: str
     total: Tally
-    services: tuple[CountView, ...] = ()
+    services: tuple[CountView, ...] = ()  # by revision
+    replicas: tuple[CountView, ...] = ()  # those that are there
 
 
-def percentile(counts: tuple[int, ...], bounds: tuple[float, ...], share: float) -> float | None:
-    """The bound under which `share` of the values lie; the last bound stands for everything above it."""
-    total = sum(counts)
-    if total == 0:
-        return None
-    wanted, passed = share * total, 0
-    for count, bound in zip(counts, (*bounds, bounds[-1]), strict=True):
-        passed += count
-        if passed >= wanted:
-            return bound
-    return bounds[-1]
+def count_view(record: Record) -> CountView:
+    """A record for people and programs."""
+    counters = {counter.name: record[counter.name] for counter in COUNTERS}
+    return CountView(
+        record.service, record.revision, record.replica, counters, {name: _latency(record, name) for name in HISTOGRAMS}
+    )
+
+
+def _latency(record: Record, histogram: str) -> LatencyView:
+    latency = record.latency(histogram)
+    return LatencyView(*(latency.percentile(share) for share in (0.5, 0.9, 0.99)))

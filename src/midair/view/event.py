@@ -166,7 +166,7 @@ def _describe_end(event: ChangeEnded) -> str:
         text += f": {event.reason}"
     if event.accepted or event.uncounted or event.cut:
         tally = Tally(accepted=event.accepted, lost=event.lost)
-        text += f", {counted_text(tally, event.uncounted, event.cut)}"
+        text += f", {counted_text(tally, event.uncounted, event.cut, event.failures)}"
     return text
 
 

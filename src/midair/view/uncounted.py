@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from midair.model.change import Change
+from midair.model.event import Failures
 from midair.model.fronts import opts_out
 from midair.model.project import Service
 from midair.model.seen import Tally
+from midair.view.failures import failures_text
 
 
 def uncounted(services: Iterable[Service]) -> tuple[str, ...]:
@@ -31,7 +33,7 @@ def uncounted_of(change: Change) -> tuple[str, ...]:
     return uncounted(service for name, service in change.after.project.services.items() if name in touched)
 
 
-def counted_text(tally: Tally, past: tuple[str, ...], cut: int = 0) -> str:
+def counted_text(tally: Tally, past: tuple[str, ...], cut: int = 0, failures: tuple[Failures, ...] = ()) -> str:
     """The count as people read it. Without anything that could be counted there is no "0 lost".
 
     `cut`: what was still inside replicas at their drain deadline; the servers end it, so not all of it is lost.
@@ -43,4 +45,6 @@ def counted_text(tally: Tally, past: tuple[str, ...], cut: int = 0) -> str:
     text = f"{tally.accepted:,} request{plural} accepted, {tally.lost:,} lost"
     if cut:
         text += f", {cut:,} cut at the drain deadline"
+    if failures:
+        text += f", {failures_text(failures)}"
     return f"{text}; {missing}" if past else text

@@ -1,36 +1,44 @@
 """What becomes of each request, counted in a file mapped into memory, so that `kill -9` loses no count.
 
-One record of 64-bit numbers per service and revision. A request is counted as accepted once a replica was chosen for
+One record of numbers per service, revision and replica. A request is counted as accepted once a replica was chosen for
 it (before that, under the revision ""), and moves on if it is repeated elsewhere. So at any moment, also after the
-death of the process, accepted = answered + refused + aborted + lost + open in every record.
+death of the process, accepted = answered + refused + aborted + lost + open in every record. Records of replicas that
+are gone are added to their revision's.
 
-The first place of a file is no record but says what the file is and how it is laid out. Files of routers from before
-that have none there: they are read, and moved into one that has.
+The first place of a file is no record but says what the file is and how it is laid out.
 """
 
-import contextlib
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Container, Iterator
+import time
+from collections.abc import Container
 from pathlib import Path
 
+from midair.model.counters import OLDER, Record
 from midair.model.seen import Tally
-from midair.router.base import BOUNDS_S, Latency, RevisionCount
+from midair.router.base import RevisionCount
+from midair.router.embedded.record import (
+    ACCEPTED,
+    CONTAINS,
+    LAYOUT,
+    LAYOUTS,
+    LOST,
+    MADE_AT,
+    MAGIC,
+    NAME_BYTES,
+    Count,
+    Key,
+    Layout,
+    ended,
+    is_settled,
+    move,
+    record_of,
+    statuses_of,
+    tally_of,
+)
 
-# Places in a record. STATUS + 1 … STATUS + 5 are the answers by class of status, STATUS + 0 those that have none (TCP).
-ACCEPTED, REFUSED, ABORTED, LOST, STATUS, CONNECTIONS, RETRIED, LATENCY_US, LATENCY = 0, 1, 2, 3, 4, 10, 11, 12, 13
-LONG_LIVED_AT = 28  # the second since 1970 at which a WebSocket or an event stream was open last
-_NAME_BYTES = 256
-_NUMBERS = 32
-_RECORD_BYTES = _NAME_BYTES + 8 * _NUMBERS
-_PART_RECORDS = 128  # mapped at a time: 64 KiB
-_REVISIONS_MAX = 64  # of a service; older ones are counted together, under the revision ""
-
-_MAGIC = b"\0midair counts\0"  # no name of a service begins so
-_LAYOUT = 1  # of the numbers in a record; 0: the same ones, in a file that does not say so
-
-Count = memoryview  # of 32 unsigned 64-bit numbers
+_REVISIONS_MAX = 64  # of a service; older ones are counted together
 
 
 class Book:
@@ -40,11 +48,17 @@ class Book:
         self.path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._parts: list[memoryview] = []
-        self._places: dict[tuple[str, str], int] = {}  # the record of each, oldest first
-        self._counts: dict[tuple[str, str], Count] = {}
-        self.layout = _LAYOUT
+        self._places: dict[Key, int] = {}
+        self._counts: dict[Key, Count] = {}
+        self._free: list[int] = []  # places of no record, the next one last
+        self.layout = LAYOUTS.get(self._layout_number())  # None: that of a newer midair
         self.found_open = 0  # at the deaths of owners before, and counted as lost
         self._read()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is laid out as new ones are."""
+        return self.layout is LAYOUTS[LAYOUT]
 
     def lock(self) -> bool:
         """Take the file for this process. False when another one has it, or has moved its counts away."""
@@ -52,188 +66,187 @@ class Book:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        for place in tuple(self._places.values()):  # what a death kept the owner before from releasing
+            for contained in self._contained(place):
+                self._release(contained)
+            if self.is_current:
+                self._forget_contained(place)
         return os.fstat(self._file).st_nlink > 0
 
-    def count(self, service: str, revision: str, in_use: Container[str] = ()) -> Count:
-        """The record of a service's revision, made if there is none. No record of a revision in use is taken for it."""
-        known = self._counts.get((service, revision))
-        return known if known is not None else self._add(service, revision, in_use)
+    def count(self, service: str, revision: str, replica: str = "") -> Count:
+        """The record of that name, made if there is none."""
+        key = (service, revision, replica)
+        known = self._counts.get(key)
+        return known if known is not None else self._add(key)
 
     def settle(self) -> None:
         """Whatever was open when the last owner died is lost. Harmless when nothing was."""
         for count in self._counts.values():
-            left = max(0, count[ACCEPTED] - _ended(count))
+            left = max(0, count[ACCEPTED] - ended(count))
             count[LOST] += left
             self.found_open += left
+
+    def fold(self, service: str, alive: Container[str]) -> None:
+        """Add the records of replicas that are gone to their revision's, and those of the oldest revisions together."""
+        mine = [key for key in self._counts if key[0] == service]
+        for key in mine:
+            if key[2] and key[2] not in alive and is_settled(self._counts[key]):
+                self._merge(key, (service, key[1], ""))
+        revisions = {key[1] for key in mine} - {"", OLDER}
+        if len(revisions) > _REVISIONS_MAX:
+            in_use = {key[1] for key in self._counts if key[0] == service and key[2]}
+            oldest = sorted(revisions - in_use, key=lambda each: self._counts[service, each, ""][MADE_AT])
+            for revision in oldest[: len(revisions) - _REVISIONS_MAX]:
+                if is_settled(self._counts[service, revision, ""]):
+                    self._merge((service, revision, ""), (service, OLDER, ""))
 
     def absorb(self, other: "Book") -> None:
         """Move all counts of another file, which is dead, into this one, and delete that file.
 
         The file of a newer midair, which cannot be read here, is left for one that can read it."""
-        if other.layout > _LAYOUT:
+        if other.layout is None:
             other.close()
             return
         other.settle()
-        for (service, revision), theirs in other._counts.items():
-            _move(theirs, self.count(service, revision))
+        for key, theirs in other._counts.items():
+            move(theirs, self.count(*key), other.layout)
         self.found_open += other.found_open
         other.path.unlink(missing_ok=True)
         other.close()
 
     def read(self) -> tuple[RevisionCount, ...]:
+        """The outcomes by service and revision."""
+        if self.layout is None:
+            return ()
+        total: dict[tuple[str, str], tuple[Tally, tuple[int, ...], int]] = {}
+        for (service, revision, _), count in self._counts.items():
+            tally, statuses, moment = total.get((service, revision), (Tally(), (0,) * 5, 0))
+            moment = max(moment, count[self.layout.long_lived_at])
+            statuses = tuple(a + b for a, b in zip(statuses, statuses_of(count), strict=True))
+            total[service, revision] = (tally.plus(tally_of(count)), statuses, moment)
+        return tuple(
+            RevisionCount(*key, tally, {f"{number}xx": each for number, each in enumerate(statuses, 1)}, float(moment))
+            for key, (tally, statuses, moment) in total.items()
+        )
+
+    def records(self) -> tuple[Record, ...]:
         """All the counts, as values."""
-        return tuple(_value(service, revision, count) for (service, revision), count in self._counts.items())
+        layout = self.layout
+        return tuple(record_of(key, count, layout) for key, count in self._counts.items()) if layout else ()
 
     def close(self) -> None:
         """Let go of the file. Counts handed out before must not be used any more."""
         fcntl.flock(self._file, fcntl.LOCK_UN)  # what is mapped would keep it
         os.close(self._file)
 
+    def _layout_number(self) -> int:
+        """What the first place of the file says; 0 when a record is there."""
+        first = os.pread(self._file, len(MAGIC) + 1, 0)
+        return first[-1] if first[:-1] == MAGIC else 0 if first else LAYOUT
+
     def _read(self) -> None:
-        for part in range(os.fstat(self._file).st_size // (_RECORD_BYTES * _PART_RECORDS)):
-            self._map(part)
-        if self._parts:
-            self.layout = _layout_of(self._record(0))
-        for place in range(self._first, self._places_mapped if self.layout <= _LAYOUT else 0):
-            name = bytes(self._record(place)[:_NAME_BYTES]).rstrip(b"\0").decode(errors="replace")
-            if not name:
-                break
-            service, _, revision = name.partition("\n")
-            self._keep(service, revision, place)
+        if self.layout is None:
+            return
+        for part in range(os.fstat(self._file).st_size // self.layout.part_bytes):
+            self._map(self.layout, part)
+        named: dict[int, Key] = {}
+        for place in range(self.layout.first, len(self._parts) * self.layout.part_records):
+            key = _key_of(bytes(self._name(place)))
+            if key is not None:
+                named[place] = key
+            else:
+                self._free.append(place)
+        contained = {other for place in named for other in self._contained(place)}
+        for place, key in named.items():
+            if place not in contained:
+                self._keep(key, place)
 
-    def _add(self, service: str, revision: str, in_use: Container[str]) -> Count:
-        known = [one for of, one in self._counts if of == service and one]
-        unused = (one for one in known if one not in in_use and _is_settled(self._counts[service, one]))
-        oldest = next(unused, None) if revision and len(known) >= _REVISIONS_MAX else None
-        if oldest is not None:
-            _move(self._counts.pop((service, oldest)), self.count(service, ""))
-            place = self._places.pop((service, oldest))
-        else:
-            place = self._first + len(self._places)
-            if place >= self._places_mapped:
-                self._grow()
-        name = f"{service[-120:]}\n{revision[:120]}".encode()[:_NAME_BYTES]
-        self._record(place)[:_NAME_BYTES] = name.ljust(_NAME_BYTES, b"\0")
-        return self._keep(service, revision, place)
+    def _add(self, key: Key) -> Count:
+        place = self._take()
+        self._numbers(place)[MADE_AT] = time.time_ns()
+        self._rename(place, key)
+        return self._keep(key, place)
 
-    def _keep(self, service: str, revision: str, place: int) -> Count:
-        self._places[service, revision] = place
-        self._counts[service, revision] = count = self._record(place)[_NAME_BYTES:].cast("Q")
+    def _keep(self, key: Key, place: int) -> Count:
+        self._places[key] = place
+        self._counts[key] = count = self._numbers(place)
         return count
 
-    @property
-    def _first(self) -> int:
-        return 1 if self.layout else 0
+    def _merge(self, source: Key, target: Key) -> None:
+        """Add a record to another one. Counts of either that were handed out go on to count.
 
-    @property
-    def _places_mapped(self) -> int:
-        return len(self._parts) * _PART_RECORDS
+        Killed at any moment, its numbers are in the file once: the record of both stands for the two it contains."""
+        ours = self.count(*target)
+        theirs, place = self._counts.pop(source), self._places.pop(source)
+        both = self._take()
+        sums = self._numbers(both)
+        for count in (theirs, ours):
+            move(memoryview(bytearray(count)).cast("Q"), sums, LAYOUTS[LAYOUT])
+        sums[CONTAINS[0]], sums[CONTAINS[1]] = place, self._places[target]
+        self._rename(both, target)
+        ours[:] = sums
+        self._forget_contained(self._places[target])
+        self._release(place)
+        self._release(both)
+
+    def _contained(self, place: int) -> tuple[int, ...]:
+        count = self._numbers(place)
+        return tuple(count[each] for each in CONTAINS if count[each]) if self.is_current else ()
+
+    def _forget_contained(self, place: int) -> None:
+        count = self._numbers(place)
+        count[CONTAINS[0]] = count[CONTAINS[1]] = 0
+
+    def _take(self) -> int:
+        """A place for a record: nothing is counted in it."""
+        if not self._free:
+            self._grow()
+        place = self._free.pop()
+        count = self._numbers(place)
+        count[:] = memoryview(bytes(count.nbytes)).cast("Q")
+        return place
+
+    def _release(self, place: int) -> None:
+        self._name(place)[0] = 0
+        self._free.append(place)
+
+    def _rename(self, place: int, key: Key) -> None:
+        service, revision, replica = key
+        ordinal = replica.rpartition("/")[2]
+        text = f"{service[-120:]}\n{revision[:100]}\n{ordinal[:20]}".encode()[:NAME_BYTES].ljust(NAME_BYTES, b"\0")
+        name = self._name(place)
+        name[1:] = text[1:]
+        name[0] = text[0]  # from now on it is a record
 
     def _grow(self) -> None:
-        size = _RECORD_BYTES * _PART_RECORDS
-        os.posix_fallocate(self._file, len(self._parts) * size, size)
-        self._map(len(self._parts))
-        if len(self._parts) == 1:
-            self._record(0)[:_NAME_BYTES] = (_MAGIC + bytes([_LAYOUT])).ljust(_NAME_BYTES, b"\0")
+        layout = LAYOUTS[LAYOUT]
+        end = len(self._parts) * layout.part_records
+        os.posix_fallocate(self._file, len(self._parts) * layout.part_bytes, layout.part_bytes)
+        self._map(layout, len(self._parts))
+        self._free += reversed(range(max(layout.first, end), end + layout.part_records))
+        if end == 0:
+            self._name(0)[:] = (MAGIC + bytes([LAYOUT])).ljust(NAME_BYTES, b"\0")
 
-    def _map(self, part: int) -> None:
-        size = _RECORD_BYTES * _PART_RECORDS
-        self._parts.append(memoryview(mmap.mmap(self._file, size, offset=part * size)))
+    def _map(self, layout: Layout, part: int) -> None:
+        self._parts.append(memoryview(mmap.mmap(self._file, layout.part_bytes, offset=part * layout.part_bytes)))
+
+    def _name(self, place: int) -> memoryview:
+        return self._record(place)[:NAME_BYTES]
+
+    def _numbers(self, place: int) -> Count:
+        return self._record(place)[NAME_BYTES:].cast("Q")
 
     def _record(self, place: int) -> memoryview:
-        part, place = divmod(place, _PART_RECORDS)
-        return self._parts[part][place * _RECORD_BYTES : (place + 1) * _RECORD_BYTES]
+        assert self.layout is not None, "records of a newer midair are not read"
+        part, place = divmod(place, self.layout.part_records)
+        size = self.layout.record_bytes
+        return self._parts[part][place * size : (place + 1) * size]
 
 
-def open_book(folder: Path) -> Book:
-    """The book of a router that begins in `folder`: it goes on with what dead ones left."""
-    books = [Book(path) for path in sorted(folder.glob("router-*.counts"), key=_number)]
-    dead = [book for book in books if book.layout <= _LAYOUT and book.lock()]  # a newer midair's is left alone
-    for book in books:
-        if book not in dead:
-            book.close()
-    # A living router's number is taken, and a file that does not say what it is is left for one that does.
-    if not dead or dead[-1] is not books[-1] or dead[-1].layout != _LAYOUT:
-        number = _number(books[-1].path) + 1 if books else 1
-        book = Book(folder / f"router-{number}.counts")
-        book.lock()
-        dead.append(book)
-    *others, book = dead
-    book.settle()
-    for other in others:
-        book.absorb(other)
-    return book
-
-
-def books_of(folder: Path, is_wanted: Callable[[str], bool]) -> Iterator[Book]:
-    """Those in the folder whose names are wanted. One that is empty may be somebody's in a moment."""
-    for path in sorted(folder.glob("router-*.counts"), key=_number):
-        with contextlib.suppress(FileNotFoundError):  # it was just moved into another one
-            if is_wanted(path.name) and path.stat().st_size:
-                book = Book(path)
-                if book.layout <= _LAYOUT:
-                    yield book
-                else:
-                    book.close()
-
-
-def merged(*parts: tuple[RevisionCount, ...]) -> tuple[RevisionCount, ...]:
-    """Counts of several processes, added up."""
-    total: dict[tuple[str, str], RevisionCount] = {}
-    for count in (count for part in parts for count in part):
-        key = (count.service, count.revision)
-        total[key] = _plus(total[key], count) if key in total else count
-    return tuple(total.values())
-
-
-def _plus(one: RevisionCount, other: RevisionCount) -> RevisionCount:
-    latency = Latency(
-        tuple(a + b for a, b in zip(one.latency.counts, other.latency.counts, strict=True)),
-        one.latency.total_s + other.latency.total_s,
-    )
-    by_status = {status: one.by_status[status] + other.by_status[status] for status in one.by_status}
-    return RevisionCount(
-        one.service, one.revision, one.tally.plus(other.tally), by_status, latency,
-        one.connections + other.connections, one.retried + other.retried,
-        max(one.long_lived_at, other.long_lived_at),
-    )  # fmt: skip
-
-
-def _value(service: str, revision: str, count: Count) -> RevisionCount:
-    tally = Tally(count[ACCEPTED], _answered(count), count[REFUSED], count[ABORTED], count[LOST])
-    buckets = tuple(count[LATENCY : LATENCY + len(BOUNDS_S) + 1])
-    by_status = {f"{digit}xx": count[STATUS + digit] for digit in range(1, 6)}
-    latency = Latency(buckets, count[LATENCY_US] / 1e6)
-    return RevisionCount(
-        service, revision, tally, by_status, latency, count[CONNECTIONS], count[RETRIED], float(count[LONG_LIVED_AT])
-    )
-
-
-def _answered(count: Count) -> int:
-    return sum(count[STATUS : STATUS + 6])
-
-
-def _layout_of(record: memoryview) -> int:
-    """What the first place of a file says; 0 when a record is there."""
-    return record[len(_MAGIC)] if record[: len(_MAGIC)] == _MAGIC else 0
-
-
-def _is_settled(count: Count) -> bool:
-    return bool(count[ACCEPTED] == _ended(count))
-
-
-def _move(source: Count, target: Count) -> None:
-    last = max(source[LONG_LIVED_AT], target[LONG_LIVED_AT])
-    for place in range(_NUMBERS):
-        target[place] += source[place]
-        source[place] = 0
-    target[LONG_LIVED_AT] = last
-
-
-def _ended(count: Count) -> int:
-    return _answered(count) + count[REFUSED] + count[ABORTED] + count[LOST]
-
-
-def _number(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdigit() else 0
+def _key_of(name: bytes) -> Key | None:
+    """None: there is no record."""
+    if not name[0]:
+        return None
+    service, _, rest = name.rstrip(b"\0").decode(errors="replace").partition("\n")
+    revision, _, ordinal = rest.partition("\n")
+    return service, revision, f"{service}/{revision}/{ordinal}" if ordinal else ""

@@ -4,23 +4,25 @@ import time
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from midair.router.base import BOUNDS_S
+from midair.model.counters import BOUNDS_S
 from midair.router.embedded.answer import Answer, with_option
 from midair.router.embedded.connection import ANSWERING, BODY, CLOSED, IDLE, TUNNEL
-from midair.router.embedded.counts import (
-    ABORTED,
-    ACCEPTED,
-    CONNECTIONS,
-    LATENCY,
-    LATENCY_US,
-    LOST,
-    REFUSED,
-    RETRIED,
-    STATUS,
-)
 from midair.router.embedded.head import BadHead
 from midair.router.embedded.plain import plain_answer
 from midair.router.embedded.reading import Reader
+from midair.router.embedded.record import (
+    ABORTED,
+    ACCEPTED,
+    CONNECTIONS,
+    END,
+    END_US,
+    HEAD,
+    HEAD_US,
+    LOST,
+    REFUSED,
+    REPEATED,
+    STATUS,
+)
 from midair.router.embedded.sockets import reset
 from midair.router.embedded.stick import user_of
 from midair.router.embedded.tunnel import Tunnel
@@ -37,8 +39,8 @@ _CLIENT_HEADERS = ("header:forwarded", "header:x-forwarded-for")  # users are cl
 class Downstream(Reader):
     """One client. What is said of a request is said of the one in hand."""
 
-    __slots__ = ("answering", "attempts", "awaited", "closing", "count", "framed", "head", "repeats", "replica",
-                 "status", "wait_until", "waits_since")  # fmt: skip
+    __slots__ = ("answering", "attempts", "awaited", "closing", "count", "framed", "head", "held_s", "queued_at",
+                 "repeats", "replica", "status", "wait_until", "waits_since")  # fmt: skip
 
     def __init__(self, listener: "Listener") -> None:
         super().__init__(listener)
@@ -52,6 +54,7 @@ class Downstream(Reader):
         self.awaited: Upstream | None = None  # being connected
         self.attempts = self.repeats = 0
         self.waits_since = self.wait_until = 0.0
+        self.queued_at = self.held_s = 0.0  # when it began to wait, 0.0: it does not; how long it has waited before
         self.answering = False  # part of the answer was sent
         self.framed = True  # the client can see where the answer ends
         self.status = 0
@@ -142,11 +145,15 @@ class Downstream(Reader):
         if self.count is None:
             self.count = self.service.unrouted
             self.count[ACCEPTED] += 1
+        self.queued_at = time.monotonic()
         self.service.wait(self)
 
     def leave_queue(self) -> None:
         """It waits no longer: it is dispatched again, and its next replica has as much time as any."""
-        self.since = time.monotonic()
+        now = self.since = time.monotonic()
+        if self.queued_at:
+            self.held_s += now - self.queued_at
+            self.queued_at = 0.0
         if self.count is not None:
             self.count[ACCEPTED] -= 1
             self.count = None
@@ -160,7 +167,7 @@ class Downstream(Reader):
         return replica
 
     def _count_retry(self, replica: "Replica") -> None:
-        replica.count[RETRIED] += 1
+        replica.count[REPEATED] += 1
 
     def _user(self) -> bytes | None:
         stick_by = self.service.stick_by or ""
@@ -175,6 +182,10 @@ class Downstream(Reader):
         self.answering = True
         self.framed = framed
         self.status = answer.status
+        if self.count is not None:
+            took = time.monotonic() - self.began - self.held_s
+            self.count[HEAD + bisect_left(BOUNDS_S, took)] += 1
+            self.count[HEAD_US] += int(took * 1e6)
         block = self.block
         if not (block.keep and framed and self.request_ended) or self.is_last:
             self.closing = True
@@ -208,8 +219,8 @@ class Downstream(Reader):
         assert replica is not None, "a replica answered"
         took = time.monotonic() - self.began
         count[STATUS + min(self.status // 100, 5)] += 1
-        count[LATENCY + bisect_left(BOUNDS_S, took)] += 1
-        count[LATENCY_US] += int(took * 1e6)
+        count[END + bisect_left(BOUNDS_S, took)] += 1
+        count[END_US] += int(took * 1e6)
         replica.left()
         self._after(self.request_ended)
 

@@ -24,8 +24,9 @@ from midair.model.project import Port
 from midair.model.seen import RouteSeen
 from midair.router.base import RouterSeen
 from midair.router.embedded import wire
+from midair.router.embedded.books import merged
 from midair.router.embedded.connection import CLOSED, IDLE, Connection
-from midair.router.embedded.counts import Book, merged
+from midair.router.embedded.counts import Book
 from midair.router.embedded.downstream import Downstream
 from midair.router.embedded.held import Listening
 

@@ -17,7 +17,7 @@ from midair.model.project import Port
 from midair.model.seen import RouteSeen
 from midair.router.base import RouterDeath, RouterSeen
 from midair.router.embedded import wire
-from midair.router.embedded.counts import books_of, merged, open_book
+from midair.router.embedded.books import books_of, merged, open_book
 from midair.router.embedded.forwarding import Trust
 from midair.router.embedded.fronts import Fronts
 from midair.router.embedded.handover import Predecessor, Retirement, adopt

@@ -174,7 +174,7 @@ class Reader(Connection):
     def _pass_body(self, data: bytes) -> None:
         upstream = self.upstream
         if upstream is not None:
-            upstream.transport.write(data)
+            upstream.send(data)
             if not self.repeatable:
                 return
         self.outgoing += data

@@ -5,9 +5,9 @@ import time
 from typing import TYPE_CHECKING
 
 from midair.model.ids import ReplicaId, revision_of
-from midair.router.embedded.counts import LONG_LIVED_AT
 from midair.router.embedded.ending import Ending, Ends, Inside
 from midair.router.embedded.hub import Hub
+from midair.router.embedded.record import LONG_LIVED_AT
 from midair.router.embedded.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Replica:
         self.pools: dict[int, list[Upstream]] = {}  # idle connections by port, the latest used last
         self.pending: dict[Upstream, Downstream] = {}  # requests that wait for a connection
         self.connections: set[Inside] = set()
-        self.count = self.hub.book.count(service.name, self.revision, {other.revision for other in service.replicas()})
+        self.count = self.hub.book.count(service.name, self.revision, replica)
         self.draining = False
         self.ending = Ending(self)
         self.failures = 0  # connections refused in a row

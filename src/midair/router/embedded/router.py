@@ -11,8 +11,10 @@ import msgspec
 
 from midair.errors import RouterTrouble
 from midair.model.action import ReachReplicas, RouterAction
+from midair.model.counters import Record
 from midair.model.project import Port
 from midair.router.base import RouterSeen
+from midair.router.embedded.books import read_folder
 from midair.router.embedded.held import Held
 from midair.router.embedded.limits import Limits
 from midair.router.embedded.spawn import Watched, start_process
@@ -86,6 +88,10 @@ class EmbeddedRouter:
     async def observe(self) -> RouterSeen:
         """Routes in force, open requests and counts."""
         return await (await self._reach()).ask("observe", None, RouterSeen)
+
+    async def records(self) -> tuple[Record, ...]:
+        """All that was counted, as its files say."""
+        return await asyncio.to_thread(read_folder, self.folder)
 
     async def perform(self, action: RouterAction) -> None:
         """Ask for a new generation of routes, or name candidates."""

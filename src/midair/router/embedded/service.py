@@ -74,6 +74,7 @@ class Service:
         if self.trust is None or self.trust.texts != action.trusted_proxies:
             self.trust = Trust(action.trusted_proxies) if action.trusted_proxies else None
         self.table = Table(() if action.hold else routed.values())
+        self._fold(*(replica for replica in gone.values() if not replica.open))
         self.release()
         self.hub.changed()
 
@@ -172,7 +173,14 @@ class Service:
         replica.draining = True
         if self._replicas.get((replica.id, replica.address)) is replica:
             del self._replicas[replica.id, replica.address]
+        self._fold(replica)
         self.hub.changed()
+
+    def _fold(self, *gone: Replica) -> None:
+        """What was counted for replicas that are gone is their revision's, and so is what they may still say."""
+        for replica in gone:
+            replica.count = self.hub.book.count(self.name, replica.revision)
+        self.hub.book.fold(self.name, {replica.id for replica in self._replicas.values()})
 
     def retire(self) -> None:
         """A successor takes over: what is long-lived ends as if its replicas drained."""

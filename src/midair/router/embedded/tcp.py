@@ -5,8 +5,18 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from midair.router.embedded.connection import is_stuck
-from midair.router.embedded.counts import ABORTED, ACCEPTED, CONNECTIONS, LOST, REFUSED, RETRIED, STATUS
 from midair.router.embedded.ending import Kind, is_idle
+from midair.router.embedded.record import (
+    ABORTED,
+    ACCEPTED,
+    ANSWER_BYTES,
+    CONNECTIONS,
+    LOST,
+    REFUSED,
+    REPEATED,
+    REQUEST_BYTES,
+    STATUS,
+)
 
 if TYPE_CHECKING:
     from midair.router.embedded.listen import Listener
@@ -69,7 +79,7 @@ class TcpDownstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.upstream is not None:
             self._silent, self._answered_at = False, 0.0
-            self.upstream.transport.write(data)
+            self.upstream.send(data)
             return
         self._early += data
         if len(self._early) > self.hub.limits.buffer_bytes:
@@ -163,7 +173,7 @@ class TcpDownstream(asyncio.Protocol):
         replica.count[CONNECTIONS] += 1
         self._silent = self._silent and not self._early
         self._answered_at = 0.0 if self._early else time.monotonic()
-        upstream.transport.write(self._early)
+        upstream.send(self._early)
         if self._half:
             upstream.transport.write_eof()
         elif len(self._early) > self.hub.limits.buffer_bytes:
@@ -181,7 +191,7 @@ class TcpDownstream(asyncio.Protocol):
         self._leave()
         self._attempts += 1
         if self._attempts < len(self.service.table.replicas):
-            replica.count[RETRIED] += 1
+            replica.count[REPEATED] += 1
             self.dispatch(replica)
         else:
             self._attempts = 0
@@ -210,7 +220,13 @@ class TcpUpstream(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._replica.connections.add(self)
 
+    def send(self, data: bytes) -> None:
+        """Pass on what the client sends."""
+        self._replica.count[REQUEST_BYTES] += len(data)
+        self.transport.write(data)
+
     def data_received(self, data: bytes) -> None:
+        self._replica.count[ANSWER_BYTES] += len(data)
         self._client.answer(data)
 
     def eof_received(self) -> bool:

@@ -3,9 +3,9 @@
 import time
 from typing import TYPE_CHECKING
 
-from midair.router.embedded.counts import ABORTED, LOST, STATUS
 from midair.router.embedded.ending import is_idle
 from midair.router.embedded.frames import Frames, close_frame
+from midair.router.embedded.record import ABORTED, LOST, STATUS
 
 if TYPE_CHECKING:
     from midair.router.embedded.downstream import Downstream
@@ -56,11 +56,11 @@ class Tunnel:
             if self._cut_up:
                 return
             if self._wanted and boundary:
-                self._upstream.transport.write(data[:boundary])
+                self._upstream.send(data[:boundary])
                 self._close_up()
                 return
         self._answered_at = 0.0
-        self._upstream.transport.write(data)
+        self._upstream.send(data)
 
     def end_idle(self, idle_s: float) -> None:
         """Close a connection whose protocol is not known if nobody waits for an answer on it."""

@@ -10,6 +10,7 @@ from midair.router.embedded.answer import Answer, BadAnswer, find_head, without_
 from midair.router.embedded.body import BadChunk, Chunks
 from midair.router.embedded.ending import Kind
 from midair.router.embedded.head import HEAD_MAX_BYTES
+from midair.router.embedded.record import ANSWER_BYTES, REQUEST_BYTES
 from midair.router.embedded.sockets import is_quiet
 
 if TYPE_CHECKING:
@@ -56,7 +57,12 @@ class Upstream(asyncio.Protocol):
             self.transport.pause_reading()
         if client.paused:
             client.resume("connecting", "upstream")  # the latter from a connection before this one
-        self.transport.write(client.outgoing)
+        self.send(client.outgoing)
+
+    def send(self, data: bytes) -> None:
+        """Send more of the request, or of what follows it on an upgraded connection."""
+        self.replica.count[REQUEST_BYTES] += len(data)
+        self.transport.write(data)
 
     def is_open(self, *, careful: bool) -> bool:
         """False when the replica has closed it. `careful` also asks the kernel: the news may not have been read yet."""
@@ -92,6 +98,7 @@ class Upstream(asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        self.replica.count[ANSWER_BYTES] += len(data)
         client = self.client
         if client is None:  # an answer nobody asked for: whatever it is, nobody will be given it
             self.abort()
