@@ -47,7 +47,7 @@ def answer_with_errors(stack):
         stack.up()
     failed = sum(report["failed"] for report in reports.values())
     counts = stack.place.client.counts("shop")
-    answers = [count.by_status.get("5xx", 0) for count in counts.services if count.service == stack.users["app"]]
+    answers = [count.counters["status_5xx"] for count in counts.services if count.service == stack.users["app"]]
     assert failed > 0
     assert sum(answers) == failed
     assert counts.total.lost == 0
