@@ -91,8 +91,8 @@ newest: $(READY) engine ## calls by name and the runtime's contract on the newes
 # Which recipe is tried with every change; `make fresh SEED=…` tries the same one again.
 SEED ?= $(shell date +%s)
 
-recipes:         ## every recipe as written, as an ordinary user in a fresh Debian (five minutes; one of them is part of CI)
-	tools/fresh.sh bookworm python3,python3-venv,curl,npm "python3 -m venv ~/midair && \
+recipes:         ## every recipe as written, as an ordinary user in a fresh Debian (six minutes; one of them is part of CI)
+	tools/fresh.sh bookworm python3,python3-venv,curl,npm,nginx-light,openssl "python3 -m venv ~/midair && \
 	  ~/midair/bin/pip install --quiet . && \
 	  PATH=~/midair/bin:\$$PATH python3 tools/run_readme.py --recipes docs/recipes.md"
 
