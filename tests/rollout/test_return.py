@@ -1,5 +1,6 @@
 """Back to a revision that has passed: all at once, by `rollback_config`, without monitor and steps."""
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -98,6 +99,20 @@ def test_rollback_starts_all_replicas_at_once():
     broken = Seen(replicas_of("c", "unhealthy", 100.0), RouteSeen(rollout.asked.generation, rollout.asked.routes))
     step = advance(rollout, broken, 101.0)
     assert len([action for action in step.actions if action.key.startswith("start web/b/")]) == REPLICAS
+
+
+def test_first_rollback_after_an_upgrade_is_at_once():
+    stored = {**msgspec.to_builtins(running("b"))}
+    for settings in ("policy", "stable_policy"):
+        del stored[settings]["all_return"]
+    older = msgspec.convert(stored, Rollout)
+    for all_return, first in ((True, REPLICAS), (False, 1)):
+        policy = replace(POLICY, all_return=all_return)
+        rollout = begin("web", 2, Goal(RevisionId("c"), REPLICAS), policy, older, 100.0)
+        rollout = turn_back(rollout, 100.0, "it broke")
+        broken = Seen(replicas_of("c", "unhealthy", 100.0), RouteSeen(rollout.asked.generation, rollout.asked.routes))
+        actions = advance(rollout, broken, 101.0).actions
+        assert len([action for action in actions if action.key.startswith("start web/b/")]) == first
 
 
 def test_failed_undo_rolls_back_as_any_change():

@@ -51,7 +51,8 @@ class Policy(msgspec.Struct, frozen=True):
     beside: bool = False  # the file asks for old and new side by side, also on the same data
     expects: tuple[Expected, ...] = ()
     waits: bool = False  # the old replicas end, and nothing new begins yet
-    all_return: bool = False  # `rollback_config` has no parallelism: all come back at once where there is room
+    # `rollback_config` has no parallelism: all come back at once where there is room. None: stored by an older midair.
+    all_return: bool | None = None
 
 
 class Draining(msgspec.Struct, frozen=True):

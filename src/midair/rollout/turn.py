@@ -1,5 +1,8 @@
 """Turning round: the goal is swapped for the last good one. What runs next is the same program."""
 
+from msgspec.structs import replace
+
+from midair.model.rollout import Policy
 from midair.rollout.draft import Draft
 from midair.rollout.oneshot import with_done
 
@@ -16,7 +19,7 @@ def turn_round(draft: Draft, reason: str) -> None:
     draft.done = (*draft.done_before, *(one for one in draft.done if one.replica not in before))
     draft.done_before = ()
     draft.goal = draft.rollout.stable
-    draft.policy = draft.rollout.stable_policy
+    draft.policy = _policy_of_stable(draft)
     draft.back = draft.goes_back = True
     draft.created = ()
     draft.promoted = False
@@ -25,3 +28,9 @@ def turn_round(draft: Draft, reason: str) -> None:
     draft.reached = draft.step = 0
     draft.step_at = draft.now
     draft.replicas = with_done(draft, draft.replicas)
+
+
+def _policy_of_stable(draft: Draft) -> Policy:
+    """The settings of the last good revision. Those of an older midair lack the pace back: today's change has it."""
+    stable = draft.rollout.stable_policy
+    return stable if stable.all_return is not None else replace(stable, all_return=draft.policy.all_return)
