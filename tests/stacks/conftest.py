@@ -7,7 +7,7 @@ import pytest
 from tests.docker import engine as engines
 from tests.docker.conftest import place as place  # a fixture of these tests, too
 from tests.stacks.images.build import build
-from tests.stacks.stack import NAMES, Stack, images_of
+from tests.stacks.stack import MOVED, NAMES, Stack, images_of
 
 SAMPLE = 1
 
@@ -18,12 +18,14 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    if "stack" in metafunc.fixturenames:
-        metafunc.parametrize("stack", _sample(metafunc.config), indirect=True)
+    for fixture, names in (("stack", NAMES), ("moved", MOVED)):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, _sample(metafunc.config, names), indirect=True)
 
 
 def pytest_report_header(config):
-    return f"stacks: {', '.join(_sample(config))} (--seed {_seed(config)})"
+    stacks, moved = (", ".join(_sample(config, names)) for names in (NAMES, MOVED))
+    return f"stacks: {stacks}; as processes: {moved} (--seed {_seed(config)})"
 
 
 def _seed(config):
@@ -32,16 +34,16 @@ def _seed(config):
     return config.stacks_seed
 
 
-def _sample(config):
+def _sample(config, names):
     if config.getoption("--all", False):
-        return NAMES
-    return sorted(random.Random(_seed(config)).sample(NAMES, min(SAMPLE, len(NAMES))))
+        return names
+    return sorted(random.Random(_seed(config)).sample(names, min(SAMPLE, len(names))))
 
 
 @pytest.fixture(scope="session")
 def engine(request, tmp_path_factory):
     """Never the user's: the images get the names of official ones. STACKS_ENGINE names one that may be used so."""
-    images = set().union(*map(images_of, _sample(request.config)))
+    images = set().union(*map(images_of, _sample(request.config, NAMES)))
     if host := os.environ.get("STACKS_ENGINE"):
         found = engines.Engine(host)
         build(found, images)

@@ -13,6 +13,7 @@ from tests.e2e.place import LOAD, free_port
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.parent.name for path in HERE.glob("*/compose.yaml"))
+MOVED = sorted(path.parent.name for path in HERE.glob("*/processes.yaml"))  # those that also run as processes
 CALLER = "python:3.11-slim"
 OUTSIDE = {"get": 1, "idle": 1, "new": 1, "post": 1}
 # Without a check an app that hangs could as well be slow, so it is given ten minutes unless the file says less.
