@@ -8,7 +8,7 @@ from midair.rollout.fleet import Fleet
 from midair.rollout.front import is_front_settled, keep_front
 from midair.rollout.gate import verdict
 from midair.rollout.grow import restart_ended, room, start_missing
-from midair.rollout.judge import fail, judge_deadline, judge_failures
+from midair.rollout.judge import fail, judge_deadline, judge_failures, judge_hopeless
 from midair.rollout.notice import notice
 from midair.rollout.oneshot import with_done
 from midair.rollout.phase import STEADY
@@ -50,6 +50,7 @@ def advance(rollout: Rollout, seen: Seen, now: Moment) -> Step:
     keep_front(draft, fleet)
     start_missing(draft, fleet, wanted)
     restart_ended(draft, kept)
+    judge_hopeless(draft, fleet)
     resizing = resize_kept(draft, kept)
     ask_routes(draft, kept, leaving, wanted.weight)
     retire(draft, leaving, fleet.ending)

@@ -1,13 +1,19 @@
 """Whether the rollout may go on: failures of new replicas against `max_failure_ratio`, and the progress deadline."""
 
-from midair.model.ids import revision_of
+from collections.abc import Iterator
+
+from midair.model.ids import ReplicaId, revision_of
 from midair.model.rollout import Failure
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft, spell
 from midair.rollout.fleet import Fleet, is_done, monitor_of
+from midair.rollout.grow import is_left_alone
 from midair.rollout.notice import describe
 from midair.rollout.phase import FORWARD
 from midair.rollout.turn import turn_round
+
+HOPELESS_S = 10.0  # of failing with nowhere else to go, before it is reported; a restart of what it needs is shorter
+HOPELESS_TRIES = 3
 
 
 def judge_failures(draft: Draft) -> None:
@@ -94,6 +100,53 @@ def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:
             + _why(fleet),
             True,
         )
+
+
+def judge_hopeless(draft: Draft, fleet: Fleet) -> None:
+    """Say before the deadline that all that is missing fails again and again, where that leads nowhere else."""
+    if draft.phase != "rolling_back" and (
+        draft.phase not in FORWARD or draft.policy.update.failure_action != "continue"
+    ):
+        return
+    if len(fleet.good) >= draft.goal.replicas:
+        return
+    missing = [replica for replica in fleet.new if replica not in fleet.good]
+    faults = [_fault(draft, replica) for replica in missing] if missing else [*_failed_starts(draft)]
+    reasons = [fault for fault in faults if fault]
+    if not reasons or len(reasons) < len(faults):
+        return
+    due = draft.phase_at + HOPELESS_S if draft.back else draft.rollout.started_at + HOPELESS_S
+    if draft.now < due:
+        draft.wake(due)
+    else:
+        fail(draft, reasons[0], True)
+
+
+def _fault(draft: Draft, replica: ReplicaSeen) -> str:
+    """Why a replica is not worth a wait: it fails again and again, or is not started again. "" where it may be."""
+    text = f"{replica.id} {describe(replica)}"
+    if replica.state == "unhealthy":
+        if draft.now >= replica.since + HOPELESS_S:
+            return text
+        draft.wake(replica.since + HOPELESS_S)
+        return ""
+    if replica.state != "exited":
+        return ""
+    if is_left_alone(draft, replica):
+        return text
+    ends = next((each for each in draft.restarting if each.replica == replica.id), None)
+    if ends is not None and ends.at is None and ends.attempt >= replica.attempt:
+        return f"{text}, and is not started again"
+    return f"{text}, {ends.count} times" if ends is not None and ends.count >= HOPELESS_TRIES else ""
+
+
+def _failed_starts(draft: Draft) -> Iterator[str]:
+    """Why replicas of the goal cannot be started."""
+    for trouble in draft.troubles:
+        verb, _, replica = trouble.key.partition(" ")
+        if verb == "start" and revision_of(ReplicaId(replica)) == draft.goal.revision:
+            text = trouble.text if trouble.text.startswith("cannot ") else f"cannot start {replica}: {trouble.text}"
+            yield text if trouble.count >= HOPELESS_TRIES else ""
 
 
 def _why(fleet: Fleet) -> str:

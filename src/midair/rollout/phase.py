@@ -26,7 +26,8 @@ A phase is a name for what that program found, for people and for whoever waits;
     paused        by the operator or by `failure_action: pause`: nothing new begins, what is there is kept in order
     rolling_back  the goal was swapped for the last good one; the same program runs. Never rolled back itself
     rolled_back   only the last good revision is there, and is kept so
-    stuck         past its deadline with nowhere else to go: a rollback, or `failure_action: continue`. Retried for ever
+    stuck         past its deadline, or failing again and again, with nowhere else to go: a rollback, or
+                  `failure_action: continue`. Retried for ever
     superseded    another change took over what is there; nothing is decided here any more
 
 Two rules hold everywhere. *Unknown is not absent*: when the runtime or the router could not be asked, nothing is
@@ -52,7 +53,7 @@ MOVES: dict[Phase, dict[Phase, str]] = {
         "completed": "nothing is left to do",
         "paused": "the operator paused it, or a failure did",
         "rolling_back": "a new replica failed, the deadline passed, the change goes back, or the operator aborted it",
-        "stuck": "the deadline passed, and failures are to be ignored",
+        "stuck": "the deadline passed, or it keeps failing, and failures are to be ignored",
         "superseded": "another change took over",
     },
     "baking": {
@@ -61,7 +62,7 @@ MOVES: dict[Phase, dict[Phase, str]] = {
         "completed": "every new replica has passed, and nothing else is left",
         "paused": "the operator paused it, or a failure did",
         "rolling_back": "a new replica failed, the change goes back, or the operator aborted it",
-        "stuck": "the deadline passed, and failures are to be ignored",
+        "stuck": "the deadline passed, or it keeps failing, and failures are to be ignored",
         "superseded": "another change took over",
     },
     "promoting": {
@@ -70,7 +71,7 @@ MOVES: dict[Phase, dict[Phase, str]] = {
         "completed": "only new replicas are left",
         "paused": "the operator paused it, or a failure did",
         "rolling_back": "a new replica failed, the change goes back, or the operator aborted it",
-        "stuck": "the deadline passed, and failures are to be ignored",
+        "stuck": "the deadline passed, or it keeps failing, and failures are to be ignored",
         "superseded": "another change took over",
     },
     "completed": {
@@ -84,7 +85,7 @@ MOVES: dict[Phase, dict[Phase, str]] = {
     },
     "rolling_back": {
         "rolled_back": "only the last good revision is left",
-        "stuck": "the deadline passed, and there is nowhere else to go back to",
+        "stuck": "the deadline passed, or it keeps failing, and there is nowhere else to go back to",
         "superseded": "another change took over",
     },
     "rolled_back": {
