@@ -141,7 +141,7 @@ def test_restart_replaces_every_process_under_load(place):
     assert not set(before.values()) & set(after.values())
     assert place.service("web").revision == revision
     assert "(restart) changed  replace  every replica is replaced by one of the same revision" in done.out
-    assert "completed before, is not run again" in done.out
+    assert "has completed for this revision, is not run again" in done.out
     assert ", 0 lost" in done.out.splitlines()[-1]
     assert (place.folder / "runs").read_text() == "x"
     place.midair("restart", "migrate", expect=0)

@@ -122,6 +122,17 @@ def test_golden_down(web, db, applied, golden):
     golden(plan.render(plan.between(state, plan.emptied(state))))
 
 
+def test_golden_jobs_run_once(web, db, applied, golden):
+    """First, with another environment, and back to what has completed."""
+    job = replace(db, name="migrate", restart=Restart("none"), writable_volume=False, ports=())
+    after_it = replace(web, depends_on={"migrate": Dependency("service_completed_successfully")})
+    other = replace(job, environment={"V": "2"})
+    first, second = applied(after_it, job), applied(after_it, other)
+    known = {"migrate": LiveService(done=(first.revisions["migrate"].id,))}
+    plans = plan.between(None, first), plan.between(first, second), plan.between(second, first, known)
+    golden("\n\n".join(plan.render(shown) for shown in plans))
+
+
 def test_golden_restart_with_a_dependency(web, db, project, applied, golden):
     front = replace(web, depends_on={"db": Dependency(restart=True)})
     golden(plan.render(plan.build(applied(front, db), project(front, replace(db, user="db")), {})[0]))

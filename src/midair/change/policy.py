@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from midair.model.project import Applied, Service
 from midair.model.protocol import is_usual_for_http
 from midair.model.rollout import Expected, Goal, Policy
-from midair.plan import has_own_pace, limits_of, order_of, runs_beside
+from midair.plan import has_own_pace, is_job, limits_of, order_of, runs_beside
 
 
 def policy_of(service: Service, services: Mapping[str, Service] | None = None) -> Policy:
@@ -16,12 +16,6 @@ def policy_of(service: Service, services: Mapping[str, Service] | None = None) -
 
     `services`: all of the project, one of which may wait for this one's end.
     """
-    others = (services or {}).values()
-    is_awaited = any(
-        other.depends_on[service.name].condition == "service_completed_successfully"
-        for other in others
-        if service.name in other.depends_on
-    )
     order = order_of(service)
     back = replace(service.rollback, order=service.rollback.order or order)
     return Policy(
@@ -35,7 +29,7 @@ def policy_of(service: Service, services: Mapping[str, Service] | None = None) -
         front=service.front is not None,
         stop_signal=service.stop_signal,
         stop_grace_s=service.stop_grace_s,
-        one_shot=service.restart.condition == "none" or (is_awaited and service.restart.condition != "any"),
+        one_shot=is_job(service, services or {}),
         limits=limits_of(service),
         trusted_proxies=service.trusted_proxies,
         beside=runs_beside(service),

@@ -23,7 +23,7 @@ def show(plan: Plan, *, repeated: bool = True) -> None:
     for line in render(shown, repeated=repeated).splitlines():
         out.say(_painted(line))
     if plan.is_empty and plan.steps:
-        done = [step.service for step in plan.steps if step.how == DONE]
+        done = [step.service for step in plan.steps if step.job == "done"]
         out.say(f"{out.count(len(plan.steps), 'service')} as wanted" + (f"; {', '.join(done)}: {DONE}" if done else ""))
 
 

@@ -213,7 +213,7 @@ async def fetch(keeper: Keeper, kind: ChangeKind, plan: Plan, after: Applied, pr
     reasons = []
     for step in plan.steps:
         starts = step.after != step.before or step.replicas_after > step.replicas_before or step.restarts
-        if step.kind == "remove" or not starts:
+        if step.kind == "remove" or step.job == "done" or not starts:
             continue
         revision = after.revisions[step.service]
         runtime = await keeper.world.runtime(revision.service.runtime)

@@ -57,6 +57,7 @@ class ReplicaReady(msgspec.Struct, frozen=True, tag="replica-ready"):
 
     replica: ReplicaId
     note: str = ""  # ports without a listener, for people
+    is_job: bool = False  # it runs; its work is over when it ends well
 
 
 class ReplicaWaiting(msgspec.Struct, frozen=True, tag="replica-waiting"):

@@ -54,6 +54,7 @@ class PlanStep(msgspec.Struct, frozen=True):
     replicas_after: int = 0
     waits_for: tuple[str, ...] = ()  # services that must be there first
     restarts: bool = False  # every replica is replaced by one of the same revision
+    job: str = ""  # "runs": its work is over when it ends well; "done": it has completed for this revision
 
 
 class Confirmation(msgspec.Struct, frozen=True):

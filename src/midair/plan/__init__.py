@@ -18,7 +18,7 @@ names it in `plan.drift`, for as long as the file says the same. `undo` needs no
 """
 
 from midair.plan.build import between, build
-from midair.plan.exchange import has_own_pace, order_of, runs_beside
+from midair.plan.exchange import has_own_pace, is_job, order_of, runs_beside
 from midair.plan.links import moving, releases_left, with_written
 from midair.plan.merge import emptied, scaled
 from midair.plan.refuse import of_name
@@ -33,6 +33,7 @@ __all__ = [
     "build",
     "emptied",
     "has_own_pace",
+    "is_job",
     "limits_of",
     "moving",
     "of_name",

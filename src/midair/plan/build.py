@@ -14,7 +14,7 @@ from midair.plan.diff import Difference, diff
 from midair.plan.fields import fields_of
 from midair.plan.links import kept_revision, moving
 from midair.plan.merge import merge
-from midair.plan.render import CODE, DONE
+from midair.plan.render import CODE, DONE, ONCE
 from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
@@ -171,14 +171,17 @@ def _forward(
 
 def _addition(name: str, new: Applied) -> PlanStep:
     service = new.project.services[name]
+    waits_for = order.waits_for(service, new.project.services)
+    is_job = exchange.is_job(service, new.project.services)
     return PlanStep(
         service=name,
         kind="add",
         field_class=None,
-        how=_count(service.replicas) + _after(order.waits_for(service, new.project.services)),
+        how=(_once(service) if is_job else _count(service.replicas)) + _after(waits_for),
         after=new.revisions[name].id,
         replicas_after=service.replicas,
-        waits_for=order.waits_for(service, new.project.services),
+        waits_for=waits_for,
+        job="runs" if is_job else "",
     )
 
 
@@ -191,21 +194,34 @@ def _change(
     found = heaviest(changes) if changes else None
     exchanged = exchange.on_return(service) if returns else exchange.on_restart(service) if restarts else service
     is_done = live is not None and second.id in live.done and not restarts
-    if found == "replace" and exchange.has_gap(exchanged):
+    is_job = exchange.is_job(service, new.project.services)
+    if is_done:
+        changes = tuple(_without_effect(change) for change in changes)
+        found = heaviest(changes) if changes else None
+    elif found == "replace" and exchange.has_gap(exchanged) and not is_job:
         found = "recreate"
+    how = DONE if is_done else _once(service) if is_job and found in MAKES_A_REVISION else ""
     return PlanStep(
         service=name,
         kind="change" if changes else "keep",
         field_class=found,
         changes=changes,
-        how=DONE if is_done else _how(earlier, exchanged, found, passed=returns),
+        how=how or _how(earlier, exchanged, found, passed=returns),
         before=first.id,
         after=second.id,
         replicas_before=earlier.replicas,
         replicas_after=service.replicas,
         waits_for=order.waits_for(service, new.project.services),
         restarts=restarts,
+        job="done" if is_done else "runs" if how else "",
     )
+
+
+def _without_effect(change: FieldChange) -> FieldChange:
+    """A field of a job that has done its work: its revision is another, and nothing is started for it."""
+    if change.field_class not in MAKES_A_REVISION:
+        return change
+    return msgspec.structs.replace(change, field_class="live", cause="it has completed with this")
 
 
 def _changes(earlier: Service, service: Service, first: Revision, second: Revision) -> tuple[FieldChange, ...]:
@@ -285,6 +301,16 @@ def _removals(old: Applied, new: Applied) -> tuple[PlanStep, ...]:
 
 def _after(others: tuple[str, ...]) -> str:
     return f", after {', '.join(others)}" if others else ""
+
+
+def _once(service: Service) -> str:
+    return (
+        ONCE
+        if service.replicas == 1
+        else f"{service.replicas} replicas, each {ONCE}"
+        if service.replicas
+        else "no replica"
+    )
 
 
 def _count(replicas: int) -> str:

@@ -1,5 +1,7 @@
 """How the replicas of one service are exchanged: in which order, how many at a time, and who has to wait."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from midair.model.moment import Span, format_span
@@ -27,6 +29,13 @@ def runs_beside(service: Service) -> bool:
     return service.strategy.kind in SIDE_BY_SIDE or (
         service.strategy.kind == "rolling" and service.update.order == "start-first"
     )
+
+
+def is_job(service: Service, services: Mapping[str, Service]) -> bool:
+    """Whether its work is over when it ends well: by `restart: "no"`, or because another service waits for that."""
+    waits = [other.depends_on[service.name] for other in services.values() if service.name in other.depends_on]
+    is_awaited = any(dependency.condition == "service_completed_successfully" for dependency in waits)
+    return service.restart.condition == "none" or (is_awaited and service.restart.condition != "any")
 
 
 def why_alone(service: Service) -> str | None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from midair.model.plan import FieldChange, Plan, PlanStep
 
 CODE = "build (code)"  # the field of a step whose code is another
-DONE = "completed before, is not run again"  # how a step goes on with a job that has done its work
+ONCE = "runs once"  # what becomes of a job
+DONE = "has completed for this revision, is not run again"  # how a step goes on with a job that has done its work
 
 
 def render(plan: Plan, *, repeated: bool = True) -> str:

@@ -99,7 +99,7 @@ def of_steps(
 ) -> tuple[str, ...]:
     """What the steps of a plan mean for those who use the services."""
     begun = [services[step.service] for step in steps if starts_replicas(step)]
-    is_exchanged = [step.kind == "change" and (starts_replicas(step) or step.restarts) for step in steps]
+    is_exchanged = [_is_exchanged(step, live.get(step.service)) for step in steps]
     exchanged = [services[step.service] for step, exchanged in zip(steps, is_exchanged, strict=True) if exchanged]
     found: list[str] = []
     for service in begun:
@@ -135,7 +135,14 @@ def _unlinked(service: Service) -> list[str]:
 
 def starts_replicas(step: PlanStep) -> bool:
     """Whether replicas of another revision are started."""
-    return step.kind == "add" or (step.kind == "change" and step.before != step.after)
+    return step.kind == "add" or (step.kind == "change" and step.before != step.after and step.job != "done")
+
+
+def _is_exchanged(step: PlanStep, live: LiveService | None) -> bool:
+    """Whether replicas take the place of others. A job that has ended leaves nothing that could run beside the next."""
+    if step.kind != "change" or not (starts_replicas(step) or step.restarts):
+        return False
+    return step.job == "" or (live is not None and live.ready > 0)
 
 
 def _of_start(service: Service) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from midair.model.ids import ReplicaId, revision_of
+from midair.model.moment import Span
 from midair.model.rollout import Failure
 from midair.model.seen import ReplicaSeen
 from midair.rollout.draft import Draft, spell
@@ -65,10 +66,19 @@ def _failure(draft: Draft, replica: ReplicaSeen, *, again: bool) -> Failure | No
     if replica.ready_at is None:
         return Failure(replica.id, replica.attempt, draft.now, f"{text}, before it was ready")
     lasted_s = replica.since - replica.ready_at
-    text = f"{text}, {spell(lasted_s)} after it was ready"
+    if draft.uses_routes or replica.checked:
+        text = f"{text}, {spell(lasted_s)} after it was ready"
+    else:  # it was ready because it ran
+        text = f"{replica.id} {_after(describe(replica), lasted_s)}"
     if again or lasted_s < monitor_of(draft, replica):
         return Failure(replica.id, replica.attempt, draft.now, text)
     return Failure(replica.id, replica.attempt, draft.now, text, lasted_s=lasted_s)
+
+
+def _after(text: str, lasted_s: Span) -> str:
+    """How something ended, with how long it ran: "exited with code 3 after 0.1s: RuntimeError: boom"."""
+    ended, colon, rest = text.partition(": ")
+    return f"{ended} after {spell(lasted_s)}{colon}{rest}"
 
 
 def judge_deadline(draft: Draft, fleet: Fleet, waits: bool) -> None:

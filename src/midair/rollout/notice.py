@@ -38,7 +38,7 @@ def _what(replica: ReplicaSeen) -> tuple[object, ...]:
 
 def _tell(draft: Draft, replica: ReplicaSeen, before: ReplicaSeen | None) -> None:
     if replica.state == "ready":
-        draft.events.append(ReplicaReady(replica.id, note_of(draft.reachable, replica)))
+        draft.events.append(ReplicaReady(replica.id, note_of(draft.reachable, replica), draft.policy.one_shot))
     elif replica.state in ("unhealthy", "exited") and (before is not None or replica.id in draft.created):
         asked_for = replica.id in draft.stopping or is_done(replica, draft.policy)
         if not asked_for and replica.by_hand:

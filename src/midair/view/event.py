@@ -124,8 +124,8 @@ def _describe_replica(
             return f"{replica} {how} by hand; it stays so until midair up"
         case ReplicaStarted(replica, attempt):
             return f"{replica} starting" + (f", attempt {attempt}" if attempt > 1 else "")
-        case ReplicaReady(replica, note):
-            return f"{replica} ready" + (f"; {note}" if note else "")
+        case ReplicaReady(replica, note, is_job):
+            return f"{replica} {'running' if is_job else 'ready'}" + (f"; {note}" if note else "")
         case ReplicaWaiting(replica, reason):
             return f"{replica} starting: {reason}"
         case ReplicaFailed(replica, reason):
