@@ -5,7 +5,7 @@ import time
 
 from midair.engine import show
 from midair.engine.deaths import NEWS_S, RECENT_S
-from midair.model.event import RouterDied
+from midair.model.event import MachineRestarted, RouterDied
 from midair.router.base import RouterDeath
 from midair.store import Store
 
@@ -50,6 +50,24 @@ def test_a_death_is_in_the_history_once_also_for_the_next_control_plane(site):
             "connections made meanwhile were refused and cannot be counted"
         )
         assert len(deaths(site)) == 2
+        await site.end()
+
+    run(story())
+
+
+def test_restart_of_the_machine_is_no_death(site):
+    async def story():
+        await site.begin()
+        await site.ended(await site.up(shop()))
+        site.gate.deaths += (RouterDeath(time.time(), lost=2, rebooted=True),)
+        assert (await look(site)).router.death == "the machine was restarted, 2 requests inside the router lost"
+        await look(site)
+        await site.end()
+        await site.begin()
+        await look(site)
+        events = site.engine.store.events.after(0, project="shop")
+        assert sum(isinstance(record.event, MachineRestarted) for record in events) == 1
+        assert deaths(site) == []
         await site.end()
 
     run(story())

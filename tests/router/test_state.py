@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 from tests.router.place import eventually, looped, placed
 
-from midair.router.embedded import serve
+from midair.router.embedded import serve, state
+from midair.router.embedded.held import Heritage
 from midair.router.embedded.state import read_state
 
 
@@ -61,3 +62,21 @@ async def test_a_router_that_was_told_to_stop_writes_nothing_more(monkeypatch):
         await asyncio.sleep(0.03)
         assert read_state(place.router.folder).services == ()
         looking.cancel()
+
+
+@pytest.mark.parametrize("rebooted", [True, False])
+@looped
+async def test_router_that_ended_with_the_machine_says_so(monkeypatch, tmp_path, rebooted):
+    async with placed() as place:
+        await place.route(await place.backend())
+        if rebooted:
+            monkeypatch.setattr(state, "BOOT", tmp_path / "boot_id")
+            state.BOOT.write_text("0123\n")
+        await place.router.restore(Heritage())
+        assert [death.rebooted for death in place.router.deaths] == [rebooted]
+
+
+def test_router_state_of_an_older_version_knows_no_boot(tmp_path):
+    (tmp_path / "router.json").write_text('{"services": [], "deaths": [{"back_at": 1.0, "lost": 2}]}')
+    before = read_state(tmp_path)
+    assert (before.boot, before.deaths[0].rebooted) == ("", False)

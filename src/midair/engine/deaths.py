@@ -3,13 +3,14 @@
 import logging
 import time
 
-from midair.model.event import RouterDied
+from midair.model.event import MachineRestarted, RouterDied
 from midair.router.base import RouterDeath, RouterSeen
 from midair.store import Store
 from midair.view.event import describe
 
 log = logging.getLogger(__name__)
 NEWS_S = 86400.0  # what is older was told, and may have been forgotten since
+Ended = RouterDied | MachineRestarted
 RECENT_S = 600.0  # so long it is shown beside the present state
 
 
@@ -21,16 +22,16 @@ class Deaths:
 
     def __init__(self, store: Store, project: str) -> None:
         self._store, self._project = store, project
-        self._told: RouterDied | None = None
+        self._told: Ended | None = None
         self._is_read = False
 
-    def news(self, seen: RouterSeen | None) -> tuple[RouterDied, ...]:
+    def news(self, seen: RouterSeen | None) -> tuple[Ended, ...]:
         """The deaths that are not in the history yet, oldest first."""
         deaths = [one for one in seen.deaths if _age_s(one) <= NEWS_S] if seen is not None else []
         if not self._untold(deaths):
             return ()
         self._is_read = False  # what was said last may have been stored since
-        events = tuple(RouterDied(one.back_at, one.lost, one.took_s, one.refused) for one in self._untold(deaths))
+        events = tuple(_event(death) for death in self._untold(deaths))
         for event in events:
             log.warning("project %s: %s", self._project, describe(event))
         self._is_read = False  # they will be there
@@ -47,13 +48,23 @@ class Deaths:
         told = [place for place, one in enumerate(deaths) if last is not None and one.back_at == last.back_at]
         return deaths[told[-1] + 1 :] if told else deaths
 
-    def _last(self) -> RouterDied | None:
+    def _last(self) -> Ended | None:
         if not self._is_read:
-            found = self._store.events.newest_of(self._project, RouterDied)
-            self._told = found.event if found is not None and isinstance(found.event, RouterDied) else None
+            records = [self._store.events.newest_of(self._project, kind) for kind in (RouterDied, MachineRestarted)]
+            latest = max(
+                (record for record in records if record is not None), key=lambda record: record.number, default=None
+            )
+            event = latest.event if latest is not None else None
+            self._told = event if isinstance(event, RouterDied | MachineRestarted) else None
             self._is_read = True
         return self._told
 
 
-def _age_s(death: RouterDeath | RouterDied) -> float:
+def _event(death: RouterDeath) -> Ended:
+    if death.rebooted:
+        return MachineRestarted(death.back_at, death.lost)
+    return RouterDied(death.back_at, death.lost, death.took_s, death.refused)
+
+
+def _age_s(death: RouterDeath | Ended) -> float:
     return time.time() - death.back_at

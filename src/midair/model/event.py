@@ -168,10 +168,17 @@ class RouterDied(msgspec.Struct, frozen=True, tag="router-died"):
     refused: bool = True  # connections made in between were refused, which nobody could count; else they waited
 
 
+class MachineRestarted(msgspec.Struct, frozen=True, tag="machine-restarted"):
+    """The machine ended and was started again, and with it the router."""
+
+    back_at: float  # when the router listened, by the wall clock
+    lost: int = 0  # requests that were inside it
+
+
 Event = (
     ChangeAccepted | ChangeEnded | PhaseChanged | ReplicaStarted | ReplicaReady | ReplicaWaiting | ReplicaFailed
     | ReplicaDraining | ReplicaStopping | ReplicaStopped | ReplicaEndedByHand | ReplicaResized | RoutesAsked
-    | RouterDied | WishTaken | ProjectTakenDown | ProjectRenamed | CommandBegan | CommandEnded
+    | RouterDied | MachineRestarted | WishTaken | ProjectTakenDown | ProjectRenamed | CommandBegan | CommandEnded
 )  # fmt: skip
 
 

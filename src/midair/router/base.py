@@ -28,6 +28,7 @@ class RouterDeath(msgspec.Struct, frozen=True):
     lost: int  # requests that were inside the dead one
     took_s: float | None = None  # from one to the other; None: nobody saw it die
     refused: bool = True  # connections made in between were refused, and nobody can count those; else they waited
+    rebooted: bool = False  # it ended with the machine, which was started again
 
 
 class RouterSeen(msgspec.Struct, frozen=True):

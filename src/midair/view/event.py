@@ -10,6 +10,7 @@ from midair.model.event import (
     CommandBegan,
     CommandEnded,
     Event,
+    MachineRestarted,
     PhaseChanged,
     ProjectRenamed,
     ProjectTakenDown,
@@ -94,7 +95,7 @@ def describe(event: Event) -> str:
             return f"{service} {_words(before)} → {_words(after)}" + (f": {reason}" if reason else "")
         case RoutesAsked(service, generation, weights, hold):
             return f"{service} routes {generation}: {_shares(weights, hold)}"
-        case RouterDied():
+        case RouterDied() | MachineRestarted():
             return _describe_death(event)
         case WishTaken() | CommandBegan() | CommandEnded():
             return _describe_person(event)
@@ -148,7 +149,10 @@ def _describe_stop(event: ReplicaStopped) -> str:
     return f"{event.replica} killed: it had not ended {after}{code}"
 
 
-def _describe_death(event: RouterDied) -> str:
+def _describe_death(event: RouterDied | MachineRestarted) -> str:
+    if isinstance(event, MachineRestarted):
+        lost = f", {_plural(event.lost, 'request')} inside the router lost" if event.lost else ""
+        return f"the machine was restarted{lost}"
     text = "router died"
     if event.took_s is None:
         text += " while no control plane was there"

@@ -28,7 +28,7 @@ from midair.router.embedded.listen import Listener
 from midair.router.embedded.reach import Reaching
 from midair.router.embedded.service import Service
 from midair.router.embedded.sockets import bind, reason
-from midair.router.embedded.state import State, forget_state, read_state, write_state
+from midair.router.embedded.state import State, boot_id, forget_state, read_state, write_state
 
 Answer = tuple[Any, tuple[int, ...]]  # and descriptors
 DEATHS_KEPT = 16
@@ -75,7 +75,8 @@ class RouterProcess:
             sock.close()
         if ports:
             took_s = None if heritage.died_at is None else time.monotonic() - heritage.died_at
-            self._remember(RouterDeath(time.time(), self.hub.book.found_open, took_s, refused))
+            rebooted = state.boot not in ("", boot_id())
+            self._remember(RouterDeath(time.time(), self.hub.book.found_open, took_s, refused, rebooted))
 
     def open_admin(self) -> None:
         """Answer on the admin socket, in place of any other."""
@@ -283,7 +284,7 @@ class RouterProcess:
         self._unsaved = True
         left = {name: dict(service.left) for name, service in self.services.items() if service.left}
         actions = tuple(service.action for service in self.services.values())
-        write_state(self.folder, State(actions, self.deaths, left))
+        write_state(self.folder, State(actions, self.deaths, boot_id(), left))
         self._unsaved = False
 
     def _remember(self, death: RouterDeath) -> None:

@@ -10,6 +10,7 @@ from midair.model.ids import ReplicaId
 from midair.router.base import RouterDeath
 
 FILE = "router.json"
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class State(msgspec.Struct, frozen=True):
@@ -17,7 +18,16 @@ class State(msgspec.Struct, frozen=True):
 
     services: tuple[SetRoutes, ...] = ()
     deaths: tuple[RouterDeath, ...] = ()  # the last ones: one that dies at once must not hide what the one before lost
+    boot: str = ""  # of the machine; "": an older router wrote this
     left: dict[str, dict[ReplicaId, str]] = {}  # by service: replicas that flows past the router may lead to
+
+
+def boot_id() -> str:
+    """What the kernel calls this boot of the machine; "" where it says nothing."""
+    try:
+        return BOOT.read_text().strip()
+    except OSError:
+        return ""
 
 
 def read_state(folder: Path) -> State:
