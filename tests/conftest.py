@@ -2,7 +2,12 @@
 
 from contextlib import contextmanager
 
+import hypothesis
 import pytest
+
+# A busy machine makes single examples slow, which says nothing about the code.
+hypothesis.settings.register_profile("midair", deadline=None)
+hypothesis.settings.load_profile("midair")
 
 
 @pytest.fixture(scope="session", autouse=True)
