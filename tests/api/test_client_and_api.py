@@ -79,7 +79,7 @@ def test_wishes_steer_a_rollout(client, service):
 def test_every_family_of_errors_comes_back_as_what_it_was(client, service):
     with pytest.raises(NotFound, match='cannot find project "nowhere"'):
         client.status("nowhere")
-    with pytest.raises(Conflict, match="another one now"):
+    with pytest.raises(Conflict, match="it is out of date"):
         client.apply(shop(), "0000")
     service.site.gate.taken[8000] = "another program has it"
     with pytest.raises(PlanRefused, match="another program has it"):

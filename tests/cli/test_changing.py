@@ -198,8 +198,8 @@ def test_what_users_would_notice_needs_a_yes(shop, midair):
     code, out, err = midair("up")
     assert code == 4
     assert err.splitlines() == [
-        "error: cannot carry out the plan: 1 thing that users would notice and nobody said yes",
-        "hint: say yes with --yes",
+        "error: cannot apply the plan: 1 user-visible effect needs confirmation",
+        "hint: pass --yes",
     ]
     assert "confirm: api may be away for 12s [gap]" in out
     assert midair("up", "--yes")[0] == 0
@@ -212,7 +212,7 @@ def test_a_refused_plan_touches_nothing(shop, midair):
     shop.answers["POST /v1/projects/shop/plan"] = views.plan(refusals=("web: privileged needs docker", "api: no"))
     code, _out, err = midair("up", "--yes")
     assert code == 2
-    assert err.count("error: cannot carry out the plan: ") == 2
+    assert err.count("error: cannot apply the plan: ") == 2
     assert not any(what.endswith("/changes") for what, _, _ in shop.asked)
 
 
@@ -301,8 +301,8 @@ def test_a_control_plane_of_another_version_is_noticed(shop, midair):
 
 def test_leaving_users_without_a_replica_needs_a_yes(midair, shop):
     code, _out, err = midair("scale", "web=0")
-    assert (code, err) == (4, "error: cannot scale web to 0: nothing would answer users there and nobody said yes\n"
-                              "hint: say yes with --yes\n")  # fmt: skip
+    assert (code, err) == (4, "error: cannot scale web to 0: nothing would answer users there\n"
+                              "hint: pass --yes\n")  # fmt: skip
     assert "POST /v1/projects/shop/scale" not in [what for what, _, _ in shop.asked]
     assert midair("scale", "web=0", "--yes")[0] == 0
 

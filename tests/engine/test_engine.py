@@ -156,7 +156,7 @@ def test_a_plan_that_is_old_is_not_carried_out(site):
         await site.begin()
         plan = await site.engine.plan(AskPlan(shop()))
         await site.ended(await site.up(shop(web("blue"))))
-        with pytest.raises(Conflict, match="another one now") as refused:
+        with pytest.raises(Conflict, match="it is out of date") as refused:
             await site.engine.up(AskUp(shop(), plan.digest), site.lines.append)
         assert refused.value.hint.startswith("run midair plan")
         await site.end()

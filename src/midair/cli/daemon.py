@@ -119,7 +119,7 @@ def logs(session: Session, follow: bool, tail: int) -> None:
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
-        raise errors.NotFound(f'cannot show the log: no "{path}"', hint="midair up starts the daemon") from None
+        raise errors.NotFound(f'cannot show the log: no "{path}"', hint="start it with midair daemon start") from None
     for line in lines[-tail:] if tail else []:
         out.say(line)
     if follow:

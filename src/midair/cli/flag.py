@@ -351,6 +351,6 @@ def bucketing(session: Session, version: Any, users: str | None, yes: bool, why:
         for key, number in found.by_flag.items():
             out.say(f"    {key}: {number:,}")
     if found.moved and not yes:
-        raise errors.NeedsConfirmation(f"cannot switch to {version}: {told}", hint="say yes with --yes")
+        raise errors.NeedsConfirmation(f"cannot switch to {version}: {told}", hint="pass --yes")
     reason = f"{told}; {why}" if why else told
     change(session, AskFlag(act="bucketing", version=version, by=who(), why=reason), as_json=as_json)

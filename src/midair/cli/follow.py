@@ -188,7 +188,7 @@ def _verdict(client: Client, change: ChangeView, failed: _Failed) -> None:
     out.say(out.line(label, f"{services} {how} after {took:.1f}s, {counts}", colour="yellow"))
     _warnings(change)
     hint = {
-        "rolled_back": "mend it and run midair up again; nothing else is needed",
+        "rolled_back": "fix it and run midair up again; nothing else is needed",
         "stuck": "fix what it waits for, or run midair up with a file that works; midair tries on meanwhile",
         "superseded": "see the change that came after it with midair history",
     }.get(change.phase)

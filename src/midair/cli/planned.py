@@ -52,12 +52,14 @@ def _check(plan: Plan, *, yes: bool) -> bool:
     """Whether somebody agreed to what users would notice. Raises when the plan cannot be carried out like this."""
     if plan.refusals:
         raise errors.PlanRefused(
-            "\n".join(f"cannot carry out the plan: {text}" for text in plan.refusals),
+            "\n".join(f"cannot apply the plan: {text}" for text in plan.refusals),
             hint="change the file and look at the plan again; nothing was touched",
         )
     if not plan.confirmations:
         return False
-    agree("carry out the plan", f"{out.count(len(plan.confirmations), 'thing')} that users would notice", yes=yes)
+    effects = len(plan.confirmations)
+    needs = "needs" if effects == 1 else "need"
+    agree("apply the plan", f"{out.count(effects, 'user-visible effect')} {needs} confirmation", yes=yes)
     return True
 
 
@@ -66,6 +68,6 @@ def agree(doing: str, what: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise errors.NeedsConfirmation(f"cannot {doing}: {what} and nobody said yes", hint="say yes with --yes")
-    if not click.confirm(f"{what}. Go on?", err=True):
-        raise errors.NeedsConfirmation(f"cannot {doing}: the answer was no", hint="nothing was touched")
+        raise errors.NeedsConfirmation(f"cannot {doing}: {what}", hint="pass --yes")
+    if not click.confirm(f"{what[0].upper()}{what[1:]}. Go on?", err=True):
+        raise errors.NeedsConfirmation(f"cannot {doing}: the answer was no", hint="pass --yes; nothing was touched")

@@ -170,7 +170,7 @@ def json_option(command: F) -> F:
 
 
 detach_option = click.option("-d", "--detach", is_flag=True, help="Return as soon as the change is accepted.")
-agree_option = click.option("-y", "--yes", is_flag=True, help="Agree to what users would notice.")
+agree_option = click.option("-y", "--yes", is_flag=True, help="Confirm user-visible effects.")
 timeout_option = click.option(
     "--timeout", type=float, metavar="SECONDS", help="Stop watching after so long; the change goes on."
 )

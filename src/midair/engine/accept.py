@@ -27,7 +27,7 @@ from midair.view.event import EventView, progress_view
 Ask = AskUp | AskUndo | AskScale | AskServiceRestart | AskDown
 Progress = Callable[[EventView], None]
 AGAIN = "run midair plan to see what would happen now"
-MEND = "mend it and run midair up again; nothing was touched"
+FIX = "fix it and run midair up again; nothing was touched"
 
 
 async def plan_up(
@@ -145,12 +145,12 @@ def _is_same_but_code(shown: Plan, plan: Plan) -> bool:
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
     """Raise unless the plan is the one that was agreed to, and can be carried out."""
     if digest is not None and plan.digest != digest:
-        raise Conflict("cannot carry out the plan: it would be another one now", hint=AGAIN)
+        raise Conflict("cannot apply the plan: it is out of date", hint=AGAIN)
     if plan.refusals:
         raise _refused(plan.refusals)
     if plan.confirmations and not confirmed:
         texts = "; ".join(f"{one.service}: {one.text}" for one in plan.confirmations)
-        raise NeedsConfirmation(f"cannot carry out the plan unasked: {texts}", hint="agree with --yes")
+        raise NeedsConfirmation(f"cannot apply the plan without confirmation: {texts}", hint="pass --yes")
 
 
 async def check(keeper: Keeper, plan: Plan, after: Applied, neighbours: Iterable[Keeper] = ()) -> None:
@@ -166,12 +166,12 @@ async def check(keeper: Keeper, plan: Plan, after: Applied, neighbours: Iterable
     if reasons:
         name = next((owner.name for owner in taken.values()), "")
         moved = f"add -p {name} if this is that project in another folder, or free the port with midair down -p {name}"
-        raise _refused(dict.fromkeys(reasons), moved if name else MEND)
+        raise _refused(dict.fromkeys(reasons), moved if name else FIX)
 
 
-def _refused(reasons: Iterable[str], hint: str = MEND) -> PlanRefused:
+def _refused(reasons: Iterable[str], hint: str = FIX) -> PlanRefused:
     """A line for each reason; one that already says what cannot be done is told as it is."""
-    lines = [reason if reason.startswith("cannot ") else f"cannot carry out the plan: {reason}" for reason in reasons]
+    lines = [reason if reason.startswith("cannot ") else f"cannot apply the plan: {reason}" for reason in reasons]
     return PlanRefused("\n".join(lines), hint=hint)
 
 

@@ -80,7 +80,9 @@ class World:
     async def restart_router(self) -> None:
         """Put a new router process in the place of the running one."""
         if self.router is None:
-            raise Conflict("cannot restart the router: none runs", hint="it is started with the first published port")
+            raise Conflict(
+                "cannot restart the router: none runs", hint="publish a port: the router starts with the first one"
+            )
         await self.router.restart()
 
     async def stop_router(self) -> None:

@@ -1,4 +1,4 @@
-"""What cannot be done at all: reasons that go after "cannot carry out the plan: "."""
+"""What cannot be done at all: reasons that go after "cannot apply the plan: "."""
 
 from collections.abc import Iterable
 from itertools import combinations
