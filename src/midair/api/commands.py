@@ -98,12 +98,13 @@ class _Exchange(Response):
             elif trouble is not None:
                 raise trouble
             elif tasks[1].done():
+                await self._running.close()  # a client that returns finds nothing of it left
                 await tell(Kind.ENDED, str(await self._session.wait()).encode())
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.shield(self._running.close())
+            await self._running.close()
 
     async def _hear(self) -> None:
         """Take what the client sends, until it hangs up."""

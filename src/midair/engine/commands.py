@@ -1,5 +1,6 @@
 """Commands beside the replicas of a service: found their place, begun, and put into the history."""
 
+import asyncio
 import secrets
 from typing import Literal
 
@@ -20,9 +21,15 @@ class RunningCommand:
     def __init__(self, keeper: Keeper, session: CommandSession, began: CommandBegan) -> None:
         self.session = session
         self._keeper, self._began, self._at = keeper, began, keeper.clock()
+        self._closing: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
-        """End it if it has not ended, and note that it has."""
+        """End it if it has not ended, and note that it has. Goes on when the caller is cancelled; again is harmless."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         try:
             await self.session.close()
         finally:

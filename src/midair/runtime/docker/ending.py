@@ -2,13 +2,14 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import aiodocker
 from aiodocker.containers import DockerContainer
 from aiodocker.exceptions import DockerError
 
 from midair.errors import RuntimeTrouble
-from midair.model.project import Hook
+from midair.model.project import Hook, Service
 from midair.runtime.check_name import check_name
 from midair.runtime.docker.client import trouble
 from midair.runtime.docker.container import stop_signal_of
@@ -55,6 +56,12 @@ async def end(client: aiodocker.Docker, container: str, signal: str, grace_s: fl
         except DockerError as error:
             if error.status not in (304, 404, 409):  # it has ended
                 raise
+
+
+def signal_for(service: Service | None, container: dict[str, Any], signal: str) -> str:
+    """The signal that the file sets, else the container's: its image names the one that ends it in order."""
+    is_set = signal != "SIGTERM" if service is None else bool(service.fields.get("stop_signal"))
+    return signal if is_set else stop_signal_of(container)
 
 
 async def _leave_down(client: aiodocker.Docker, container: str) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.action import StartReplica
-from midair.model.ids import FOREIGN, service_of
+from midair.model.ids import FOREIGN, replica_id, service_of
 from midair.model.project import Project, Revision
 from midair.runtime.docker import images
 from midair.runtime.docker.client import trouble
@@ -22,6 +22,7 @@ from midair.runtime.docker.limits import IN_PLACE
 from midair.runtime.docker.names import Names, taken_names
 from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.post_start import PostStart
+from midair.runtime.docker.sessions import Draft
 from midair.runtime.docker.translate import (
     Placement,
     clone_body,
@@ -68,6 +69,20 @@ class Maker:
             await self._clone(action, project, volumes)
         else:
             await self._make(action, _with_limits_of(revision, project), project, volumes)
+
+    async def draft(self, revision: Revision, project: Project) -> Draft:
+        """What a container of a revision is made from that is no replica: the same, without its names."""
+        revision, service = _with_limits_of(revision, project), revision.service
+        image, placement = await self._image(revision), self._placement(revision, project)
+        placement.hosts |= hosts_for(service, placement, is_replica=False)
+        replica = replica_id(service.name, revision.id, 0)
+        body = create_body(revision, replica, placement, attempt=1, number=1, image=image)
+        await ensure_networks(self._engine, project, [], (service,))
+        links = links_for(service, placement)
+        names = network_endpoints(service, placement)
+        endpoints = {name: {"Links": links[name]} if name in links else {} for name in names}
+        folder = body.get("WorkingDir") or (await images.config(self._engine, image)).get("WorkingDir") or "/"
+        return Draft(body, endpoints, folder)
 
     async def _make(self, action: StartReplica, revision: Revision, project: Project, volumes: dict[str, str]) -> None:
         """`volumes`: what the container before it had in volumes without a name goes on in this one."""

@@ -20,6 +20,10 @@ class Notes:
     def __contains__(self, container: str) -> bool:
         return container in self._known
 
+    def all(self) -> tuple[str, ...]:
+        """Every one of them."""
+        return tuple(sorted(self._known))
+
     def add(self, container: str) -> None:
         """Raises RuntimeTrouble when it cannot be written down."""
         self._write(self._known | {container})

@@ -23,14 +23,8 @@ from midair.runtime.docker import images, resize, shared
 from midair.runtime.docker.builds import Builds
 from midair.runtime.docker.by_hand import ByHand
 from midair.runtime.docker.client import connect, remembered, trouble
-from midair.runtime.docker.container import (
-    has_ended,
-    is_foreign,
-    is_left,
-    replica_of,
-    stop_signal_of,
-)
-from midair.runtime.docker.ending import end, run_hook
+from midair.runtime.docker.container import has_ended, is_foreign, is_left, replica_of
+from midair.runtime.docker.ending import end, run_hook, signal_for
 from midair.runtime.docker.files import Files, unavailable
 from midair.runtime.docker.front.body import KEEPERS
 from midair.runtime.docker.front.fronts import Fronts
@@ -44,6 +38,7 @@ from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.notes import Notes
 from midair.runtime.docker.post_start import PostStart
 from midair.runtime.docker.readiness import Readiness
+from midair.runtime.docker.sessions import Sessions
 from midair.runtime.docker.shell import stop_advice
 from midair.runtime.docker.since import Api, ignored, parse_api, refused
 from midair.runtime.docker.translate import kept_of
@@ -81,6 +76,7 @@ class DockerRuntime:
         self._by_hand = ByHand(self._folder)
         self._last_words = LastWords(self._folder / "last-words")
         self._post_start: PostStart | None = None
+        self._sessions: Sessions | None = None
         self._starting: set[ReplicaId] = set()
         self._listeners: list[Callable[[], None]] = []
         self._desktop = False
@@ -108,6 +104,8 @@ class DockerRuntime:
             self._client, self._name, self._watched, self._files, reachable, self._post_start, self._volumes,
             self._delete,
         )  # fmt: skip
+        self._sessions = Sessions(self._client, self._name, Notes(self._folder / "sessions.json"), self._maker.draft)
+        await self._sessions.end_left()
         await self._watched.open(self._nudge, self._restore)
         self._volumes.note(self._watched.current())
         self._naming = Naming(self._client, self._watched, lambda: self._project, self._ready)
@@ -189,10 +187,14 @@ class DockerRuntime:
                     await self._naming.settle()
 
     async def exec(self, replica: ReplicaId, command: Command) -> CommandSession:
-        raise RuntimeTrouble(f'cannot exec in "{replica}": it is a container', hint="use docker exec")
+        """Run a command in the container of a replica."""
+        assert self._sessions is not None, "open() comes first"
+        return await self._sessions.exec(replica, self._containers.of(replica), command)
 
     async def run(self, revision: Revision, command: Command, *, publish: bool) -> CommandSession:
-        raise RuntimeTrouble(f'cannot run "{revision.service.name}": it runs on Docker', hint="use docker compose run")
+        """Run a container that is no replica."""
+        assert self._sessions is not None, "open() comes first"
+        return await self._sessions.run(revision, self._project, command, publish=publish)
 
     async def written(self, release: str) -> Written:
         """Nothing: what a container writes beside its volumes goes with it, as people who use containers expect."""
@@ -237,6 +239,8 @@ class DockerRuntime:
     async def forget(self) -> tuple[str, ...]:
         """Containers that were left, networks, images that midair built, and volumes without a name."""
         self.in_force(Project(name=self._name, services={}))
+        if self._sessions is not None:
+            await self._sessions.end_left()
         self._volumes.note(self._containers.current())
         await self.prune(set())
         return tuple(await self._volumes.remove(self._engine))
@@ -350,20 +354,15 @@ class DockerRuntime:
 
     async def _end(self, action: StopReplica, container: dict[str, Any]) -> None:
         hooks = self._readiness.kept(container, action.replica).pre_stop
+        signal = signal_for(self._project.services.get(service_of(action.replica)), container, action.signal)
         try:
-            await end(self._engine, container["Id"], self._signal(action, container), action.grace_s, hooks)
+            await end(self._engine, container["Id"], signal, action.grace_s, hooks)
             await self._containers.refresh(container["Id"])
         except RuntimeTrouble as error:
             self._not_ended[action.replica] = error
         finally:
             self._ending.pop(action.replica, None)
             self._nudge()
-
-    def _signal(self, action: StopReplica, container: dict[str, Any]) -> str:
-        """The file's own word, else the container's: its image knows what ends it well."""
-        service = self._project.services.get(service_of(action.replica))
-        said = action.signal != "SIGTERM" if service is None else bool(service.fields.get("stop_signal"))
-        return action.signal if said else stop_signal_of(container)
 
     async def _remove(self, action: RemoveReplica) -> None:
         found = self._containers.of(action.replica)

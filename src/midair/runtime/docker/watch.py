@@ -147,7 +147,7 @@ class Containers:
                 del self._errors[key]
         elif front_of(found):
             self._fronts[found["Id"]] = found
-        elif replica_of(found):
+        elif replica_of(found) and _is_lasting(found["Config"]["Labels"]):
             self._known[found["Id"]] = found
 
     async def _inspect(self, container: str) -> dict[str, Any] | None:

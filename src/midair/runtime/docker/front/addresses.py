@@ -53,11 +53,11 @@ def subnet_of(project: Project, network: str) -> str | None:
     return next((str(ip_interface(address).network) for address in found if address), None)
 
 
-def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
+def hosts_for(caller: Service, placement: Placement, *, is_replica: bool = True) -> dict[str, str]:
     """Names and fixed addresses for the hosts file of a caller, which are found also while the engine is away.
 
-    Only on networks that it shares, and no name that two services have: the engine's DNS answers with both. The
-    caller's own names lead to itself: by way of its front a check would ask the replica before it, or wait for ever.
+    Only on networks that it shares, and no name that two services have: the engine's DNS answers with both. A
+    replica's own names lead to itself: by way of its front a check would ask the replica before it, or wait for ever.
     """
     if caller.fields.get("network_mode"):
         return {}
@@ -78,7 +78,7 @@ def hosts_for(caller: Service, placement: Placement) -> dict[str, str]:
         if alias and owners[target] == 1:
             found[alias], owners[alias] = found[target], 1
     hosts = {name: str(ip_interface(found[name]).ip) for name in found if owners[name] == 1 and found[name]}
-    for name in own_names(caller):
+    for name in own_names(caller) if is_replica else ():
         if owners[name] == 1:
             hosts[name] = _ITSELF
     # The engine writes the line of the host's own name, with the address that a server may bind to.
