@@ -65,6 +65,14 @@ def test_every_module_says_what_it_is():
     assert [name(path) for path in modules if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
+def test_code_asks_what_a_runtime_can_do():
+    """Which one it is matters where a runtime is made, and where its program is looked for."""
+    asking = re.compile(r"\bruntime (==|!=|in|not in) \W*(process|docker|swarm|kubernetes)\b")
+    sources = [path for path in PYTHON if path.is_relative_to(ROOT / "src")]
+    by_name = [str(path.relative_to(ROOT)) for path in sources if asking.search(path.read_text())]
+    assert by_name == ["src/midair/cli/machine.py", "src/midair/runtime/docker/files.py"]
+
+
 def test_no_module_has_a_name_that_says_nothing():
     assert [name(path) for path in PYTHON if path.stem.lower().strip("_") in VAGUE_NAMES] == []
 

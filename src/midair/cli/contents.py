@@ -52,7 +52,7 @@ def _build_secrets(project: Project) -> dict[str, str]:
     return {
         f"build.{secret_id(entry)}": str(variable)
         for service in project.services.values()
-        if service.runtime != "process"
+        if service.can.mounts
         for entry in (service.fields.get("build") or {}).get("secrets") or ()
         if (variable := ((project.fields.get("secrets") or {}).get(entry["source"]) or {}).get("environment"))
     }
@@ -62,13 +62,13 @@ def _used(project: Project, kind: str) -> set[str]:
     return {
         entry["source"]
         for service in project.services.values()
-        if service.runtime != "process"
+        if service.can.mounts
         for entry in service.fields.get(kind) or ()
     }
 
 
 def _with_digests(service: Service, digests: Mapping[str, str]) -> Service:
-    if service.runtime == "process":
+    if not service.can.mounts:
         return service
     names = [f"{kind}.{entry['source']}" for kind in KINDS for entry in service.fields.get(kind) or ()]
     names += [f"build.{name}" for name, path in (service.build.secrets if service.build else {}).items() if not path]

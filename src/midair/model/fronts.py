@@ -19,7 +19,7 @@ def fronted(project: Project) -> tuple[Service, ...]:
     return tuple(
         service
         for name, service in project.services.items()
-        if service.runtime == "docker" and name not in finished and networks_of(service) and not opts_out(service)
+        if service.can.fronts and name not in finished and networks_of(service) and not opts_out(service)
     )
 
 

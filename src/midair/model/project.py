@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from midair.model.capabilities import CAPABILITIES, Capabilities, RuntimeName
 from midair.model.ids import RevisionId
 from midair.model.moment import Span
 
 Protocol = Literal["http", "tcp", "udp"]
 Order = Literal["start-first", "stop-first"]
 FailureAction = Literal["rollback", "pause", "continue"]
-RuntimeName = Literal["process", "docker", "swarm", "kubernetes"]
 
 
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite adds to a database's name for the files it keeps beside it
@@ -216,6 +216,11 @@ class Service(msgspec.Struct, frozen=True):
     own_port: dict[str, tuple[str, ...]] | None = None  # by field: with $PORT in it; None: every number is literal
     fields: dict[str, Any] = {}  # the resolved Compose service in canonical form, without x-midair
     extension: dict[str, Any] = {}  # the resolved x-midair of the service
+
+    @property
+    def can(self) -> Capabilities:
+        """What its runtime can do."""
+        return CAPABILITIES[self.runtime]
 
 
 Named = Literal["", "asked", "file", "folder"]  # by -p, by `name:`, by its folder; "": on record from before

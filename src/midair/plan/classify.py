@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from midair.model.capabilities import RuntimeName
 from midair.model.plan import FieldChange, FieldClass
-from midair.model.project import RuntimeName
 from midair.plan.diff import Difference
 from midair.plan.table import row_of
 

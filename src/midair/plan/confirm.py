@@ -49,7 +49,7 @@ def _of_change(step: PlanStep, before: Service, after: Service) -> Iterable[Conf
             f"may be away for {span(exchange.longest_gap(after))}, "
             f"but requests are held for {span(after.hold.timeout_s)} only",
         )
-    if after.runtime != "process":
+    if after.can.mounts:
         yield from _of_volumes(step, name, after.own_volumes)
 
 

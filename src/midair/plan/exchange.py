@@ -46,7 +46,7 @@ def why_alone(service: Service) -> str | None:
         return None
     if service.writable_volume:
         return "its only replica writes to a volume"
-    if service.runtime != "process" and (clash := _clash(service)):
+    if service.can.isolated and (clash := _clash(service)):
         return clash
     return None if is_reachable(service) else UNREACHABLE
 

@@ -22,7 +22,7 @@ def of_new(steps: Iterable[PlanStep], project: Project) -> tuple[str, ...]:
 
 def cost_of_none(service: Service) -> str:
     """What `front: none` takes away, or ""."""
-    if service.runtime != "docker" or not opts_out(service) or not networks_of(service):
+    if not service.can.fronts or not opts_out(service) or not networks_of(service):
         return ""
     return (
         f"{service.name}: has no front, so calls by its name go past the router: those to a replica that is replaced "
@@ -33,7 +33,7 @@ def cost_of_none(service: Service) -> str:
 def of_exchange(service: Service) -> Iterable[str]:
     """Callers of other projects find the replica that has the container name beside the front."""
     name = service.fields.get("container_name")
-    if name and name != service.name and service.runtime == "docker" and networks_of(service) and not opts_out(service):
+    if name and name != service.name and service.can.fronts and networks_of(service) and not opts_out(service):
         yield f'{service.name}: name "{name}" moves to the new replica: callers in other projects may lose a connection'
 
 

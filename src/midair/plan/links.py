@@ -24,7 +24,7 @@ def kept_revision(made: Revision, kept: Revision | None, partners: Mapping[str, 
     if kept.id == made.id:
         return replace(made, shell=kept.shell, earlier=kept.earlier)
     service, former = made.service, kept.service
-    if service.runtime == "process" and former.fields.get("volumes") == service.fields.get("volumes"):
+    if not service.can.mounts and former.fields.get("volumes") == service.fields.get("volumes"):
         as_it_runs = replace(service, links=former.links, shared_place=former.shared_place)
         if revision_of(as_it_runs, made.release, restarts_with=partners).id == kept.id:
             return replace(made, id=kept.id, service=as_it_runs, shell=kept.shell, earlier=kept.earlier)

@@ -41,7 +41,7 @@ def _of_start(service: Service) -> Iterable[str]:
 
 def _of_build(step: PlanStep, service: Service) -> Iterable[str]:
     """Why a build command runs again, where a variable may be the reason and need not be."""
-    if service.runtime != "process" or service.build is None or service.build.command is None:
+    if not service.can.releases or service.build is None or service.build.command is None:
         return
     missing = [name for name in service.build_env or () if name not in service.environment]
     if missing:

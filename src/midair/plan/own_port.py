@@ -37,7 +37,7 @@ def settled(service: Service, before: Revision | None) -> Service:
 
 def applies(service: Service) -> bool:
     """Whether the replicas of a service have a port of their own that the file can name."""
-    return service.runtime == "process" and service.extension.get("port") != "literal" and bool(_targets(service))
+    return service.can.port_variable and service.extension.get("port") != "literal" and bool(_targets(service))
 
 
 def own_port(service: Service) -> OwnPort:

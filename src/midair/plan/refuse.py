@@ -55,7 +55,7 @@ def _of_service(service: Service) -> Iterable[str]:
         paths = sorted((f"{first.path.rstrip('/')}/", f"{second.path.rstrip('/')}/"))
         if paths[1].startswith(paths[0]):
             yield f"{service.name}: {first.path} and {second.path} cannot both be linked: one is inside the other"
-    if service.runtime == "process" and not (service.command or service.entrypoint):
+    if not service.can.images and not (service.command or service.entrypoint):
         yield f"{service.name}: {_no_command(service)}"
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from midair.model.capabilities import RuntimeName
 from midair.model.ids import RevisionId
-from midair.model.project import Revision, RuntimeName, Service
+from midair.model.project import Revision, Service
 from midair.plan.fields import Fields, Path, fields_of
 from midair.plan.table import row_of
 

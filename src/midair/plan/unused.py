@@ -6,7 +6,8 @@ A path is written as in `spec.schema`: "*" is a name of the user's own choice, "
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from midair.model.project import RuntimeName, Service
+from midair.model.capabilities import RuntimeName
+from midair.model.project import Service
 
 _OF_BUILDS = (
     "additional_contexts", "cache_from", "cache_to", "dockerfile_inline", "entitlements", "extra_hosts", "isolation",

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from midair.model.capabilities import RuntimeName
 from midair.model.ids import FOREIGN
 from midair.model.plan import LiveService, PlanStep
-from midair.model.project import Applied, Project, RuntimeName, Service
+from midair.model.project import Applied, Project, Service
 from midair.model.protocol import is_usual_for_http, likely_protocol
 from midair.plan import exchange, fronts, own_port
 from midair.plan.exchange import span
@@ -33,7 +34,7 @@ def of_file(services: Iterable[Service]) -> tuple[str, ...]:
     for service in services:
         names = [*without_effect(fields_of(service), service.runtime), *unused(service)]
         names = sorted([*(name for name in names if name != "volumes" or not service.links), *_unlinked(service)])
-        limiting = [name for name in names if name in _LIMITS and service.runtime == "process"]
+        limiting = [name for name in names if name in _LIMITS and not service.can.limits]
         others = [name for name in names if name not in limiting and name not in _LATER]
         later += [f"{service.name} ({', '.join(awaited)})"] if (awaited := _not_yet(service)) else []
         if others:
@@ -56,7 +57,7 @@ def _not_yet(service: Service) -> list[str]:
 
 def of_shared(before: Applied | None, project: Project) -> tuple[str, ...]:
     """Networks and volumes that are there already and would have to be made again to be as the file says now."""
-    if before is None or all(service.runtime == "process" for service in project.services.values()):
+    if before is None or not any(service.can.mounts for service in project.services.values()):
         return ()
     return tuple(
         f"{kind[:-1]} {name}: its definition has changed; what is there stays as it is"
@@ -115,7 +116,7 @@ def of_steps(
 
 def _of_protocols(service: Service) -> Iterable[str]:
     """Ports of containers that are taken for HTTP although neither the file nor their number says so."""
-    if service.runtime == "process" or service.extension.get("protocol"):
+    if not service.can.images or service.extension.get("protocol"):
         return
     for entry in service.fields.get("ports") or []:
         is_said = entry.get("app_protocol") or entry.get("protocol") == "udp" or not entry.get("published")
@@ -147,12 +148,12 @@ def _is_exchanged(step: PlanStep, live: LiveService | None) -> bool:
 
 def _of_start(service: Service) -> Iterable[str]:
     name = service.name
-    if service.runtime == "process" and service.build is None:
+    if service.can.releases and service.build is None:
         yield f"{name}: runs in its folder as it is, so undo cannot restore its files (`build:` would keep them)"
     if cost := fronts.cost_of_none(service):
         yield cost
     is_mapped = service.own_port is not None and own_port.own_port(service).note
-    if service.runtime == "process" and not is_mapped and (fixed := _fixed_port(service)):
+    if service.can.port_variable and not is_mapped and (fixed := _fixed_port(service)):
         yield f"{name}: its command names port {fixed}; each replica has to listen on $PORT instead"
 
 

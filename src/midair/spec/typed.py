@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from midair.model import project as model
+from midair.model.capabilities import CAPABILITIES, RuntimeName
 from midair.model.protocol import likely_protocol
 from midair.spec import extension
 from midair.spec.building import build_of
@@ -23,7 +24,7 @@ def service(
     """The typed service. `fields` is its canonical form, `own` its `x-midair`, `secrets` those of the whole file."""
     deploy = fields.get("deploy", {})
     ports = _ports(fields, own)
-    has_releases = own.get("runtime", runtime) == "process" and "build" in fields
+    has_releases = CAPABILITIES[own.get("runtime", runtime)].releases and "build" in fields
     return model.Service(
         name=name,
         runtime=own.get("runtime", runtime),
@@ -64,9 +65,9 @@ def _words(value: list[str] | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(value)
 
 
-def _working_dir(fields: dict[str, Any], runtime: str, folder: str) -> str | None:
+def _working_dir(fields: dict[str, Any], runtime: RuntimeName, folder: str) -> str | None:
     said: str | None = fields.get("working_dir")
-    if runtime == "process" and "build" not in fields:
+    if CAPABILITIES[runtime].releases and "build" not in fields:
         return join_path(folder, said or ".")
     return said
 

@@ -16,9 +16,9 @@ def uncounted(services: Iterable[Service]) -> tuple[str, ...]:
 
 
 def _why(service: Service) -> str:
-    if service.runtime != "process" and service.fields.get("network_mode") == "host":
+    if service.can.isolated and service.fields.get("network_mode") == "host":
         return f"{service.name} is reached past the router"
-    if service.runtime == "docker" and opts_out(service):
+    if service.can.fronts and opts_out(service):
         return f"{service.name} is reached past the router by its name"
     protocols = {port.protocol for port in service.ports}
     if "udp" not in protocols:

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from midair.model.capabilities import RuntimeName
 from midair.model.plan import FieldClass
-from midair.model.project import RuntimeName
 
 RUNTIMES: tuple[RuntimeName, ...] = ("process", "docker", "swarm", "kubernetes")
 
