@@ -17,7 +17,7 @@ MOVED = sorted(path.parent.name for path in HERE.glob("*/processes.yaml"))  # th
 CALLER = "python:3.11-slim"
 OUTSIDE = {"get": 1, "idle": 1, "new": 1, "post": 1}
 # Without a check an app that hangs could as well be slow, so it is given ten minutes unless the file says less.
-HURRY = "x-midair: {rollout: {progress_deadline: 15s}}\n"
+HURRY = "services: {{{}: {{x-midair: {{rollout: {{progress_deadline: 15s}}}}}}}}\n"
 
 
 def images_of(name):
@@ -49,7 +49,7 @@ class Stack:
 
     def hurry(self):
         """Give up sooner, by a file beside the Compose file."""
-        self.place.write(HURRY, "compose.override.yaml")
+        self.place.write(HURRY.format(self.users["app"]), "compose.override.yaml")
 
     @contextmanager
     def broken(self, way):
