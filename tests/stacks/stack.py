@@ -51,6 +51,18 @@ class Stack:
         """Give up sooner, by a file beside the Compose file."""
         self.place.write(HURRY.format(self.users["app"]), "compose.override.yaml")
 
+    def compose_up(self):
+        """Start it with Docker Compose.
+
+        A new postgres passes its check while it is prepared and only its socket reaches it, so Compose may start a
+        migration too soon. People then start it once more.
+        """
+        words = ("up", "-d", "--wait", *self.users.get("compose", ()))
+        try:
+            self.compose(*words)
+        except AssertionError:
+            self.compose(*words)
+
     @contextmanager
     def broken(self, way):
         """New code that fails in this way: an edit of a file, or a setting that the code fails by."""

@@ -54,7 +54,7 @@ def answer_with_errors(stack):
 
 
 def test_project_of_docker_compose_is_adopted_under_load(stack):
-    stack.compose("up", "-d", "--wait", *stack.users.get("compose", ()))
+    stack.compose_up()
     stack.set(COLOUR="blue")
     with stack.load() as adopting:
         stack.up()
