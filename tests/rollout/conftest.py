@@ -1,6 +1,6 @@
 """Stories of rollouts as text: what is seen, then `advance`, then what was decided.
 
-    see a/0 ready, a/1 starting 2; settled 3 a/0; open a/0=2; trouble "stop web/a/0" 2; unknown replicas
+    see a/0 ready, a/1 starting 2; settled 3 a/0; open a/0=2; overdue a/0=1; trouble "stop web/a/0" 2; unknown replicas
     at 12.5                 the moment from now on
     advance                 what was decided: phase, actions, wake
     serving REVISION N      a completed rollout with N replicas to begin with, routes of generation 2
@@ -124,6 +124,9 @@ class Stage:
             elif part.startswith("open"):
                 inside = dict(one.split("=") for one in part.split()[1:])
                 route = RouteSeen(route.settled, route.routes, open={f"web/{k}": int(v) for k, v in inside.items()})
+            elif part.startswith("overdue"):
+                overdue = dict(one.split("=") for one in part.split()[1:])
+                route = replace(route, hold=True, overdue={f"web/{k}": int(v) for k, v in overdue.items()})
             elif part.startswith("trouble"):
                 key, count = re.fullmatch(r'trouble "(.*)" (\d+)', part).groups()
                 troubles.append(Trouble(key, int(count), self.now, "it failed"))

@@ -69,6 +69,26 @@ async def test_query_in_flight_is_answered_before_its_connection_closes():
 
 
 @looped
+@pytest.mark.parametrize(("hold", "overdue"), [(True, {"web/aaaa/0": 1}), (False, {})])
+async def test_consumer_is_overdue_only_while_requests_are_held(hold, overdue):
+    async with placed() as place:
+        await place.route(await place.backend(Database()), protocol="tcp")
+        consumer, idle = await pool(place, 2)
+        consumer.send(b"slow\n")
+        await place.route(protocol="tcp", drain_timeout_s=0.3, **{**HELD, "hold": hold})
+        assert place.service.seen().overdue == {}
+        assert await idle.rest() == b""
+        reported = []
+        place.service.hub.on_change(lambda: reported.append(place.service.seen().overdue))
+        if hold:
+            await eventually(lambda: overdue in reported)
+        else:
+            await asyncio.sleep(0.5)
+        assert place.service.seen().overdue == overdue
+        assert place.inside() == 1
+
+
+@looped
 async def test_client_of_a_closed_connection_is_held_for_the_next_replica():
     async with placed() as place:
         await place.route(await place.backend(Database()), protocol="tcp")

@@ -85,6 +85,8 @@ class RouteSeen(msgspec.Struct, frozen=True):
         None  # of the candidates named last; None: an older router, which connects to none
     )
     problem: str = ""  # why the last generation asked for could not be applied
+    # Of the open ones, while requests are held: connections on which an answer is waited for longer than drain.timeout.
+    overdue: dict[ReplicaId, int] = {}
 
 
 class Tally(msgspec.Struct, frozen=True):

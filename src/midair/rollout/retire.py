@@ -3,7 +3,8 @@
 A replica may be stopped only if
 (a) the router's settled generation is the last one asked for, so that no older routes are still on their way,
 (b) the settled routes do not contain the replica,
-(c) its open requests, measured at that generation, are 0, or its drain deadline has passed.
+(c) its open requests, measured at that generation, are 0, or its drain deadline has passed. While requests are held, a
+    connection that had waited for an answer before has used up that part of its time.
 """
 
 import msgspec
@@ -72,6 +73,8 @@ def may_stop(draft: Draft, entry: Draining, replica: ReplicaSeen) -> int | None:
         return 0
     if draft.policy.drain.long_lived == "wait" or entry.since is None:
         return None
+    if settled.hold and not settled.routes and inside <= settled.overdue.get(entry.replica, 0):
+        return inside  # others are held for answers that may never come: a consumer that waits for a job
     deadline = entry.since + draft.policy.drain.timeout_s + POLITE_S
     if draft.now < deadline:
         draft.wake(deadline)

@@ -36,6 +36,10 @@ class Inside(Protocol):
     def is_long_lived(self) -> bool:
         """Whether a WebSocket or an event stream is open on it."""
 
+    @property
+    def asked_at(self) -> float:
+        """Since when an answer is waited for, on the monotonic clock, where only bytes are carried; 0: nobody waits."""
+
     def end_politely(self, reply_s: float) -> None:
         """Close it where nothing is cut. The client has `reply_s` seconds to answer, where it has to."""
 
@@ -139,6 +143,7 @@ class Ending:
                 connection.end_politely(ends.reply_s)
         if not self._replica.open:
             return
+        self._replica.look_overdue()
         if ends.idle:  # with thousands of connections the others' requests come first
             self._look_at = loop.call_later(max(_LOOK_S, _SHARE * (loop.time() - began)), self._look)
             return

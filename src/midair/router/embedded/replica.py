@@ -22,7 +22,8 @@ class Replica:
     """A replica at one address. It drains once no route leads to it."""
 
     __slots__ = ("address", "connections", "count", "draining", "ejected", "ending", "failures", "host", "hub",
-                 "id", "open", "pending", "pools", "port", "refuses", "revision", "service", "weight")  # fmt: skip
+                 "id", "open", "overdue", "pending", "pools", "port", "refuses", "revision", "service",
+                 "weight")  # fmt: skip
 
     def __init__(self, service: "Service", replica: ReplicaId, address: str) -> None:
         self.service = service
@@ -35,6 +36,7 @@ class Replica:
         self.port = 0 if port == "*" else int(port)  # 0: that which each listener's port leads to
         self.weight = 0
         self.open = 0  # requests inside
+        self.overdue = 0  # of those, when it was looked last: see RouteSeen
         self.pools: dict[int, list[Upstream]] = {}  # idle connections by port, the latest used last
         self.pending: dict[Upstream, Downstream] = {}  # requests that wait for a connection
         self.connections: set[Inside] = set()
@@ -103,6 +105,7 @@ class Replica:
         """Routed again. Whether it takes connections by now was not looked at while it drained."""
         if self.draining:
             self.draining = self.ejected = False
+            self.overdue = 0
         if not self.hub.retiring:
             self.ending.call_off()
 
@@ -111,6 +114,16 @@ class Replica:
         self.open -= 1
         if self.draining and not self.open:
             self.service.emptied(self)
+
+    def look_overdue(self) -> None:
+        """Count what has waited for an answer for too long while others are held for it, and say when that is all."""
+        action = self.service.action
+        since = time.monotonic() - action.drain_timeout_s if action.hold and not action.routes else 0.0
+        overdue = sum(0 < connection.asked_at <= since for connection in self.connections)
+        is_news = overdue == self.open != self.overdue
+        self.overdue = overdue
+        if is_news:
+            self.hub.changed()
 
     def look(self, now: float) -> None:
         """Close pooled connections that have been idle for too long, the pool's first ones; note long-lived ones."""

@@ -132,6 +132,7 @@ class Service:
         return RouteSeen(
             settled=action.generation, routes=action.routes, hold=action.hold, held=len(self._waiting), open=inside,
             failing=failing, problem=self.problem,
+            overdue={replica.id: replica.overdue for replica in self._replicas.values() if replica.overdue},
         )  # fmt: skip
 
     def wait(self, waiter: Waiter) -> None:

@@ -47,6 +47,7 @@ class TcpDownstream(asyncio.Protocol):
         self._client_ended = False  # the client's, and first
         self._silent = True  # nothing has passed in either direction
         self._answered_at = 0.0  # when the last bytes went to the client; 0: it has sent some since
+        self.asked_at = 0.0  # when it sent the first of those
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -78,6 +79,8 @@ class TcpDownstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.upstream is not None:
+            if self._answered_at:
+                self.asked_at = time.monotonic()
             self._silent, self._answered_at = False, 0.0
             self.upstream.send(data)
             return
@@ -95,7 +98,7 @@ class TcpDownstream(asyncio.Protocol):
 
     def answer(self, data: bytes) -> None:
         """Pass on what the replica sends."""
-        self._silent, self._answered_at = False, time.monotonic()
+        self._silent, self._answered_at, self.asked_at = False, time.monotonic(), 0.0
         self.transport.write(data)
 
     def end_idle(self, idle_s: float) -> None:
@@ -172,7 +175,8 @@ class TcpDownstream(asyncio.Protocol):
         self.upstream = upstream
         replica.count[CONNECTIONS] += 1
         self._silent = self._silent and not self._early
-        self._answered_at = 0.0 if self._early else time.monotonic()
+        now = time.monotonic()
+        self._answered_at, self.asked_at = (0.0, now) if self._early else (now, 0.0)
         upstream.send(self._early)
         if self._half:
             upstream.transport.write_eof()
@@ -254,6 +258,11 @@ class TcpUpstream(asyncio.Protocol):
     def kind(self) -> Kind:
         """Bytes of a protocol that is not known."""
         return "bytes"
+
+    @property
+    def asked_at(self) -> float:
+        """Since when the client waits for an answer."""
+        return self._client.asked_at
 
     def end_politely(self, reply_s: float) -> None:
         """Nothing polite can be said in a protocol that is not known: the replica says it when it stops."""

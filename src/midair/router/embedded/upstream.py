@@ -181,6 +181,11 @@ class Upstream(asyncio.Protocol):
             self.ending = True
             self._end_stream(client)
 
+    @property
+    def asked_at(self) -> float:
+        """What HTTP carries ends by itself, or politely."""
+        return 0.0
+
     def end_idle(self, idle_s: float) -> None:
         """Close an upgraded connection on which nobody waits for an answer."""
         if self.client is not None and self.client.tunnel is not None:
