@@ -8,7 +8,7 @@ from midair.model.project import Port, Project, Restart, Revision, Service
 from midair.runtime.docker import limits, since
 from midair.runtime.docker.container import address_of, attempt_of, replica_of, route_to
 from midair.runtime.docker.shell import ignores_stop
-from midair.runtime.docker.translate import Placement, create_body, healthcheck
+from midair.runtime.docker.translate import Placement, clone_endpoints, create_body, healthcheck
 
 PROJECT = Project(
     name="shop",
@@ -200,6 +200,28 @@ def test_the_address_is_the_containers_own_and_the_bound_one_where_there_is_no_o
     assert address_of(bound, 80) == route_to(bound, 80) == "127.0.0.1:49153"
     assert address_of({"HostConfig": {"NetworkMode": "host"}}, 80) == "127.0.0.1:80"
     assert address_of({}, 80) == ""
+
+
+def compose_container(service, links=None):
+    return {
+        "Name": f"/shop-{service}-1",
+        "Config": {"Labels": {"com.docker.compose.service": service}},
+        "HostConfig": {"NetworkMode": "shop_default"},
+        "NetworkSettings": {"Networks": {"shop_default": {"Links": links, "Aliases": [service]}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("fronts", "endpoint"),
+    [
+        ((), {"Aliases": ["web"], "Links": ["shop-db-1:mysql", "other:other"]}),
+        (("web", "db"), {"Links": ["shop-db-front:mysql", "other:other"]}),
+    ],
+)
+def test_clone_is_called_and_calls_by_fronts(fronts, endpoint):
+    web = compose_container("web", ["shop-db-1:mysql", "other"])
+    found = {service: {"Name": f"/shop-{service}-front"} for service in fronts}
+    assert clone_endpoints(web, [web, compose_container("db")], found) == {"shop_default": endpoint}
 
 
 def test_health_check_takes_microseconds():

@@ -146,11 +146,12 @@ class Maker:
         name = container_name(project.name, service, number)
         wanted = project.services.get(service)
         restart = wanted.restart if wanted is not None else None
-        body = clone_body(model, action.replica, restart, attempt=action.attempt, number=number)
+        endpoints = clone_endpoints(model, known, self._containers.fronts())
+        body = clone_body(model, action.replica, restart, endpoints, attempt=action.attempt, number=number)
         host = body["HostConfig"]
         host["Mounts"] = with_inherited(host.get("Mounts") or [], volumes, anonymous_volumes(model))
         try:
-            await self._create(name, body, clone_endpoints(model))
+            await self._create(name, body, endpoints)
         finally:
             self._names.made(number)
 

@@ -5,6 +5,7 @@ Field names on the right are those of the Docker Engine API v1.41.
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -121,7 +122,13 @@ def kept_of(service: Service) -> Kept:
 
 
 def clone_body(
-    container: dict[str, Any], replica: ReplicaId, restart: Restart | None, *, attempt: int, number: int
+    container: dict[str, Any],
+    replica: ReplicaId,
+    restart: Restart | None,
+    endpoints: dict[str, dict[str, Any]],
+    *,
+    attempt: int,
+    number: int,
 ) -> dict[str, Any]:
     """The body of a container like one that Compose made: the same bytes, none of its published ports.
 
@@ -140,16 +147,36 @@ def clone_body(
     host["PortBindings"] = {}
     if restart is not None:
         host["RestartPolicy"] = restart_policy(restart)
-    first = dict(list(clone_endpoints(container).items())[:1])
+    first = dict(list(endpoints.items())[:1])
     return {**config, "HostConfig": host, "NetworkingConfig": {"EndpointsConfig": first}}
 
 
-def clone_endpoints(container: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The networks of a container that Compose made, by name. The first is joined when the clone is made."""
-    aliases = [container["Config"]["Labels"][f"{COMPOSE}service"]]
+def clone_endpoints(
+    container: dict[str, Any], known: Iterable[dict[str, Any]], fronts: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The networks of a container that Compose made, by name. The first is joined when the clone is made.
+
+    The names of a service are with its front (`fronts`, by service) where it has one, and links to its containers lead
+    there, since those that they were made for have ended. `known`: containers of the project.
+    """
+    names = {_name(one): _name(fronts[service]) for one in known if (service := _service(one)) in fronts}
+    service = _service(container)
     mode = container["HostConfig"].get("NetworkMode")
-    names = sorted(container["NetworkSettings"]["Networks"], key=lambda name: name != mode)
-    return {name: {"Aliases": aliases} for name in names}
+    joined = container["NetworkSettings"]["Networks"]
+    endpoints: dict[str, dict[str, Any]] = {}
+    for network in sorted(joined, key=lambda name: name != mode):
+        pairs = [link.partition(":") for link in (joined[network] or {}).get("Links") or ()]
+        links = [f"{names.get(target, target)}:{alias or target}" for target, _, alias in pairs]
+        endpoints[network] = ({} if service in fronts else {"Aliases": [service]}) | ({"Links": links} if links else {})
+    return endpoints
+
+
+def _name(container: dict[str, Any]) -> str:
+    return str(container["Name"]).lstrip("/")
+
+
+def _service(container: dict[str, Any]) -> str:
+    return str(container["Config"]["Labels"].get(f"{COMPOSE}service", ""))
 
 
 def create_body(
