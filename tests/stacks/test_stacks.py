@@ -46,10 +46,12 @@ def answer_with_errors(stack):
     with stack.load() as reports:
         stack.up()
     failed = sum(report["failed"] for report in reports.values())
+    # Callers outside the project find a container by its container_name, past the router, while nothing is changed.
+    past = sum(report["failed"] for users, report in reports.items() if stack.users.get("past", "\0") in users)
     counts = stack.place.client.counts("shop")
     answers = [count.counters["status_5xx"] for count in counts.services if count.service == stack.users["app"]]
     assert failed > 0
-    assert sum(answers) == failed
+    assert failed - past <= sum(answers) <= failed
     assert counts.total.lost == 0
 
 
