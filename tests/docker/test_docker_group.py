@@ -7,6 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from tests.docker import engine as engines
 from tests.docker.shop import compose
 from tests.docker.test_docker_fronts import api, calls, failures, ports_image
 from tests.docker.waiting import eventually
@@ -69,3 +70,9 @@ def test_calls_by_name_survive_a_change_by_a_member_of_the_group(member, engine)
         member.midair("up", expect=0)
     assert failures(report) == {}
     assert all(found["words"] == ["one", "two"] for found in report.values()), report
+
+
+def test_a_member_of_the_group_reads_logs_of_containers(member, engine):
+    member.write(compose({"api": {"image": engines.IMAGE, "command": ["sh", "-c", "echo hello"], "restart": "no"}}))
+    member.midair("up", expect=0, timeout=200)
+    assert "| hello" in member.midair("logs", "api", expect=0).out

@@ -1,14 +1,16 @@
 """What every runtime offers: it observes replicas and performs actions, and decides nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from midair.model.action import FrontAction, RuntimeAction
 from midair.model.command import Command
 from midair.model.ids import ReplicaId
+from midair.model.moment import Moment
 from midair.model.plan import Written
 from midair.model.project import Names, Project, Revision, Service
 from midair.model.seen import FrontSeen, ReplicaSeen
+from midair.runtime.entry import Entry
 
 Progress = Callable[[str], None]  # takes one line for people
 _NONE: Mapping[str, bytes] = {}
@@ -37,6 +39,33 @@ class CommandSession(Protocol):
 
     async def close(self) -> None:
         """End it and all that it has started, politely and then not. Returns when nothing of it is left."""
+
+
+class LogReading(Protocol):
+    """A log that is being read on."""
+
+    @property
+    def at(self) -> int:
+        """The moment after the last line that was read, in nanoseconds since 1970."""
+
+    def read(self) -> list[tuple[Entry, int]]:
+        """Lines that nobody has read, so many at a time, and `at` after each. Called outside of the loop."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class ReplicaLog(Protocol):
+    """The log of a replica that is no file."""
+
+    @property
+    def id(self) -> str:
+        """Differs between the logs of one replica that was started twice."""
+
+    def open(self, *, after: int, tail: int | None, since: Moment | None, follow: bool) -> LogReading:
+        """Read lines since a moment (`after` in nanoseconds, `since` in seconds since 1970), or the last ones.
+
+        A log that cannot be read has one line that says so, of the stream "midair"."""
 
 
 class Runtime(Protocol):
@@ -142,3 +171,6 @@ class Runtime(Protocol):
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
         """(replica id, path) of the current log file of each replica of the service, newest replica last."""
+
+    def container_logs(self, service: str) -> Sequence[tuple[ReplicaId, ReplicaLog]]:
+        """Logs of replicas that are no files."""

@@ -216,6 +216,10 @@ class FakeRuntime:
         """Those that a test has written."""
         return self.machine.log_files.get(service, ())
 
+    def container_logs(self, service: str) -> tuple[()]:
+        """None."""
+        return ()
+
     def _start(self, action: StartReplica, fake: _Fake | None) -> None:
         if fake is not None and fake.seen.attempt >= action.attempt:
             return

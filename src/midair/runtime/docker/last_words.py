@@ -1,13 +1,16 @@
 """What containers printed last, kept when they are removed: that of a failed replica is what people look for."""
 
-import os
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from midair.model.ids import ReplicaId, service_of
+from midair.runtime.entry import Entry
 
-_MOST = 64 * 1024  # bytes of each
+LINES = 500  # of each
 _KEPT = 20  # containers of a project
 _END = "-json.log"  # the engine's own format and ending
 
@@ -18,15 +21,13 @@ class LastWords:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, replica: ReplicaId, container: dict[str, Any]) -> None:
-        """Copy the end of a container's log, where this user may read it; else there is nothing to keep."""
-        with suppress(OSError), Path(container.get("LogPath") or "").open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - _MOST))
-            text = log.read()
-            lines = text if size <= _MOST else text[text.find(b"\n") + 1 :]
+    def keep(self, replica: ReplicaId, entries: Sequence[Entry]) -> None:
+        """Write the end of a container's log, in the engine's own format."""
+        if not entries:
+            return
+        with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file(replica).write_bytes(lines)
+            self._file(replica).write_bytes(b"".join(_line(entry) for entry in entries))
             for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-_KEPT]:
                 old.unlink()
 
@@ -40,3 +41,8 @@ class LastWords:
 
     def _file(self, replica: ReplicaId) -> Path:
         return self._folder / (replica.replace("/", "+") + _END)
+
+
+def _line(entry: Entry) -> bytes:
+    time = datetime.fromtimestamp(entry.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if entry.time is not None else ""
+    return msgspec.json.encode({"log": entry.text + "\n", "stream": entry.stream, "time": time}) + b"\n"

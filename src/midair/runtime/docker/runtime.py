@@ -30,7 +30,8 @@ from midair.runtime.docker.front.body import KEEPERS
 from midair.runtime.docker.front.fronts import Fronts
 from midair.runtime.docker.front.image import remove_unused
 from midair.runtime.docker.front.names import names_of
-from midair.runtime.docker.last_words import LastWords
+from midair.runtime.docker.last_words import LINES, LastWords
+from midair.runtime.docker.logs import ContainerLog, last_lines, logs_of
 from midair.runtime.docker.make import Maker
 from midair.runtime.docker.names import taken_names
 from midair.runtime.docker.naming import Naming
@@ -282,13 +283,12 @@ class DockerRuntime:
         return (*ignored(service, self._api), *stop_advice(service, config))
 
     def log_files(self, service: str) -> tuple[tuple[str, str], ...]:
-        """The engine's own log files, where this user may read them, after those of what was removed."""
-        found = [
-            (str(replica), str(container.get("LogPath") or ""))
-            for container in self._containers.current()
-            if (replica := replica_of(container)) and service_of(replica) == service
-        ]
-        return (*self._last_words.files(service), *sorted(entry for entry in found if entry[1]))
+        """The last words of containers that were removed."""
+        return tuple(self._last_words.files(service))
+
+    def container_logs(self, service: str) -> tuple[tuple[ReplicaId, ContainerLog], ...]:
+        """Those of every container of the service, also of replaced ones that Compose had made."""
+        return logs_of(self._engine, self._containers.current(), service)
 
     @property
     def _engine(self) -> aiodocker.Docker:
@@ -378,7 +378,8 @@ class DockerRuntime:
         """Remove a container that has ended, and none of what it kept. Raises RuntimeTrouble if it is not gone then."""
         one, replica = str(container["Id"]), replica_of(container)
         if replica is not None:
-            await asyncio.to_thread(self._last_words.keep, replica, container)
+            lines = await last_lines(self._engine, one, LINES, is_tty=container["Config"]["Tty"])
+            await asyncio.to_thread(self._last_words.keep, replica, lines)
         self._containers.removes(one)
         async with trouble(f'remove container "{one[:12]}"'):
             try:

@@ -181,6 +181,10 @@ class ProcessRuntime:
         paths = [*logs.of_the_gone(self._layout.logs / service, set(paths), lately=bool(paths)), *paths]
         return tuple((replica_of_log(path), str(path)) for path in paths if path.exists())
 
+    def container_logs(self, service: str) -> tuple[()]:
+        """None."""
+        return ()
+
     async def _link(self, action: StartReplica, revision: Revision | None, known: Replica | None) -> None:
         """Have the links of its revision in the release before a replica starts there."""
         if revision is None or not revision.service.links or (known and known.record.attempt >= action.attempt):
