@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from tests.stacks.images.build import HERE as IMAGES
-from tests.stacks.images.build import root_archive
 
 REPOSITORY = Path(__file__).parents[2]
 # The names of services lead to this machine, as people write them who move from Compose to processes.
@@ -20,20 +19,20 @@ exec unshare --mount --propagation private sh -c '
 """
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/postgresql/15/bin"
 
-INSTALLED = ("mysql", "postgres", "redis")
 SERVERS = {"postgres": "postgres", "mysql": "mysqld"}
 DATA = ("PGDATA=/var/lib/postgresql/data",)
+ENTRYPOINTS = ("mysql", "postgres", "redis")
 
 
 class Machine:
     """The root file system in `folder`, and the folder `bin` with commands that run inside."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, archive):
         self.root, self.bin = folder / "root", folder / "bin"
         self.root.mkdir()
         self.bin.mkdir()
-        subprocess.run(["tar", "-xf", str(root_archive(INSTALLED)), "-C", str(self.root)], check=True, timeout=200)
-        for server in INSTALLED:
+        subprocess.run(["tar", "-xf", str(archive), "-C", str(self.root)], check=True, timeout=200)
+        for server in ENTRYPOINTS:
             script = self.root / "usr/local/bin" / f"{server}-entrypoint"
             shutil.copy(IMAGES / server / "docker-entrypoint.sh", script)
             script.chmod(0o755)

@@ -11,8 +11,10 @@ import subprocess
 import pytest
 import yaml
 from tests.e2e.place import Place, free_port
+from tests.stacks.conftest import sample
+from tests.stacks.images.build import names_of, root_archive
 from tests.stacks.machine import PATH, Machine
-from tests.stacks.stack import HERE, OUTSIDE
+from tests.stacks.stack import HERE, MOVED, OUTSIDE, images_of
 from tests.stacks.test_stacks import failures
 
 pytestmark = [pytest.mark.stacks, pytest.mark.timeout(400)]
@@ -22,8 +24,9 @@ WAYS_WITHOUT_CHECK = ("dies",)
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    return Machine(tmp_path_factory.mktemp("machine"))
+def machine(request, tmp_path_factory):
+    images = set().union(*map(images_of, sample(request.config, MOVED)))
+    return Machine(tmp_path_factory.mktemp("machine"), root_archive(names_of(images)))
 
 
 class Stack:

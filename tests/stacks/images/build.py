@@ -38,19 +38,24 @@ ALL = frozenset(tag for tags in TAGS.values() for tag in tags)
 
 def build(engine, images=ALL):
     """Give the engine images under the names that Compose files use."""
-    names = {name: tags for name, tags in TAGS.items() if images.intersection(tags)}
+    names = names_of(images)
     archive = root_archive(names)
     base = f"midair-test/{archive.stem}"
     if not engine.docker("images", "-q", base):
         engine.docker("import", str(archive), base)
     engine.docker("tag", base, BASE)
     with ThreadPoolExecutor() as pool:
-        for future in [pool.submit(_build, engine, name, tags) for name, tags in names.items()]:
+        for future in [pool.submit(_build, engine, name) for name in names]:
             future.result()
 
 
-def _build(engine, name, tags):
-    engine.docker("build", "-q", *(word for tag in tags for word in ("-t", tag)), str(HERE / name))
+def names_of(images):
+    """The images of this folder that have these names."""
+    return [name for name, tags in TAGS.items() if images.intersection(tags)]
+
+
+def _build(engine, name):
+    engine.docker("build", "-q", *(word for tag in TAGS[name] for word in ("-t", tag)), str(HERE / name))
 
 
 def root_archive(names=tuple(SERVERS)):
