@@ -3,8 +3,9 @@
 import click
 
 from midair.cli import complete, out, planned
-from midair.cli.session import Session, file_options, json_option, pass_session
+from midair.cli.session import Session, build_options, file_options, json_option, pass_session
 from midair.errors import Refused
+from midair.view.ask import PullPolicy
 
 PENDING = 2
 
@@ -12,10 +13,13 @@ PENDING = 2
 @click.command(short_help="Show what up would do, before anything is touched")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.file_services)
 @file_options
+@build_options
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when there is something to do.")
 @json_option
 @pass_session
-def command(session: Session, services: tuple[str, ...], exit_code: bool, as_json: bool) -> int:
+def command(
+    session: Session, services: tuple[str, ...], build: bool, pull: PullPolicy, exit_code: bool, as_json: bool
+) -> int:
     """Show what midair up would do: each changed field, how it is carried out, why, and what users will notice.
 
     \b
@@ -35,7 +39,7 @@ def command(session: Session, services: tuple[str, ...], exit_code: bool, as_jso
     project = session.load()
     client = session.running()
     project, name = session.known(project, client)
-    plan = client.plan(project, services=services, name=name)
+    plan = client.plan(project, services=services, name=name, build=build, pull=pull)
     if as_json:
         out.json_line(plan)
     else:

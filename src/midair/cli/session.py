@@ -164,6 +164,19 @@ def file_options(command: F) -> F:
     return command
 
 
+def build_options(command: F) -> F:
+    """--build and --pull, as Docker Compose has them."""
+    for option in (
+        click.option(
+            "--pull", type=click.Choice(["always", "missing", "never"]), callback=lambda *given: given[2] or "",
+            help="Ask registries so, whatever the file says.",
+        ),
+        click.option("--build", is_flag=True, help="Build images again, on base images as they are now."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def json_option(command: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON with documented fields.")(command)

@@ -12,6 +12,7 @@ from midair.cli.follow import follow, stay
 from midair.cli.session import (
     Session,
     agree_option,
+    build_options,
     detach_option,
     file_options,
     json_option,
@@ -22,12 +23,14 @@ from midair.cli.session import (
 )
 from midair.model.plan import Plan
 from midair.model.project import Project
+from midair.view.ask import PullPolicy
 from midair.view.event import EventView
 
 
 @click.command(short_help="Make what runs equal to the Compose file")
 @click.argument("services", metavar="[SERVICE]...", nargs=-1, shell_complete=complete.file_services)
 @file_options
+@build_options
 @detach_option
 @agree_option
 @why_option
@@ -35,7 +38,15 @@ from midair.view.event import EventView
 @json_option
 @pass_session
 def command(
-    session: Session, services: tuple[str, ...], detach: bool, yes: bool, why: str, timeout: float | None, as_json: bool
+    session: Session,
+    services: tuple[str, ...],
+    build: bool,
+    pull: PullPolicy,
+    detach: bool,
+    yes: bool,
+    why: str,
+    timeout: float | None,
+    as_json: bool,
 ) -> int:
     """Make what runs equal to the Compose file, while users keep using it.
 
@@ -47,6 +58,7 @@ def command(
       midair up                     # compose.yaml here
       midair up web                 # web, and what it depends on
       midair up -f a.yaml -f b.yaml --detach
+      midair up --build             # also where nothing changed, on base images as they are now
 
     \b
     Exit codes: 0 done, 1 trouble, 2 bad file or usage, 3 rolled back, 4 needs --yes
@@ -54,7 +66,7 @@ def command(
     project = session.load()
     client = session.running()
     project, name = session.known(project, client)
-    plan = client.plan(project, services=services, name=name, applies=True)
+    plan = client.plan(project, services=services, name=name, applies=True, build=build, pull=pull)
     confirmed = planned.agreed(plan, yes=yes, as_json=as_json, repeated=False)
     if plan.is_empty and not session.is_moved(project, name, client):
         return stay(client, name, detach=detach, as_json=as_json, timeout=timeout)
@@ -62,8 +74,11 @@ def command(
     built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))
     project = msgspec.structs.replace(project, commit=commit_of(project.folder))
     change = client.apply(
-        project, plan.digest, confirmed=confirmed, services=services, by=who(), why=why, name=name, progress=built
-    )
+        project, plan.digest, confirmed=confirmed, services=services, by=who(), why=why, name=name, progress=built,
+        build=build, pull=pull,
+    )  # fmt: skip
+    if build and change.has_ended:  # what was built is the same: there is no other change
+        return stay(client, name, detach=detach, as_json=as_json, timeout=timeout)
     if detach:
         out.left(change.id, as_json=as_json)
         return 0

@@ -28,6 +28,7 @@ from midair.view.ask import (
     AskUndo,
     AskUp,
     AskWish,
+    PullPolicy,
     WishName,
 )
 from midair.view.change import ChangeView
@@ -209,16 +210,21 @@ class Client(FlagCalls):
 
     # Changing
 
-    def plan(self, project: Project, *, services: tuple[str, ...] = (), name: str = "", applies: bool = False) -> Plan:
+    def plan(
+        self, project: Project, *, services: tuple[str, ...] = (), name: str = "", applies: bool = False,
+        build: bool = False, pull: PullPolicy = "",
+    ) -> Plan:  # fmt: skip
         """What it would take to make what runs equal to `project`. Touches nothing.
 
         Args:
             services: only these and what they depend on; none given: all.
             name: what people call the project on record, when `project` has the key of one that was renamed.
             applies: it will be applied, so what is read now is what will run.
+            build: images are built once more, on base images as their registries have them now.
+            pull: in place of every `pull_policy` and `build.pull`.
         """
         # A plan compares digests: what secrets hold travels with the change alone.
-        ask = AskPlan(msgspec.structs.replace(project, captured={}), services, applies)
+        ask = AskPlan(msgspec.structs.replace(project, captured={}), services, applies, build, pull)
         return self.post(f"{project_url(name or project.name)}/plan", ask, Plan, timeout=None)
 
     def apply(
@@ -232,6 +238,8 @@ class Client(FlagCalls):
         why: str = "",
         name: str = "",
         progress: Callable[[EventView], None] | None = None,
+        build: bool = False,
+        pull: PullPolicy = "",
     ) -> ChangeView:
         """Carry out a plan. Returns when code is built and the change is stored; follow it with `events`.
 
@@ -241,8 +249,9 @@ class Client(FlagCalls):
                 NeedsConfirmation.
             name: as for `plan`.
             progress: is called with each line that building prints.
+            build, pull: as for the plan.
         """
-        ask = AskUp(project=project, digest=digest, confirmed=confirmed, services=services, by=by, why=why)
+        ask = AskUp(project, digest, confirmed, services, by, why=why, build=build, pull=pull)
         return self._accept(name or project.name, "changes", ask, progress)
 
     def undo_plan(self, project: str, change: int | None = None) -> Plan:

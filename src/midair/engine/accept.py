@@ -1,12 +1,12 @@
 """From what somebody asked for to a stored change: plan, check, prepare, check again, store. Touches no replica."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
 from midair import change as changes
 from midair import plan as plans
+from midair.engine import code
 from midair.engine.adopt import adopted, foreign
 from midair.engine.count import begun, counted, had_long_lived, told, total
 from midair.engine.keeper import Keeper
@@ -21,7 +21,7 @@ from midair.model.rollout import Rollout
 from midair.model.seen import ReplicaSeen
 from midair.rollout import completed_revisions
 from midair.rollout.fleet import is_done
-from midair.view.ask import AskDown, AskScale, AskServiceRestart, AskUndo, AskUp
+from midair.view.ask import AskDown, AskPlan, AskScale, AskServiceRestart, AskUndo, AskUp
 from midair.view.event import EventView, progress_view
 
 Ask = AskUp | AskUndo | AskScale | AskServiceRestart | AskDown
@@ -31,20 +31,20 @@ FIX = "fix it and run midair up again; nothing was touched"
 
 
 async def plan_up(
-    keeper: Keeper, project: Project, only: tuple[str, ...], neighbours: Iterable[Keeper] = (), applies: bool = True,
+    keeper: Keeper, ask: AskPlan | AskUp, neighbours: Iterable[Keeper] = (), applies: bool = True,
     releases: Releases | None = None,
 ) -> tuple[Plan, Applied]:  # fmt: skip
     """The plan of an `up` as things are now, and the state that it leads to. `neighbours`: the other projects here.
 
     `applies`: what is read is kept, to be what runs. `releases`: what was read for the plan that is applied.
     """
+    project = ask.project
     made = [service for service in project.services.values() if service.build is not None or service.image]
     for runtime in sorted({service.runtime for service in made}):
         await keeper.world.runtime(runtime)  # what runs already is seen by one that is open
     if releases is None:
-        found = await asyncio.gather(*(_fingerprint(keeper, service, applies) for service in made))
-        releases = dict(zip((service.name for service in made), found, strict=True))
-    plan, after = _build(keeper, project, releases, only)
+        releases = await code.look_up(keeper, made, ask, keep=applies)
+    plan, after = await _build(keeper, project, releases, ask.services)
     plan = await with_written(keeper, plan, after)
     if keeper.state.change is None:
         running = [(one.name, one.state.base) for one in neighbours if one is not keeper and not one.state.is_empty]
@@ -123,23 +123,20 @@ async def up(
     `releases`: what was read for the plan that was shown, and is not read again.
     """
     async with keeper.accepting:
-        plan, after = await plan_up(keeper, ask.project, ask.services, neighbours, releases=releases)
+        plan, after = await plan_up(keeper, ask, neighbours, releases=releases)
         approve(plan, ask.digest, ask.confirmed)
         await check(keeper, plan, after, neighbours)
-        made = await prepare(keeper, plan, after, progress)
+        made = await prepare(keeper, plan, after, progress, ask)
         base = keeper.state.base
-        shown = plan
-        plan, after = _build(keeper, ask.project, made, ask.services)
-        if plan.digest != ask.digest and not _is_same_but_code(shown, plan):
+        shown, wanted = plan, after
+        plan, after = await _build(keeper, ask.project, made, ask.services)
+        if plan.digest != ask.digest and not code.does_what_was_shown(shown, plan, wanted):
             raise Conflict("cannot go on: the code was changed while it was built", hint=AGAIN)
+        latest = keeper.state.change
+        if plan.is_empty and not shown.is_empty and latest is not None:
+            return latest  # what was built once more is the same
         plan = replace(plan, confirmations=shown.confirmations, warnings=shown.warnings, notes=shown.notes)
         return await store(keeper, "up", base, plan, after, ask)
-
-
-def _is_same_but_code(shown: Plan, plan: Plan) -> bool:
-    """Whether a plan does what was shown, with other code than was read for it."""
-    first, second = ([replace(step, after=None) for step in each.steps] for each in (shown, plan))
-    return first == second and shown.flags == plan.flags
 
 
 def approve(plan: Plan, digest: str | None, confirmed: bool) -> None:
@@ -192,7 +189,7 @@ def _clash(one: Port, other: Port) -> bool:
     return one.port == other.port and (one.host == other.host or bool(anywhere))
 
 
-async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress) -> dict[str, str | None]:
+async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress, ask: AskUp) -> dict[str, str | None]:
     """Make the releases that are not there yet. Returns the release of every service."""
     releases = {name: revision.release for name, revision in after.revisions.items()}
     for name in _new(plan):
@@ -203,7 +200,11 @@ async def prepare(keeper: Keeper, plan: Plan, after: Applied, progress: Progress
 
         runtime = await keeper.world.runtime(service.runtime)
         releases[name] = await runtime.prepare(
-            service, tell, after.project.shell, release=releases[name], contents=after.project.captured
+            code.with_pull(service, ask),
+            tell,
+            after.project.shell,
+            release=releases[name],
+            contents=after.project.captured,
         )
     return releases
 
@@ -315,12 +316,14 @@ def _listens(rollout: Rollout) -> tuple[int, ...]:
     return tuple(sorted(seen | {port.port for port in rollout.policy.expects if port.source == "image"}))
 
 
-def _build(
+async def _build(
     keeper: Keeper, project: Project, releases: Mapping[str, str | None], only: tuple[str, ...]
 ) -> tuple[Plan, Applied]:
     last = _last(keeper)
     left = {name: one.release for name, one in last.revisions.items() if one.release} if last is not None else {}
-    return plans.build(keeper.state.base, project, releases, live(keeper, starts=True), only=only, left=left)
+    known = await code.facts(keeper, releases)
+    now = live(keeper, starts=True)
+    return plans.build(keeper.state.base, project, releases, now, only=only, left=left, code=known)
 
 
 def _new(plan: Plan) -> list[str]:
@@ -332,12 +335,6 @@ def _was_made(keeper: Keeper, revision: Revision) -> bool:
     """Its code was kept when it was made. It needs no working tree, which may be gone when an undo goes back to it."""
     known = keeper.state.revision(revision.service.name, str(revision.id))
     return known is not None and known.release is not None
-
-
-async def _fingerprint(keeper: Keeper, service: Service, applies: bool) -> str | None:
-    base = keeper.state.base
-    known = base.revisions.get(service.name) if base is not None else None
-    return await (await keeper.world.runtime(service.runtime)).fingerprint(service, known, keep=applies)
 
 
 async def _reasons(keeper: Keeper, service: Service, shell: Mapping[str, str]) -> Iterable[str]:

@@ -148,7 +148,7 @@ class Engine:
         """What an `up` would do."""
         check_names(ask.project, ask.services)
         async with self._guest(ask.project.name) as keeper:
-            plan, after = await accept.plan_up(keeper, ask.project, ask.services, self._keepers.values(), ask.applies)
+            plan, after = await accept.plan_up(keeper, ask, self._keepers.values(), ask.applies)
             self._planned.keep(keeper.project, plan.digest, after)
             return replace(plan, project=keeper.name)
 

@@ -29,6 +29,13 @@ class Written(msgspec.Struct, frozen=True):
     is_whole: bool = True  # the release was small enough to be looked through
 
 
+class Code(msgspec.Struct, frozen=True):
+    """What is known of the code of a service beside the names of its releases."""
+
+    built_on: dict[str, str] = {}  # base images of the release in force: content by name
+    will_be_on: dict[str, str] = {}  # those of the release to be
+
+
 class FieldChange(msgspec.Struct, frozen=True):
     """One changed field and how it will be carried out."""
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Set
 import msgspec
 
 from midair.model.ids import RevisionId
-from midair.model.plan import FieldChange, LiveService, Plan, PlanStep
+from midair.model.plan import Code, FieldChange, LiveService, Plan, PlanStep
 from midair.model.project import Applied, Drain, Hook, Project, Revision, Service
+from midair.model.release import is_again
 from midair.plan import confirm, exchange, fronts, note, order, own_port, refuse, warn
 from midair.plan import flags as flag_plan
 from midair.plan.classify import classify, heaviest
@@ -14,7 +15,8 @@ from midair.plan.diff import Difference, diff
 from midair.plan.fields import fields_of
 from midair.plan.links import kept_revision, moving
 from midair.plan.merge import merge
-from midair.plan.render import CODE, DONE, ONCE
+from midair.plan.origin import code_changes
+from midair.plan.render import DONE, ONCE
 from midair.plan.revision import MAKES_A_REVISION, digest_of, in_order, is_linked, revision_of
 
 _DIGITS = 16
@@ -31,10 +33,11 @@ def build(
     *,
     only: tuple[str, ...] = (),
     left: Mapping[str, str] | None = None,
+    code: Mapping[str, Code] | None = None,
 ) -> tuple[Plan, Applied]:
     """The plan of an `up`, and the state it leads to. `only`: these services and what they depend on.
 
-    `left`: for services that do not run, the release in which they ran last.
+    `left`: for services that do not run, the release in which they ran last. `code`: what is known of releases.
     """
     chosen = order.with_dependencies(only, project.services) if only else None
     merged = merge(before, project, chosen)
@@ -46,7 +49,7 @@ def build(
         name: one if chosen is None or name in chosen else msgspec.structs.replace(one, stopped=False)
         for name, one in (live or {}).items()
     }
-    plan = between(before, after, known)
+    plan = between(before, after, known, code=code)
     own = tuple(service for name, service in after.project.services.items() if chosen is None or name in chosen)
     return (
         msgspec.structs.replace(
@@ -81,6 +84,7 @@ def between(
     *,
     returns: Set[str] = frozenset(),
     restarts: Set[str] = frozenset(),
+    code: Mapping[str, Code] | None = None,
 ) -> Plan:
     """The plan from one state to another, with no file: for undo, scale, restart and down.
 
@@ -88,7 +92,7 @@ def between(
     replaced, also by others of the same revision.
     """
     old, new = before or _NOTHING, moving(before, _noted(after, live or {}))
-    steps = (*_forward(old, new, live or {}, returns, restarts), *_removals(old, new))
+    steps = (*_forward(old, new, live or {}, returns, restarts, code or {}), *_removals(old, new))
     changed = tuple(step for step in steps if step.kind != "keep")
     exchanged = {
         name: exchange.on_return(service)
@@ -158,11 +162,14 @@ def _restarts_with(service: Service) -> list[str]:
 
 
 def _forward(
-    old: Applied, new: Applied, live: Mapping[str, LiveService], returns: Set[str], restarts: Set[str]
+    old: Applied, new: Applied, live: Mapping[str, LiveService], returns: Set[str], restarts: Set[str],
+    code: Mapping[str, Code],
 ) -> tuple[PlanStep, ...]:  # fmt: skip
     services = new.project.services
     return tuple(
-        _change(name, old, new, live.get(name), returns=name in returns, restarts=name in restarts)
+        _change(
+            name, old, new, live.get(name), code.get(name, Code()), returns=name in returns, restarts=name in restarts
+        )
         if name in old.project.services
         else _addition(name, new)
         for name in order.in_order(services)
@@ -186,11 +193,11 @@ def _addition(name: str, new: Applied) -> PlanStep:
 
 
 def _change(
-    name: str, old: Applied, new: Applied, live: LiveService | None, *, returns: bool, restarts: bool
+    name: str, old: Applied, new: Applied, live: LiveService | None, code: Code, *, returns: bool, restarts: bool
 ) -> PlanStep:  # fmt: skip
     earlier, service = old.project.services[name], new.project.services[name]
     first, second = old.revisions[name], new.revisions[name]
-    changes = _changes(earlier, service, first, second) + _recovery(live) + (_RESTART if restarts else ())
+    changes = _changes(earlier, service, first, second, code) + _recovery(live) + (_RESTART if restarts else ())
     found = heaviest(changes) if changes else None
     exchanged = exchange.on_return(service) if returns else exchange.on_restart(service) if restarts else service
     is_done = live is not None and second.id in live.done and not restarts
@@ -208,7 +215,7 @@ def _change(
         changes=changes,
         how=how or _how(earlier, exchanged, found, passed=returns),
         before=first.id,
-        after=second.id,
+        after=None if is_again(second.release) else second.id,
         replicas_before=earlier.replicas,
         replicas_after=service.replicas,
         waits_for=order.waits_for(service, new.project.services),
@@ -224,13 +231,13 @@ def _without_effect(change: FieldChange) -> FieldChange:
     return msgspec.structs.replace(change, field_class="live", cause="it has completed with this")
 
 
-def _changes(earlier: Service, service: Service, first: Revision, second: Revision) -> tuple[FieldChange, ...]:
+def _changes(
+    earlier: Service, service: Service, first: Revision, second: Revision, code: Code
+) -> tuple[FieldChange, ...]:
     """Fields that differ; and, when none of them says why the revision is another, what does."""
     changes = tuple(_classified(difference, earlier, service) for difference in diff(earlier, service))
-    if first.release != second.release:
-        cause = "new code runs beside the old until it has taken over"
-        path = CODE if earlier.build or service.build else "image (content)"
-        return (FieldChange(path, "changed", "replace", cause), *changes)
+    if new := code_changes(earlier, service, first, second, code):
+        return (*new, *changes)
     if first.id != second.id and not any(change.field_class in MAKES_A_REVISION for change in changes):
         partners = ", ".join(_restarts_with(service))
         cause = f"{partners} is exchanged, and depends_on asks for a restart with it"

@@ -120,13 +120,19 @@ class Runtime(Protocol):
     def on_change(self, nudge: Callable[[], None]) -> None:
         """Call `nudge` (in the loop) whenever a replica's state has changed."""
 
-    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
+    async def fingerprint(
+        self, service: Service, known: Revision | None = None, *, keep: bool = False, builds: bool = False
+    ) -> str | None:
         """Content id of the code the service would run now (`build`), or None when it has none. Makes nothing.
 
         `known` is the revision in force: code that is the same as its own has its content id. `keep`: what is read is
-        kept where that can be, so that `prepare` makes a release of it whatever becomes of the folder.
+        kept where that can be, so that `prepare` makes a release of it whatever becomes of the folder. `builds`: an
+        image that is here already is built once more, under a name of `model.release.again`.
 
         Raises BuildTrouble when the code cannot be read."""
+
+    async def bases(self, release: str) -> Mapping[str, str]:
+        """The images that a release was or will be built on, as far as that is known: content by name."""
 
     async def prepare(
         self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,

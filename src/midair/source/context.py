@@ -44,6 +44,12 @@ class Contexts:
         """The content id of the same context as images are named that the first midair built."""
         return _steadily(build, lambda: self._before(build))
 
+    def dockerfile(self, build: Build) -> str:
+        """The text of the Dockerfile. Raises BuildTrouble when it cannot be read."""
+        inline = build.settings.get("dockerfile_inline")
+        path = Path(build.context) / (build.dockerfile or "Dockerfile")
+        return str(inline) if inline else _steadily(build, lambda: path.read_text(errors="replace"))
+
     def _digest(self, build: Build) -> str:
         tree, beside = self._read(build)
         digests = {name: digest_of(path) for name, path in beside.items()}

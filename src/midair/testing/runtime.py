@@ -166,7 +166,12 @@ class FakeRuntime:
         for nudge in self._nudges:
             nudge()
 
-    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
+    async def bases(self, release: str) -> Mapping[str, str]:
+        return {}
+
+    async def fingerprint(
+        self, service: Service, known: Revision | None = None, *, keep: bool = False, builds: bool = False
+    ) -> str | None:
         """Content id of the service's `machine.code`."""
         if service.build is None:
             return None

@@ -7,6 +7,7 @@ import msgspec
 from midair.model.command import Command
 from midair.model.project import Project
 
+PullPolicy = Literal["", "always", "missing", "never"]
 WishName = Literal["pause", "resume", "promote", "abort", "hold", "release"]
 
 
@@ -22,10 +23,12 @@ class AskPlan(msgspec.Struct, frozen=True):
     project: Project
     services: tuple[str, ...] = ()  # only these, and what they depend on; none given: all
     applies: bool = False  # it will be applied: contents of build folders are kept, so that they are read once
+    build: bool = False  # images are built once more, on base images as their registries have them now
+    pull: PullPolicy = ""  # in place of every `pull_policy` and `build.pull`
 
 
 class AskUp(msgspec.Struct, frozen=True):
-    """Carry out the plan that was shown."""
+    """Carry out the plan that was shown, with its `build` and `pull`."""
 
     project: Project
     digest: str  # of that plan; another one now: Conflict
@@ -34,6 +37,8 @@ class AskUp(msgspec.Struct, frozen=True):
     by: str = ""  # who asks, for the history
     token: str = ""  # drawn by the caller, who finds the change by it when the answer was lost
     why: str = ""  # in their words, for the history
+    build: bool = False
+    pull: PullPolicy = ""
 
 
 class AskUndo(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from midair.model.project import Build
 from midair.spec.paths import is_remote
 
+_NONE: Mapping[str, str] = {}
 Builder = Literal["buildx", "buildkit", "classic"]  # the plugin; BuildKit as docker 20.10 to 22 has it; neither
 
 # What the plugin alone passes on; a `docker build` without it has no option of the kind.
@@ -43,11 +44,19 @@ def missing(builder: Builder, build: Build) -> list[str]:
     return names
 
 
-def arguments(project: str, build: Build, tag: str, builder: Builder, secrets: Mapping[str, str]) -> list[str]:
+def arguments(
+    project: str,
+    build: Build,
+    tag: str,
+    builder: Builder,
+    secrets: Mapping[str, str],
+    labels: Mapping[str, str] = _NONE,
+) -> list[str]:
     """What the docker command is given. `secrets`: files by id. An inline Dockerfile is read from stdin."""
     settings = build.settings
     given = ["buildx", "build", "--load"] if builder == "buildx" else ["build"]
     given += ["--tag", tag, "--label", f"com.docker.compose.project={project}"]
+    given += [f"--label={name}={value}" for name, value in labels.items()]
     for name, value in build.args.items():
         given += ["--build-arg", f"{name}={value}"]
     given += _dockerfile(build)

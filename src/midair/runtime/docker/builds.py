@@ -5,26 +5,32 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import aiodocker
 
 from midair.errors import BuildTrouble, RuntimeTrouble
 from midair.model.project import Build, Revision, Service
+from midair.model.release import again, content_of, is_again, suffixed
 from midair.runtime.base import Progress
 from midair.runtime.docker import images
+from midair.runtime.docker.bases import LABEL, Bases, Pins, are_newer, is_same_content, label_of, recorded, suffix_of
 from midair.runtime.docker.build_command import Builder, arguments, chosen, missing
 from midair.runtime.docker.client import trouble
 from midair.source.context import Contexts
+from midair.source.dockerfile import bases
 from midair.spec.paths import is_remote
 
 _TAGS = "midair"  # images that midair built are midair/PROJECT-SERVICE:CONTENT
 _DIGITS = 16
+_SUFFIX = 8
 _NONE: Mapping[str, bytes] = {}
 _WITHOUT_BUILDKIT = 23  # from this version of the docker command on, BuildKit is the plugin's
 _BUILDX_HINT = "install the buildx plugin of docker, or remove what needs it"
@@ -39,17 +45,41 @@ class Builds:
         self._contexts = contexts
         self._known_builder: Builder | None = None
         self._host = host  # as DOCKER_HOST names it; "": where the docker command looks by itself
+        self._base_images = Bases(client)
+        self._looked_up: dict[str, Pins] = {}  # by tag: what a plan wants it to be built on
+        self._standing: dict[str, str] = {}  # by tag of a plan that builds once more: the image that is here
 
-    async def fingerprint(self, service: Service, known: Revision | None = None) -> str | None:
+    async def fingerprint(self, service: Service, known: Revision | None = None, *, builds: bool = False) -> str | None:
         """What the service would run now: an image's content, or for one to be built its tag.
 
-        `known` is the revision in force: an image that the first midair built for it goes on under its tag.
+        `known` is the revision in force: its image goes on under its tag while nothing that it was built of is another.
+        `builds`: it is built once more though nothing has changed.
 
         Raises BuildTrouble when the context cannot be read, or the registry has to be asked and does not say.
         """
-        if service.build is None:
+        build = service.build
+        if build is None:
             return await images.fingerprint(self._client, service)
-        return await self._tag(service, service.build, known)
+        tag = await self._tag(service, build, known)
+        found = await images.inspect(self._client, tag)
+        if not builds and not self._is_due(service, build, found):
+            return tag
+        wants_look = not builds or service.fields.get("pull_policy") not in ("missing", "never")
+        pins = await self._base_images.look_up(service, await self._bases_of(build)) if wants_look else {}
+        if found is not None and builds:
+            self._looked_up[again(tag)], self._standing[again(tag)] = pins, tag
+            return again(tag)
+        if found is not None and not are_newer(pins, recorded(found)):
+            return tag
+        newer = suffixed(tag, suffix_of(pins)) if pins else tag
+        self._looked_up[newer] = pins
+        return newer
+
+    async def bases(self, release: str) -> Pins:
+        """The base images of a release, by name: of one that is to be built as they were looked up for it."""
+        if release in self._looked_up:
+            return self._looked_up[release]
+        return recorded(await images.inspect(self._client, release))
 
     async def prepare(
         self, service: Service, progress: Progress, release: str | None = None, contents: Mapping[str, bytes] = _NONE
@@ -62,12 +92,34 @@ class Builds:
             return await images.prepare(self._client, service, progress)
         tag = release
         if tag is None or await images.inspect(self._client, tag) is None:
-            tag = await self._tag_now(service, service.build)
-            if release not in (None, tag):
+            now = await self._tag_now(service, service.build)
+            if tag is not None and content_of(tag) != content_of(now):
                 progress(f"{service.name}: its build context was changed after the plan; it is built as it is now")
+            tag = now if tag is None or content_of(tag) != content_of(now) else tag
+        if is_again(tag):
+            return await self._build_again(service, service.build, tag, progress, contents)
         if await images.inspect(self._client, tag) is None:
             await self._build(service, service.build, tag, progress, contents)
         return tag
+
+    async def _build_again(
+        self, service: Service, build: Build, tag: str, progress: Progress, contents: Mapping[str, bytes]
+    ) -> str:
+        """Build what is here once more. Returns the tag that it has already, where the image is the same."""
+        await self._build(service, build, tag, progress, contents)
+        made = await images.inspect(self._client, tag)
+        assert made is not None, "it has just been built"
+        standing = self._standing.get(tag, "")
+        before = await images.inspect(self._client, standing) if standing else None
+        is_same = before is not None and is_same_content(before, made)
+        final = standing if is_same else suffixed(tag, made["Id"].removeprefix("sha256:")[:_SUFFIX])
+        async with trouble(f'name image "{final}"'):
+            if not is_same:
+                repository, _, name = final.rpartition(":")
+                await self._client.images.tag(tag, repository, tag=name)
+            await self._client.images.delete(tag)
+        progress(f"{service.name}: built again, the image is {'the same' if is_same else 'another one'}")
+        return final
 
     async def unsupported(self, service: Service) -> tuple[str, ...]:
         """Settings of its build that the docker command has no option for, in one line."""
@@ -88,7 +140,9 @@ class Builds:
             if "@" in wanted:
                 await images.pull(self._client, wanted, progress)
                 return ""
-            if service.build is not None and wanted in await self._tags(service, service.build):
+            if service.build is not None and content_of(wanted) in await self._tags(service, service.build):
+                if content_of(wanted) != wanted:
+                    progress(f"{service.name}: built again on its base images as they are now")
                 await self._build(service, service.build, wanted, progress, {})
                 return ""
         except BuildTrouble as error:
@@ -110,6 +164,9 @@ class Builds:
     async def _tag(self, service: Service, build: Build, known: Revision | None) -> str:
         """The tag that names the content of the build, or that of an image which the first midair built from it."""
         tag = await self._tag_now(service, build)
+        if known is not None and known.release is not None and content_of(known.release) == tag:
+            return known.release
+        tag = await self._newest(tag)
         if known is None or known.release in (None, tag) or is_remote(build.context):
             return tag
         if known.service.fields.get("build") != service.fields.get("build"):
@@ -118,6 +175,29 @@ class Builds:
         older = self._named(service, before.digest)
         image = await images.inspect(self._client, older) if older == known.release else None
         return older if image is not None and before.changed_s < _made_s(image) else tag
+
+    async def _newest(self, tag: str) -> str:
+        """The tag of the image that was built last of this content, and the same tag when there is none."""
+        async with trouble("list images"):
+            listed = await self._client.images.list(filters={"reference": [f"{tag}*"]})
+        made = [(image["Created"], name) for image in listed for name in image.get("RepoTags") or ()]
+        same = [entry for entry in made if content_of(entry[1]) == tag and not is_again(entry[1])]
+        return max(same, default=(0, tag))[1]
+
+    def _is_due(self, service: Service, build: Build, image: dict[str, Any] | None) -> bool:
+        """Whether the file asks for another look at the base images."""
+        policy = service.fields.get("pull_policy") or "missing"
+        if policy in ("always", "build") or build.settings.get("pull"):
+            return True
+        return image is not None and images.is_due(image, policy, time.time())
+
+    async def _bases_of(self, build: Build) -> list[str]:
+        """The base images of a build by name; none of a context that the engine fetches."""
+        if is_remote(build.context):
+            return []
+        text = await asyncio.to_thread(self._contexts.dockerfile, build)
+        contexts = build.settings.get("additional_contexts") or {}
+        return bases(text, build.args, target=build.target, contexts=contexts)
 
     async def _tags(self, service: Service, build: Build) -> tuple[str, ...]:
         """Every tag under which an image of the build as it is now may be on record."""
@@ -144,9 +224,12 @@ class Builds:
         environment = {**os.environ, "DOCKER_BUILDKIT": str(int(builder != "classic")), "BUILDKIT_PROGRESS": "plain"}
         environment |= {"DOCKER_HOST": self._host} if self._host else {}
         inline = build.settings.get("dockerfile_inline")
+        pins = self._looked_up.get(tag) or await self._base_images.present(await self._bases_of(build))
+        await self._base_images.fetch(self._looked_up.get(tag) or {}, progress)
+        labels = {LABEL: label_of(pins)} if pins else {}
         with _secret_files(service, build, contents) as secrets:
             process = await asyncio.create_subprocess_exec(
-                docker_command(), *arguments(self._project, build, tag, builder, secrets), env=environment,
+                docker_command(), *arguments(self._project, build, tag, builder, secrets, labels), env=environment,
                 stdin=asyncio.subprocess.PIPE if inline else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             )  # fmt: skip

@@ -93,3 +93,12 @@ async def taken_names(client: aiodocker.Docker) -> dict[str, str]:
         for entry in listed
         for name in entry._container.get("Names") or ()
     }
+
+
+async def name_clash(client: aiodocker.Docker, service: Service, project: str) -> tuple[str, ...]:
+    """The reason why the service cannot have its `container_name`, if there is one."""
+    name = service.fields.get("container_name")
+    owner = (await taken_names(client)).get(name, project) if name else project
+    if owner == project:
+        return ()
+    return (f'container name "{name}" of service "{service.name}" belongs to a container that is not of this project',)

@@ -33,7 +33,7 @@ from midair.runtime.docker.front.names import names_of
 from midair.runtime.docker.last_words import LINES, LastWords
 from midair.runtime.docker.logs import ContainerLog, last_lines, logs_of
 from midair.runtime.docker.make import Maker
-from midair.runtime.docker.names import taken_names
+from midair.runtime.docker.names import name_clash
 from midair.runtime.docker.naming import Naming
 from midair.runtime.docker.networks import ensure_networks
 from midair.runtime.docker.notes import Notes
@@ -213,9 +213,15 @@ class DockerRuntime:
         """Call `nudge` whenever a container's state has changed."""
         self._listeners.append(nudge)
 
-    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
+    async def fingerprint(
+        self, service: Service, known: Revision | None = None, *, keep: bool = False, builds: bool = False
+    ) -> str | None:
         """The image that the service would run now."""
-        return await self._built.fingerprint(service, known)
+        return await self._built.fingerprint(service, known, builds=builds)
+
+    async def bases(self, release: str) -> Mapping[str, str]:
+        """The base images of an image that was built here."""
+        return await self._built.bases(release)
 
     async def prepare(
         self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
@@ -270,12 +276,7 @@ class DockerRuntime:
         """Reasons why the service could not be started here."""
         if service.image is None and service.build is None:
             return (f'service "{service.name}" has neither image nor build',)
-        name = service.fields.get("container_name")
-        owner = (await taken_names(self._engine)).get(name, self._name) if name else self._name
-        clash = (
-            f'container name "{name}" of service "{service.name}" belongs to a container that is not of this project'
-        )
-        return (*unavailable(service), *((clash,) if owner != self._name else ()))
+        return (*unavailable(service), *await name_clash(self._engine, service, self._name))
 
     async def advise(self, service: Service, release: str | None) -> tuple[str, ...]:
         """Fields that this engine ignores, and a first process that ignores the stop signal."""

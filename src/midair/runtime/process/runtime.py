@@ -127,9 +127,15 @@ class ProcessRuntime:
         """Call `nudge` whenever a replica's state has changed."""
         self._nudges.append(nudge)
 
-    async def fingerprint(self, service: Service, known: Revision | None = None, *, keep: bool = False) -> str | None:
+    async def fingerprint(
+        self, service: Service, known: Revision | None = None, *, keep: bool = False, builds: bool = False
+    ) -> str | None:
         """Content id of the code in the service's build directory."""
         return await self._releases.fingerprint(service, keep=keep)
+
+    async def bases(self, release: str) -> Mapping[str, str]:
+        """None: a release stands on the machine's own programs."""
+        return {}
 
     async def prepare(
         self, service: Service, progress: Progress, shell: Mapping[str, str] | None = None, *,
