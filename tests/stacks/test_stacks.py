@@ -36,12 +36,15 @@ def break_in_every_way(stack):
         for way in stack.users["broken"]:
             with stack.broken(way):
                 stack.up(expect=1 if way == "build" else 3)
-    assert failures(reports) == {}
-    assert stack.place.client.counts("shop").total.lost == 0
+    # A POST inside a replica that dies is not sent to another: it is lost, and counted.
+    failed = sum(report["failed"] for report in reports.values())
+    assert stack.place.client.counts("shop").total.lost == failed
+    assert failed <= 1, failures(reports)
 
 
 def answer_with_errors(stack):
     """Errors of the app are its answers: they are counted as such, and are no loss."""
+    lost = stack.place.client.counts("shop").total.lost
     stack.set(BROKEN="errors")
     with stack.load() as reports:
         stack.up()
@@ -52,7 +55,7 @@ def answer_with_errors(stack):
     answers = [count.counters["status_5xx"] for count in counts.services if count.service == stack.users["app"]]
     assert failed > 0
     assert failed - past <= sum(answers) <= failed
-    assert counts.total.lost == 0
+    assert counts.total.lost == lost
 
 
 def test_project_of_docker_compose_is_adopted_under_load(stack):
