@@ -72,7 +72,7 @@ def test_calls_by_name_survive_a_change_by_a_member_of_the_group(member, engine)
     assert all(found["words"] == ["one", "two"] for found in report.values()), report
 
 
-def test_a_member_of_the_group_reads_logs_of_containers(member, engine):
+def test_group_member_reads_logs_of_containers(member, engine):
     member.write(compose({"api": {"image": engines.IMAGE, "command": ["sh", "-c", "echo hello"], "restart": "no"}}))
     member.midair("up", expect=0, timeout=200)
     assert "| hello" in member.midair("logs", "api", expect=0).out

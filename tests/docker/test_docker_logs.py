@@ -58,7 +58,7 @@ class Follower:
         self._process.stdout.close()
 
 
-def test_lines_of_containers_are_followed_over_a_change_and_a_restart(place, engine):
+def test_followed_lines_survive_change_and_restart(place, engine):
     port = free_port()
     place.write(compose({"web": counting(port, "one")}))
     place.midair("up", expect=0, timeout=200)

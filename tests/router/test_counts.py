@@ -254,7 +254,7 @@ def test_a_book_grows(tmp_path):
     assert sum(count.tally.refused for count in Book(tmp_path / "a").read()) == sum(range(1000))
 
 
-def test_old_revisions_are_counted_together_and_none_in_use(tmp_path):
+def test_revisions_in_use_are_not_counted_together(tmp_path):
     book = Book(tmp_path / "a")
     book.count("web", "")[REFUSED] += 1
     kept = book.count("web", "r0", "web/r0/0")
@@ -279,7 +279,7 @@ def replicas(*books):
     return {(record.revision, record.replica): record["accepted"] for book in books for record in book.records()}
 
 
-def test_a_replica_that_is_gone_is_counted_with_its_revision(tmp_path):
+def test_gone_replica_is_counted_with_its_revision(tmp_path):
     book = Book(tmp_path / "a")
     for ordinal, requests in enumerate((1, 2, 4)):
         count = book.count("web", "aaaa", f"web/aaaa/{ordinal}")
@@ -338,7 +338,7 @@ def test_a_fold_killed_at_any_step_counts_once(tmp_path, monkeypatch, step):
         assert sum(replicas(read).values()) == 10
 
 
-def test_all_routers_of_a_folder_are_read_without_asking(tmp_path):
+def test_all_routers_are_read_without_asking(tmp_path):
     old_file(tmp_path / "router-1.counts", 1, [5, 0, 0, 0, 0, 0, 5] + 25 * [0])
     living = filled(tmp_path / "router-2.counts", 2, 2)
     assert living.lock()

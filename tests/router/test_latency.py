@@ -27,7 +27,7 @@ async def test_answers_are_counted_by_status_revision_and_latency():
 
 
 @looped
-async def test_time_in_a_hold_is_left_out_of_an_answers_head():
+async def test_time_in_a_hold_is_left_out():
     async with placed() as place:
         await place.route(hold=True)
         client = await place.connect()

@@ -1,6 +1,7 @@
 """Commands beside replicas, as real processes: what they get, and that nothing of them stays behind."""
 
 import asyncio
+import contextlib
 import os
 import time
 
@@ -24,6 +25,14 @@ async def output(session):
 async def _parts(session):
     while (part := await session.read()) is not None:
         yield part
+
+
+@contextlib.asynccontextmanager
+async def beside_a_replica(harness):
+    """The runtime, with a replica of "web" that does nothing."""
+    async with harness.open() as runtime:
+        await harness.start(runtime, shell(harness, "sleep 60"))
+        yield runtime
 
 
 async def exec_in(runtime, script, replica="web/0123abcd/0", **fields):
@@ -88,8 +97,7 @@ def test_port_is_published_for_service_ports_alone(harness):
 
 def test_all_that_command_has_started_ends_with_it(harness):
     async def claim():
-        async with harness.open() as runtime:
-            await harness.start(runtime, shell(harness, "sleep 60"))
+        async with beside_a_replica(harness) as runtime:
             script = "trap '' TERM; env -i setsid sh -c 'trap \"\" TERM; echo $$; sleep 60' & sleep 60"
             session = await exec_in(runtime, script)
             escaped = int((await session.read())[1])
@@ -118,8 +126,7 @@ def test_command_ends_with_its_replica(harness):
 
 def test_killed_attendant_leaves_nothing_behind(harness):
     async def claim():
-        async with harness.open() as runtime:
-            await harness.start(runtime, shell(harness, "sleep 60"))
+        async with beside_a_replica(harness) as runtime:
             session = await exec_in(runtime, "echo $PPID $$; sleep 60")
             attendant, command = map(int, (await session.read())[1].split())
             os.kill(attendant, 9)
@@ -133,8 +140,7 @@ def test_killed_attendant_leaves_nothing_behind(harness):
 
 def test_terminal_has_a_size_and_hangs_up(harness):
     async def claim():
-        async with harness.open() as runtime:
-            await harness.start(runtime, shell(harness, "sleep 60"))
+        async with beside_a_replica(harness) as runtime:
             script = "stty size; trap 'stty size' WINCH; while :; do sleep 0.05; done"
             session = await exec_in(runtime, script, tty=True, rows=30, columns=100)
             assert (await session.read())[1] == b"30 100\r\n"
@@ -150,8 +156,7 @@ def test_terminal_has_a_size_and_hangs_up(harness):
 
 def test_signal_reaches_whole_group_of_command(harness):
     async def claim():
-        async with harness.open() as runtime:
-            await harness.start(runtime, shell(harness, "sleep 60"))
+        async with beside_a_replica(harness) as runtime:
             session = await exec_in(runtime, "cat; echo never")
             # An echo shows that cat runs: a shell that is just starting it can swallow the signal.
             await session.write(b"begun")
@@ -164,8 +169,7 @@ def test_signal_reaches_whole_group_of_command(harness):
 
 def test_output_that_is_not_read_holds_command_up(harness):
     async def claim():
-        async with harness.open() as runtime:
-            await harness.start(runtime, shell(harness, "sleep 60"))
+        async with beside_a_replica(harness) as runtime:
             session = await exec_in(runtime, "head -c 3000000 /dev/zero; echo done >&2")
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(session.wait(), 0.3)
@@ -177,8 +181,7 @@ def test_output_that_is_not_read_holds_command_up(harness):
 
 def test_input_waits_until_command_takes_it(harness):
     async def claim():
-        async with harness.open() as runtime:
-            await harness.start(runtime, shell(harness, "sleep 60"))
+        async with beside_a_replica(harness) as runtime:
             session = await exec_in(runtime, "read line; wc -c")
             writing = asyncio.create_task(session.write(b"line\n" + bytes(3_000_000)))
             assert await asyncio.wait_for(_counted(session, writing), 10) == "3000000"

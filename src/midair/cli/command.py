@@ -65,13 +65,13 @@ def follow(
 
 
 def _variables(entries: tuple[str, ...]) -> dict[str, str]:
-    found = {}
+    variables = {}
     for entry in entries:
         name, separator, value = entry.partition("=")
         if not name:
             raise errors.UsageRefused(f'cannot use -e "{entry}": it has no name')
         if separator:
-            found[name] = value
+            variables[name] = value
         elif name in os.environ:
-            found[name] = os.environ[name]
-    return found
+            variables[name] = os.environ[name]
+    return variables

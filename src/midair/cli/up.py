@@ -71,7 +71,7 @@ def command(
     if plan.is_empty and not session.is_moved(project, name, client):
         return stay(client, name, detach=detach, as_json=as_json, timeout=timeout)
     sys.stdout.flush()
-    built = None if as_json else _built(out.label_width(step.service for step in plan.steps if step.kind != "keep"))
+    built = None if as_json else _built(out.label_width(plan.touched))
     project = msgspec.structs.replace(project, commit=commit_of(project.folder))
     change = client.apply(
         project, plan.digest, confirmed=confirmed, services=services, by=who(), why=why, name=name, progress=built,

@@ -17,8 +17,8 @@ from midair.view.ask import AskPlan, AskUp
 async def look_up(keeper: Keeper, services: Iterable[Service], ask: AskPlan | AskUp, *, keep: bool) -> Releases:
     """The release of each service as things are now. Makes nothing. Raises BuildTrouble."""
     wanted = list(services)
-    found = await asyncio.gather(*(_fingerprint(keeper, service, ask, keep) for service in wanted))
-    return dict(zip((service.name for service in wanted), found, strict=True))
+    releases = await asyncio.gather(*(_fingerprint(keeper, service, ask, keep) for service in wanted))
+    return dict(zip((service.name for service in wanted), releases, strict=True))
 
 
 async def _fingerprint(keeper: Keeper, service: Service, ask: AskPlan | AskUp, keep: bool) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from midair.model.change import Answers, Change
-from midair.model.counters import STATUSES, Record, added
+from midair.model.counters import Record, added, tally_of
 from midair.model.event import ChangeEnded, Event
 from midair.model.moment import Moment
 from midair.model.project import Revision
@@ -90,6 +90,5 @@ def total_of(records: tuple[Record, ...]) -> Tally:
     """The outcomes of all records together."""
     tally = Tally()
     for record in records:
-        answered = record["answered_tcp"] + sum(record.numbers[place] for place in STATUSES)
-        tally = tally.plus(Tally(record["accepted"], answered, record["refused"], record["aborted"], record["lost"]))
+        tally = tally.plus(tally_of(record.numbers))
     return tally

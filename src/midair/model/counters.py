@@ -4,7 +4,11 @@ A record is a row of unsigned 64-bit numbers: the counters in the order of the t
 its values in microseconds and one number per bucket.
 """
 
+from collections.abc import Sequence
+
 import msgspec
+
+from midair.model.seen import Tally
 
 
 class Counter(msgspec.Struct, frozen=True):
@@ -69,6 +73,13 @@ class Latency(msgspec.Struct, frozen=True):
             if passed >= wanted:
                 return bound
         return BOUNDS_S[-1]
+
+
+def tally_of(numbers: Sequence[int]) -> Tally:
+    """The outcomes in a record."""
+    accepted, refused, aborted, lost = (numbers[PLACES[name]] for name in ("accepted", "refused", "aborted", "lost"))
+    answered = numbers[PLACES["answered_tcp"]] + sum(numbers[place] for place in STATUSES)
+    return Tally(accepted, answered, refused, aborted, lost)
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -93,4 +93,9 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to do."""
-        return not self.flags and all(step.kind == "keep" for step in self.steps)
+        return not self.flags and not self.touched
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The services that anything happens to, in order."""
+        return tuple(step.service for step in self.steps if step.kind != "keep")

@@ -17,9 +17,9 @@ def of_steps(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tu
     """The notes on every service of which replicas are started."""
     begun = (services[step.service] for step in steps if starts_replicas(step))
     exchanged = [services[step.service] for step in steps if step.kind == "change" and starts_replicas(step)]
-    found = [text for service in begun for text in _of_start(service)]
+    texts = [text for service in begun for text in _of_start(service)]
     alive = [f"{one.name} {most}" for one in exchanged if (most := most_alive(one)) > max(one.replicas, 1)]
-    return (*found, f"most replicas alive at once, with those that drain: {', '.join(alive)}") if alive else (*found,)
+    return (*texts, f"most replicas alive at once, with those that drain: {', '.join(alive)}") if alive else (*texts,)
 
 
 def of_builds(steps: tuple[PlanStep, ...], services: Mapping[str, Service]) -> tuple[str, ...]:

@@ -54,7 +54,6 @@ class ChangeView(msgspec.Struct, frozen=True):
 
 def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0) -> ChangeView:
     """The view of a stored change."""
-    steps = change.plan.steps if change.plan else ()
     return ChangeView(
         id=change.id,
         project=change.project,
@@ -69,7 +68,7 @@ def change_view(change: Change, *, can_undo: bool = False, first_event: int = 0)
         reason=change.reason,
         warnings=change.warnings,
         undoes=change.undoes,
-        services=tuple(step.service for step in steps if step.kind != "keep"),
+        services=change.plan.touched if change.plan else (),
         revisions={service: revision.id for service, revision in change.after.revisions.items()},
         tally=change.tally,
         can_undo=can_undo,

@@ -9,7 +9,7 @@ _WORSE_SHARE = 0.01
 
 def failures_of(change: Change) -> tuple[Failures, ...]:
     """For each service that the change touches, and whose new revision has answered with a status."""
-    touched = {step.service for step in change.plan.steps if step.kind != "keep"} if change.plan else set()
+    touched = change.plan.touched if change.plan else ()
     before = {answers.service: answers for answers in change.answers_before}
     base = {answers.service: answers for answers in change.answers_base}
     return tuple(

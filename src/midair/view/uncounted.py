@@ -29,7 +29,7 @@ def _why(service: Service) -> str:
 
 def uncounted_of(change: Change) -> tuple[str, ...]:
     """What the count of a change says nothing about: services that it touches and clients reach past the router."""
-    touched = {step.service for step in change.plan.steps if step.kind != "keep"} if change.plan else set()
+    touched = change.plan.touched if change.plan else ()
     return uncounted(service for name, service in change.after.project.services.items() if name in touched)
 
 

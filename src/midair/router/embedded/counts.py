@@ -15,7 +15,7 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
-from midair.model.counters import OLDER, Record
+from midair.model.counters import OLDER, Record, tally_of
 from midair.model.seen import Tally
 from midair.router.base import RevisionCount
 from midair.router.embedded.record import (
@@ -35,7 +35,6 @@ from midair.router.embedded.record import (
     move,
     record_of,
     statuses_of,
-    tally_of,
 )
 
 _REVISIONS_MAX = 64  # of a service; older ones are counted together

@@ -16,7 +16,6 @@ from midair.model.counters import (
     Record,
     histogram_place,
 )
-from midair.model.seen import Tally
 
 Count = memoryview  # of unsigned 64-bit numbers
 Key = tuple[str, str, str]  # service, revision, replica
@@ -71,11 +70,6 @@ LAYOUTS = {
 }
 
 
-def answered(count: Count) -> int:
-    """Requests that got an answer."""
-    return sum(count[STATUS : STATUS + 6])
-
-
 def ended(count: Count) -> int:
     """Requests with an outcome. The places of these have been the same in every layout."""
     return sum(count[place] for place in ENDED)
@@ -105,11 +99,6 @@ def record_of(key: Key, count: Count, layout: Layout) -> Record:
     for there, here in layout.places:
         numbers[here] = count[there]
     return Record(*key, tuple(numbers))
-
-
-def tally_of(count: Count) -> Tally:
-    """The outcomes."""
-    return Tally(count[ACCEPTED], answered(count), count[REFUSED], count[ABORTED], count[LOST])
 
 
 def statuses_of(count: Count) -> tuple[int, ...]:

@@ -51,8 +51,8 @@ class Bases:
     async def fetch(self, pins: Mapping[str, str], progress: Progress) -> None:
         """Pull those that are not here as they were looked up. Raises BuildTrouble."""
         for name, pin in pins.items():
-            found = await images.inspect(self._client, name)
-            if found is None or pin not in (found["Id"], *(found.get("RepoDigests") or ())):
+            image = await images.inspect(self._client, name)
+            if image is None or pin not in (image["Id"], *(image.get("RepoDigests") or ())):
                 await images.pull(self._client, name, progress)
 
     async def _shared(self, name: str) -> str:
@@ -63,9 +63,9 @@ class Bases:
         return await asyncio.shield(task)
 
     async def _pin(self, name: str) -> str:
-        found = await images.inspect(self._client, name)
-        if found is not None and "@" not in images.pin_of(found, name):
-            return str(found["Id"])  # built here: there is no registry to ask
+        image = await images.inspect(self._client, name)
+        if image is not None and "@" not in images.pin_of(image, name):
+            return str(image["Id"])  # built here: there is no registry to ask
         return await images.remote_digest(self._client, name)
 
 
@@ -73,10 +73,10 @@ def recorded(image: Mapping[str, Any] | None) -> Pins:
     """The bases that an image was built on; empty where its label does not say."""
     labels = ((image or {}).get("Config") or {}).get("Labels") or {}
     try:
-        found = json.loads(labels.get(LABEL) or "{}")
+        pins = json.loads(labels.get(LABEL) or "{}")
     except ValueError:
         return {}
-    return {str(name): str(pin) for name, pin in found.items()} if isinstance(found, dict) else {}
+    return {str(name): str(pin) for name, pin in pins.items()} if isinstance(pins, dict) else {}
 
 
 def label_of(pins: Mapping[str, str]) -> str:

@@ -61,15 +61,15 @@ class Builds:
         if build is None:
             return await images.fingerprint(self._client, service)
         tag = await self._tag(service, build, known)
-        found = await images.inspect(self._client, tag)
-        if not builds and not self._is_due(service, build, found):
+        image = await images.inspect(self._client, tag)
+        if not builds and not self._is_due(service, build, image):
             return tag
         wants_look = not builds or service.fields.get("pull_policy") not in ("missing", "never")
         pins = await self._base_images.look_up(service, await self._bases_of(build)) if wants_look else {}
-        if found is not None and builds:
+        if image is not None and builds:
             self._looked_up[again(tag)], self._standing[again(tag)] = pins, tag
             return again(tag)
-        if found is not None and not are_newer(pins, recorded(found)):
+        if image is not None and not are_newer(pins, recorded(image)):
             return tag
         newer = suffixed(tag, suffix_of(pins)) if pins else tag
         self._looked_up[newer] = pins
