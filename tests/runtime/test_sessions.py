@@ -141,7 +141,7 @@ def test_killed_attendant_leaves_nothing_behind(harness):
 def test_terminal_has_a_size_and_hangs_up(harness):
     async def claim():
         async with beside_a_replica(harness) as runtime:
-            script = "stty size; trap 'stty size' WINCH; while :; do sleep 0.05; done"
+            script = "trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done"
             session = await exec_in(runtime, script, tty=True, rows=30, columns=100)
             assert (await session.read())[1] == b"30 100\r\n"
             await session.resize(40, 120)
